@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createEventTracker, readMessage } from '../src/event-tracker.ts';
+
+/** A chain as a filtered endpoint sees it: sequences with holes, each naming the one before. */
+function chainOf(sequences: number[]) {
+  return sequences.map((sequence, index) => ({ sequence, previous: sequences[index - 1] ?? null }));
+}
+const chain = chainOf([3, 4, 9, 12, 13]);
+const at = (index: number) => chain[index] ?? assert.fail();
+
+test('a whole chain has no gap, whatever the filter left out', () => {
+  const tracker = createEventTracker();
+  for (const message of chain) assert.equal(tracker.take(message, 0), 'new');
+  assert.deepEqual(tracker.listGaps(1_000, 0), []);
+  assert.deepEqual(tracker.readState(), { through: 13, beyond: [] });
+});
+
+test('a missing event is named by the one after it, and the place to fetch from is known', () => {
+  const tracker = createEventTracker();
+  tracker.take(at(0), 0);
+  tracker.take(at(1), 0);
+  tracker.take(at(3), 500);
+  assert.deepEqual(tracker.listGaps(1_000, 100), [{ sequence: 9, after: 4, noticed_ms: 500 }]);
+  assert.deepEqual(tracker.listGaps(1_000, 501), [], 'it may still be on its way');
+  assert.equal(tracker.take(at(2), 2_000), 'new');
+  assert.deepEqual(tracker.listGaps(9_000, 0), []);
+  assert.equal(tracker.readState().through, 12);
+});
+
+test('a first message that is missing is noticed too', () => {
+  const tracker = createEventTracker();
+  tracker.take(at(1), 7);
+  assert.deepEqual(tracker.listGaps(7, 0), [{ sequence: 3, after: 0, noticed_ms: 7 }]);
+});
+
+test('repeats are duplicates, before and behind what is complete', () => {
+  const tracker = createEventTracker();
+  tracker.take(at(0), 0);
+  tracker.take(at(3), 0);
+  assert.equal(tracker.take(at(0), 0), 'duplicate');
+  assert.equal(tracker.take(at(3), 0), 'duplicate');
+});
+
+test('a message without a sequence is no part of the chain', () => {
+  assert.equal(createEventTracker().take({ sequence: null, previous: null }, 0), 'untracked');
+});
+
+test('the state survives a restart', () => {
+  const before = createEventTracker();
+  before.take(at(0), 0);
+  before.take(at(3), 0);
+  const after = createEventTracker(JSON.parse(JSON.stringify(before.readState())));
+  assert.equal(after.take(at(3), 0), 'duplicate');
+  assert.equal(after.take(at(1), 0), 'new');
+  assert.equal(after.take(at(2), 0), 'new');
+  assert.equal(after.take(at(4), 0), 'new');
+  assert.deepEqual(after.readState(), { through: 13, beyond: [] });
+});
+
+test('a tracker that was restarted still knows the holes that it had noticed', () => {
+  const before = createEventTracker();
+  before.take(at(0), 0);
+  before.take(at(3), 0);
+  const after = createEventTracker(before.readState(), 60);
+  assert.deepEqual(after.listGaps(60, 0), [{ sequence: 9, after: 3, noticed_ms: 60 }]);
+});
+
+test('in whatever order and however often messages come: complete means no gap, a missing one is always found', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.integer({ min: 1, max: 500 }), { minLength: 2, maxLength: 40 }),
+      fc.infiniteStream(fc.nat()),
+      fc.nat(),
+      (numbers, chances, missing) => {
+        const messages = chainOf(numbers.sort((a, b) => a - b));
+        const left = missing % (messages.length - 1);
+        const sent = messages.filter((_, index) => index !== left).flatMap((message) => [message, message]);
+        sent.sort(() => ((chances.next().value ?? 0) % 3) - 1);
+        const tracker = createEventTracker();
+        for (const message of sent) tracker.take(message, 0);
+        const gaps = tracker.listGaps(0, 0);
+        assert.deepEqual(
+          gaps.map((gap) => gap.sequence),
+          [messages[left]?.sequence],
+        );
+        assert.equal(tracker.take(messages[left] ?? assert.fail(), 0), 'new');
+        assert.deepEqual(tracker.listGaps(0, 0), []);
+        assert.deepEqual(tracker.readState(), { through: numbers.at(-1), beyond: [] });
+      },
+    ),
+  );
+});
+
+test('what a message says is read from its headers', () => {
+  const headers = new Headers({
+    'webhook-id': 'evt_1',
+    'waypost-sequence': '12',
+    'waypost-previous': '9',
+    'waypost-attempt': '3',
+  });
+  assert.deepEqual(readMessage(headers), { id: 'evt_1', sequence: 12, previous: 9, attempt: 3, replay: null });
+  assert.deepEqual(readMessage({ 'webhook-id': 'x', 'waypost-replay': 'rpl_1' }), {
+    id: 'x',
+    sequence: null,
+    previous: null,
+    attempt: 1,
+    replay: 'rpl_1',
+  });
+});

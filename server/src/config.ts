@@ -1,0 +1,220 @@
+// Every setting of the server, in one table. It is read once, by main.ts, and passed on as an argument. A line belongs
+// here if it names a setting, says what it may be, or says why a value is refused.
+
+import { BlockList, isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { StartError } from './db/start-error.ts';
+import { nearestWord } from './http/suggestion.ts';
+
+interface Option<T> {
+  /** The environment variable. */
+  name: string;
+  /** What a value looks like, for people. */
+  form: string;
+  /** The text that stands for an unset variable; null when unset means something of its own. */
+  fallback: string | null;
+  secret: boolean;
+  sentence: string;
+  /** Answers the value or throws a `Misfit` that says what it should have been. */
+  parse(text: string): T;
+}
+
+/** How a refused value continues the sentence "NAME …". */
+class Misfit extends Error {}
+
+const PROGRAM_DIR = resolve(import.meta.dirname, '../..');
+const LANES_MAX = 16;
+const MASTER_KEY_BYTES = 32;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
+
+export const options = {
+  port: {
+    name: 'WAYPOST_PORT', form: 'number', fallback: '8080', secret: false,
+    sentence: 'The port to listen on; 0 takes a free one.',
+    parse: (text) => parseInteger(text, 0, 65_535),
+  } satisfies Option<number>,
+  host: {
+    name: 'WAYPOST_HOST', form: 'address', fallback: '127.0.0.1', secret: false,
+    sentence: 'The address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 or :: for everybody.',
+    parse: parseHost,
+  } satisfies Option<string>,
+  dataDir: {
+    name: 'WAYPOST_DATA_DIR', form: 'path', fallback: './data', secret: false,
+    sentence: 'Where the embedded database and the master key are kept; the default lies beside the program.',
+    parse: parsePath,
+  } satisfies Option<string>,
+  databaseUrl: {
+    name: 'DATABASE_URL', form: 'postgres://user:password@host:port/database', fallback: null, secret: true,
+    sentence: 'A PostgreSQL server of your own (15 or later) instead of the embedded one.',
+    parse: parseDatabaseUrl,
+  } satisfies Option<string>,
+  publicUrl: {
+    name: 'WAYPOST_PUBLIC_URL', form: 'http(s)://host', fallback: null, secret: false,
+    sentence: 'The address under which others reach this server, for links in what it says; unset: the one it listens on.',
+    parse: parsePublicUrl,
+  } satisfies Option<string>,
+  egressAllow: {
+    name: 'WAYPOST_EGRESS_ALLOW', form: 'CIDR list', fallback: '', secret: false,
+    sentence: 'Private networks that endpoints may lie in, such as 10.20.0.0/16,192.168.1.7/32.',
+    parse: parseCidrs,
+  } satisfies Option<string[]>,
+  masterKey: {
+    name: 'WAYPOST_MASTER_KEY', form: '32 bytes in base64', fallback: null, secret: true,
+    sentence: 'The key under which personal data and secrets are sealed; unset: made once and kept in the data directory.',
+    parse: parseMasterKey,
+  } satisfies Option<Buffer>,
+  logLevel: {
+    name: 'WAYPOST_LOG_LEVEL', form: LOG_LEVELS.join(', '), fallback: 'info', secret: false,
+    sentence: 'The least important lines that are logged.',
+    parse: (text) => parseWord(text, LOG_LEVELS),
+  } satisfies Option<(typeof LOG_LEVELS)[number]>,
+  lanes: {
+    name: 'WAYPOST_LANES', form: `1 to ${LANES_MAX}`, fallback: '1', secret: false,
+    sentence: 'How many batches of writes a process commits side by side.',
+    parse: (text) => parseInteger(text, 1, LANES_MAX),
+  } satisfies Option<number>,
+  tlsCert: {
+    name: 'WAYPOST_TLS_CERT', form: 'path', fallback: null, secret: false,
+    sentence: 'A file with the certificate chain (PEM); with WAYPOST_TLS_KEY the server speaks HTTPS.',
+    parse: parsePath,
+  } satisfies Option<string>,
+  tlsKey: {
+    name: 'WAYPOST_TLS_KEY', form: 'path', fallback: null, secret: false,
+    sentence: 'A file with the private key of WAYPOST_TLS_CERT (PEM).',
+    parse: parsePath,
+  } satisfies Option<string>,
+  trustProxy: {
+    name: 'WAYPOST_TRUST_PROXY', form: 'CIDR list', fallback: '', secret: false,
+    sentence: 'Reverse proxies in front of this server, which end TLS and whose X-Forwarded headers are believed.',
+    parse: parseCidrs,
+  } satisfies Option<string[]>,
+  plainHttp: {
+    name: 'WAYPOST_PLAIN_HTTP', form: 'true or false', fallback: 'false', secret: false,
+    sentence: 'Allows to listen beyond this machine without TLS and without a proxy.',
+    parse: (text) => parseWord(text, ['true', 'false']) === 'true',
+  } satisfies Option<boolean>,
+} as const;
+
+type Options = typeof options;
+export type OptionKey = keyof Options;
+
+/** The settings of one process. An unset variable without a fallback is null. */
+export type Config = {
+  readonly [K in OptionKey]: ReturnType<Options[K]['parse']> | (Options[K]['fallback'] extends null ? null : never);
+};
+
+/** Variables that belong to the programs around the server. */
+const FOREIGN = ['WAYPOST_URL', 'WAYPOST_KEY'];
+
+/** Reads the settings; every fault at once, each as a sentence. Empty means unset. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const faults = findUnknown(env);
+  const config: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries(options) as [OptionKey, Option<unknown>][]) {
+    const text = env[option.name] || (key === 'dataDir' ? resolve(PROGRAM_DIR, 'data') : option.fallback);
+    try {
+      config[key] = text === null ? null : text === '' && option.form === 'CIDR list' ? [] : option.parse(text);
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error;
+      const shown = option.secret ? '' : ` (it is ${JSON.stringify(text)})`;
+      faults.push(`${option.name} ${error.message}${shown}.`);
+    }
+  }
+  if (faults.length === 0) faults.push(...findClashes(config as Config));
+  if (faults.length > 0) throw new StartError(faults.join('\n'));
+  return config as Config;
+}
+
+/** Settings that are right alone and wrong together. */
+function findClashes(config: Config): string[] {
+  const faults: string[] = [];
+  if ((config.tlsCert === null) !== (config.tlsKey === null)) {
+    faults.push('WAYPOST_TLS_CERT and WAYPOST_TLS_KEY belong together: set both or neither.');
+  }
+  const guarded = config.tlsCert !== null || config.trustProxy.length > 0 || config.plainHttp;
+  if (!isLoopback(config.host) && !guarded) {
+    faults.push(
+      `WAYPOST_HOST ${config.host} is open to other machines, and API keys would travel unencrypted: set WAYPOST_TLS_CERT and WAYPOST_TLS_KEY, or WAYPOST_TRUST_PROXY when a proxy ends TLS, or WAYPOST_PLAIN_HTTP=true to do it all the same.`,
+    );
+  }
+  return faults;
+}
+
+/** A misspelt setting would otherwise be a setting silently not made. */
+function findUnknown(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [...Object.values(options).map(({ name }) => name), ...FOREIGN];
+  return Object.keys(env)
+    .filter((name) => name.startsWith('WAYPOST_') && !known.includes(name))
+    .map((name) => {
+      const nearest = nearestWord(name, known);
+      const guess = nearest !== null ? `Did you mean ${nearest}?` : '`waypost config` lists them all.';
+      return `${name} is not a setting of Waypost. ${guess}`;
+    });
+}
+
+/** Whether only this machine can reach an address that is listened on. */
+export function isLoopback(host: string): boolean {
+  const loopback = new BlockList();
+  loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+  loopback.addAddress('::1', 'ipv6');
+  return host === 'localhost' || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'));
+}
+
+function parseInteger(text: string, least: number, most: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least && value <= most)) throw new Misfit(`must be a whole number from ${least} to ${most}`);
+  return value;
+}
+
+function parseWord<W extends string>(text: string, words: readonly W[]): W {
+  const word = words.find((each) => each === text);
+  if (word === undefined) throw new Misfit(`must be one of ${words.join(', ')}`);
+  return word;
+}
+
+function parseHost(text: string): string {
+  if (text !== 'localhost' && isIP(text) === 0) throw new Misfit('must be an IP address or localhost');
+  return text;
+}
+
+function parsePath(text: string): string {
+  if (text.includes('\0')) throw new Misfit('must be a path');
+  return resolve(text);
+}
+
+function parseDatabaseUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || url.pathname.length < 2) {
+    throw new Misfit('must be a URL like postgres://user:password@host:5432/database');
+  }
+  return text;
+}
+
+function parsePublicUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '') {
+    throw new Misfit('must be a URL like https://waypost.example, without query, fragment or user');
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function parseMasterKey(text: string): Buffer {
+  const key = Buffer.from(text, 'base64');
+  if (key.length !== MASTER_KEY_BYTES || key.toString('base64') !== text) {
+    throw new Misfit(`must be ${MASTER_KEY_BYTES} bytes in base64, as \`openssl rand -base64 ${MASTER_KEY_BYTES}\` prints them`);
+  }
+  return key;
+}
+
+/** A list of networks; a bare address is a network of one. */
+function parseCidrs(text: string): string[] {
+  return text.split(',').map((each) => {
+    const [address = '', bits, ...rest] = each.trim().split('/');
+    const most = isIP(address) === 6 ? 128 : 32;
+    const length = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
+    if (isIP(address) === 0 || rest.length > 0 || !(length <= most)) {
+      throw new Misfit('must be a comma-separated list of networks such as 10.20.0.0/16 or 192.168.1.7');
+    }
+    return `${address}/${length}`;
+  });
+}

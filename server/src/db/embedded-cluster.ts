@@ -1,0 +1,156 @@
+// The files of an embedded cluster: its directory, password, socket directory and settings, and how it is made.
+// A cluster is made beside its place and renamed into it, so that it is whole or not there.
+
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, chown, lstat, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findPrograms, makeDataDir, ownerOfCluster, placeCluster, type Programs } from './embedded-files.ts';
+import { chooseServiceUser, runAs, type ServiceUser } from './embedded-user.ts';
+import { explainSystemError, StartError } from './start-error.ts';
+
+export interface Cluster {
+  home: string;
+  /** What PostgreSQL calls the data directory. */
+  data: string;
+  socketDir: string;
+  user: ServiceUser;
+  programs: Programs;
+  settings: Readonly<Record<string, string>>;
+}
+
+export const SUPERUSER = 'waypost';
+export const PORT = 5432;
+const MAJOR_VERSION = '18';
+/** sun_path holds 108 bytes on Linux and 104 on macOS, with the closing zero. */
+const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107;
+/** Rules of comparison that do not change with the libraries of the machine, and pages that notice their own damage. */
+const INITDB_FLAGS = [
+  '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8', '--data-checksums',
+  '--auth=scram-sha-256', `--username=${SUPERUSER}`, '--no-instructions',
+] as const;
+
+/** For two shared cores; durability is PostgreSQL's own default (fsync and synchronous_commit on). */
+const SETTINGS: Readonly<Record<string, string>> = {
+  listen_addresses: '',
+  port: String(PORT),
+  unix_socket_permissions: '0700',
+  cluster_name: 'waypost',
+  max_connections: '60',
+  shared_buffers: '256MB',
+  effective_cache_size: '1GB',
+  max_wal_size: '1GB',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  // The log must not repeat what customers sent: no statements, no values of refused rows.
+  log_error_verbosity: 'terse',
+  log_min_error_statement: 'panic',
+  log_checkpoints: 'off',
+};
+
+export interface ClusterOptions {
+  dataDir: string;
+  log: (sentence: string) => void;
+  settings?: Readonly<Record<string, string>>;
+}
+
+/** Finds the cluster of a data directory, making it on the first start. */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  await makeDataDir(options.dataDir);
+  const dataDir = await realpath(options.dataDir);
+  const user = chooseServiceUser(await ownerOfCluster(dataDir));
+  const programs = await findPrograms(dataDir, user);
+  const { home, notice } = await placeCluster(dataDir, user);
+  if (notice !== null) options.log(notice);
+  const data = join(home, 'data');
+  const version = await readVersion(data);
+  if (version === null) {
+    options.log('Making the database (first start).');
+    await makeCluster(home, user, programs);
+  } else if (version !== MAJOR_VERSION) {
+    throw new StartError(
+      `The database in ${home} was made by PostgreSQL ${version} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: start it with the Waypost that made it.`,
+    );
+  }
+  const socketDir = await makeSocketDir(home, user);
+  return { home, data, socketDir, user, programs, settings: { ...SETTINGS, unix_socket_directories: socketDir, ...options.settings } };
+}
+
+async function readVersion(data: string): Promise<string | null> {
+  try {
+    return (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new StartError(explainSystemError(error, `reading ${data}`) ?? `Reading ${data} failed.`, { cause: error });
+  }
+}
+
+async function makeCluster(home: string, user: ServiceUser, programs: Programs): Promise<void> {
+  const unfinished = `${home}.new-${randomBytes(4).toString('hex')}`;
+  try {
+    await makePrivateDir(unfinished, user);
+    const passwordFile = join(unfinished, 'password');
+    await writeFile(passwordFile, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+    if (user !== null) await chown(passwordFile, user.uid, user.gid);
+    await runInitdb(programs.initdb, unfinished, user);
+    await rename(unfinished, home);
+  } catch (cause) {
+    // Another process has made the cluster meanwhile: its directory is there, and a rename never replaces a full one.
+    if ((await readVersion(join(home, 'data'))) !== null) return;
+    if (cause instanceof StartError) throw cause;
+    throw new StartError(explainSystemError(cause, `making the database in ${home}`) ?? `Making the database in ${home} failed.`, { cause });
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+}
+
+async function runInitdb(initdb: string, dir: string, user: ServiceUser): Promise<void> {
+  const args = [...INITDB_FLAGS, `--pgdata=${join(dir, 'data')}`, `--pwfile=${join(dir, 'password')}`];
+  const said: Buffer[] = [];
+  const code = await new Promise<number | null>((resolve, reject) => {
+    const child = spawn(initdb, args, { cwd: dir, env: programEnvironment(), stdio: ['ignore', 'ignore', 'pipe'], ...runAs(user) });
+    child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  if (code === 0) return;
+  const words = Buffer.concat(said).toString('utf8').trim();
+  if (/No space left/.test(words)) throw new StartError('The disk is full: making the database failed. Free some space and start again.');
+  throw new StartError(`Making the database failed. initdb says: ${words}`);
+}
+
+/** PostgreSQL's programs get nothing of our environment but the search path: PG* variables would change what they do. */
+export function programEnvironment(): Record<string, string> {
+  return { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+}
+
+/** Beside the data where the path is short enough for a socket, else a private directory under /tmp. */
+async function makeSocketDir(home: string, user: ServiceUser): Promise<string> {
+  const near = join(home, 'run');
+  if (Buffer.byteLength(join(near, `.s.PGSQL.${PORT}`)) <= SOCKET_PATH_BYTES_MAX) {
+    await makePrivateDir(near, user);
+    return near;
+  }
+  const far = `/tmp/waypost-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
+  await makePrivateDir(far, user);
+  return far;
+}
+
+/** Makes a directory that only the service user may enter; one that somebody else laid there is refused. */
+async function makePrivateDir(path: string, user: ServiceUser): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    await chmod(path, 0o700);
+    if (user !== null) await chown(path, user.uid, user.gid);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw new StartError(explainSystemError(cause, `making ${path}`) ?? `Making ${path} failed.`, { cause });
+    }
+    const found = await lstat(path);
+    const ours = user?.uid ?? process.getuid?.();
+    if (!found.isDirectory() || found.uid !== ours || (found.mode & 0o077) !== 0) {
+      throw new StartError(`${path} is not a private directory of the database's user: remove it and start again.`);
+    }
+  }
+}

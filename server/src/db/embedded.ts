@@ -1,0 +1,155 @@
+// The embedded database: a real PostgreSQL that Waypost starts from the files of a package, on a socket of its own.
+// A line belongs here if it is about joining and leaving that server: every process that uses it holds a shared lock
+// in it for as long (its presence), whoever finds it down starts it, and the last to leave stops it.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import postgres from 'postgres';
+import { type Cluster, openCluster, PORT, SUPERUSER } from './embedded-cluster.ts';
+import { findPostmaster, startPostmaster, stopPostmaster } from './embedded-postmaster.ts';
+import type { DatabaseAddress } from './sql.ts';
+import { StartError } from './start-error.ts';
+
+export interface EmbeddedOptions {
+  dataDir: string;
+  /** Gets a sentence for each thing that a person at the terminal may want to know. */
+  log: (sentence: string) => void;
+  /** Settings of the server beyond or instead of the usual ones; they count when this process starts it. */
+  settings?: Readonly<Record<string, string>>;
+}
+
+export interface Embedded {
+  address: DatabaseAddress;
+  /** True when the server ran already: its owner was killed, or another process uses it too. */
+  adopted: boolean;
+  /** Leaves the server and, unless another process still uses it, stops it. */
+  stop(): Promise<void>;
+}
+
+const DATABASE = 'waypost';
+const START_TIMEOUT_MS = 120_000;
+const RESTART_PAUSE_MS = 1_000;
+const POLL_MS = 10;
+/** Key of the advisory lock that all users of the server share. */
+const PRESENCE_LOCK = 0x77_61_79_70;
+
+interface Joined {
+  presence: postgres.Sql;
+  adopted: boolean;
+}
+
+/** Starts the embedded server on the data directory, or adopts the one that runs there. */
+export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const cluster = await openCluster(options);
+  const password = (await readFile(join(cluster.home, 'password'), 'utf8')).trim();
+  const address = { host: cluster.socketDir, port: PORT, user: SUPERUSER, password, database: DATABASE };
+  let stopping = false;
+  let joined: Promise<Joined> = joinServer(cluster, password, options.log, onLost);
+  function onLost(): void {
+    if (stopping) return;
+    options.log('The embedded database went away: starting it again.');
+    joined = rejoin();
+    joined.catch(() => {});
+  }
+  async function rejoin(): Promise<Joined> {
+    for (;;) {
+      if (stopping) throw new StartError('The embedded database was told to stop.');
+      try {
+        return await joinServer(cluster, password, options.log, onLost);
+      } catch (error) {
+        options.log(`The embedded database could not be started again: ${(error as Error).message}`);
+        await wait(RESTART_PAUSE_MS);
+      }
+    }
+  }
+  const { presence, adopted } = await joined;
+  await makeDatabase(presence);
+  return {
+    address,
+    adopted,
+    async stop() {
+      if (stopping) return;
+      stopping = true;
+      const last = await joined.then((now) => leaveServer(now.presence), () => false);
+      if (last) await stopPostmaster(cluster);
+    },
+  };
+}
+
+/** Waits for the server, starting it when there is none, and takes the presence lock in it. */
+async function joinServer(
+  cluster: Cluster,
+  password: string,
+  log: (sentence: string) => void,
+  onLost: () => void,
+): Promise<Joined> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  let adopted = true;
+  while (Date.now() < deadline) {
+    const found = await findPostmaster(cluster);
+    if (found === null) {
+      adopted = false;
+      await startPostmaster(cluster, log);
+    } else if (found.ready) {
+      const presence = await takePresence(found.socketDir, password, onLost);
+      if (presence !== null) return { presence, adopted };
+    }
+    await wait(POLL_MS);
+  }
+  throw new StartError(`PostgreSQL was not ready within ${START_TIMEOUT_MS / 1000} s: see ${join(cluster.home, 'postgres.log')}.`);
+}
+
+/** Null when the server does not let us in yet, or no longer. */
+async function takePresence(socketDir: string, password: string, onLost: () => void): Promise<postgres.Sql | null> {
+  let held = false;
+  const presence = postgres({
+    host: socketDir,
+    port: PORT,
+    user: SUPERUSER,
+    password,
+    database: 'postgres',
+    max: 1,
+    idle_timeout: 0,
+    max_lifetime: null,
+    connection: { application_name: 'waypost presence' },
+    onnotice: () => {},
+    onclose: () => {
+      if (held) onLost();
+      held = false;
+    },
+  });
+  try {
+    await presence`select pg_advisory_lock_shared(${PRESENCE_LOCK})`;
+    held = true;
+    return presence;
+  } catch (error) {
+    await presence.end({ timeout: 0 });
+    if ((error as { code?: string }).code === '28P01') {
+      throw new StartError('The embedded database does not accept its own password: the file postgres/password in the data directory is not the one it was made with.', { cause: error });
+    }
+    return null;
+  }
+}
+
+/** Gives the presence up. True when nobody else is left: then the exclusive lock keeps newcomers waiting until the end. */
+async function leaveServer(presence: postgres.Sql): Promise<boolean> {
+  try {
+    await presence`select pg_advisory_unlock_shared(${PRESENCE_LOCK})`;
+    const [row] = await presence<{ last: boolean }[]>`select pg_try_advisory_lock(${PRESENCE_LOCK}) as last`;
+    if (row?.last === true) return true;
+  } catch {
+    // The server is gone already.
+  }
+  await presence.end({ timeout: 0 });
+  return false;
+}
+
+/** Makes the database on the first start; another process may be doing the same. */
+async function makeDatabase(presence: postgres.Sql): Promise<void> {
+  const [found] = await presence`select from pg_database where datname = ${DATABASE}`;
+  if (found !== undefined) return;
+  await presence`create database ${presence(DATABASE)}`.catch((error: { code?: string }) => {
+    if (error.code !== '42P04' && error.code !== '23505') throw error;
+  });
+}

@@ -1,0 +1,61 @@
+// Day partitions of the tables that grow with time (the log, idempotency rows, …): every table partitioned by a range
+// of instants gets one partition a day, named after the day, made before the day begins. There is no default
+// partition: a row that finds no day is an error, not a slow table.
+
+import type { Sql } from './sql.ts';
+
+/** Made ahead, so that a server that cannot make them for a while keeps writing. */
+export const DAYS_AHEAD = 3;
+/** A transaction that began before midnight may carry yesterday's time. */
+export const DAYS_BEHIND = 1;
+const DAY_MS = 86_400_000;
+/** Whoever makes partitions holds this advisory lock of the database. */
+const PARTITION_LOCK = 0x70_61_72_74;
+
+export interface Partition {
+  table: string;
+  name: string;
+  from: string;
+  to: string;
+}
+
+/** The partitions that must exist at an instant. */
+export function planPartitions(tables: readonly string[], now: Date): Partition[] {
+  const today = Math.floor(now.getTime() / DAY_MS);
+  return tables.flatMap((table) =>
+    Array.from({ length: DAYS_BEHIND + 1 + DAYS_AHEAD }, (_, index) => {
+      const day = today - DAYS_BEHIND + index;
+      const [from, to] = [new Date(day * DAY_MS).toISOString(), new Date((day + 1) * DAY_MS).toISOString()];
+      return { table, name: `${table}_${from.slice(0, 10).replaceAll('-', '')}`, from, to };
+    }),
+  );
+}
+
+/** Makes the partitions that are missing and answers their names. Several processes may call it at once. */
+export async function makePartitions(sql: Sql, now: Date): Promise<string[]> {
+  const tables = await sql<{ name: string; children: string[] }[]>`
+    select parent.relname as name, coalesce(array_agg(child.relname) filter (where child.relname is not null), '{}') as children
+    from pg_partitioned_table
+    join pg_class parent on parent.oid = partrelid
+    left join pg_inherits on inhparent = partrelid
+    left join pg_class child on child.oid = inhrelid
+    where partstrat = 'r' and parent.relnamespace = 'public'::regnamespace
+    group by parent.relname order by parent.relname`;
+  const existing = new Set(tables.flatMap(({ children }) => children));
+  const planned = planPartitions(tables.map(({ name }) => name), now);
+  const missing = planned.filter(({ name }) => !existing.has(name));
+  if (missing.length === 0) return [];
+  return sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(${PARTITION_LOCK})`;
+    const made: string[] = [];
+    for (const { table, name, from, to } of missing) {
+      const [found] = await tx`select from pg_class where relname = ${name} and relnamespace = 'public'::regnamespace`;
+      if (found !== undefined) continue;
+      // Not `create table … partition of`: that would lock every writer of the parent out; attaching does not.
+      await tx`create table ${tx(name)} (like ${tx(table)} including all)`;
+      await tx`alter table ${tx(table)} attach partition ${tx(name)} for values from (${tx.unsafe(`'${from}'`)}) to (${tx.unsafe(`'${to}'`)})`;
+      made.push(name);
+    }
+    return made;
+  });
+}

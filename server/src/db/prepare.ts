@@ -1,0 +1,47 @@
+// Makes a database ready for a server: migrations, partitions, roles.
+
+import { migrate, readMigrations } from './migrate.ts';
+import { makePartitions } from './partitions.ts';
+import { type DatabaseAddresses, openRoles } from './roles.ts';
+import { type DatabaseAddress, openPool, type Sql } from './sql.ts';
+import { StartError } from './start-error.ts';
+
+const VERSION_MIN = 150_000;
+
+export interface Prepared {
+  addresses: DatabaseAddresses;
+  /** Names of the migrations that ran now. */
+  applied: string[];
+}
+
+/** Everything that must have happened before the first statement of a room. Takes a few milliseconds when it has. */
+export async function prepareDatabase(
+  owner: DatabaseAddress,
+  options: { now: Date; masterKeyFingerprint: string },
+): Promise<Prepared> {
+  const sql = openPool(owner, { name: 'waypost prepare', connectionsMax: 2 });
+  try {
+    const [server] = await sql<{ version: string; number: number }[]>`
+      select current_setting('server_version') as version, current_setting('server_version_num')::int as number`;
+    if (server !== undefined && server.number < VERSION_MIN) {
+      throw new StartError(`The database server is PostgreSQL ${server.version}: Waypost needs PostgreSQL 15 or later.`);
+    }
+    const applied = await migrate(sql, await readMigrations());
+    await checkMasterKey(sql, options.masterKeyFingerprint);
+    await makePartitions(sql, options.now);
+    return { addresses: await openRoles(owner, sql), applied };
+  } finally {
+    await sql.end();
+  }
+}
+
+/** A database belongs to one master key: with another, nothing that it holds could be opened, and new data would be lost to the first. */
+async function checkMasterKey(sql: Sql, fingerprint: string): Promise<void> {
+  await sql`insert into master_keys (fingerprint) values (${fingerprint}) on conflict (only_one) do nothing`;
+  const [row] = await sql<{ fingerprint: string }[]>`select fingerprint from master_keys`;
+  if (row?.fingerprint !== fingerprint) {
+    throw new StartError(
+      'This database was made with another master key: set WAYPOST_MASTER_KEY to it, or bring back the file master.key of its data directory.',
+    );
+  }
+}

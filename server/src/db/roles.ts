@@ -1,0 +1,114 @@
+// The login roles of a Waypost database: neither owner nor superuser. A line belongs here if it says which role may
+// do what, or how a role logs in.
+
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { type DatabaseAddress, openPool, type Sql } from './sql.ts';
+
+export type Role = 'app' | 'ledger' | 'sender';
+
+/** `writes`: tables on which the role may insert, update and delete; `others` is every table not named here. */
+export const roles = {
+  app: { name: 'waypost_app', sentence: 'reads what the API serves' },
+  ledger: { name: 'waypost_ledger', sentence: 'writes what the ledger writes' },
+  sender: { name: 'waypost_sender', sentence: 'reads the log and writes its own tables' },
+} as const satisfies Record<Role, { name: string; sentence: string }>;
+
+/** How to reach a database, as each role. The owner migrates and makes partitions; nothing else uses it. */
+export interface DatabaseAddresses {
+  owner: DatabaseAddress;
+  app: DatabaseAddress;
+  ledger: DatabaseAddress;
+  sender: DatabaseAddress;
+  /** False when the server does not let us make roles: then everything runs as the given user. */
+  separated: boolean;
+}
+
+const ITERATIONS = 4_096;
+const LOGIN_TIMEOUT_S = 5;
+/** Tables that only the owner touches. */
+const OWNED = ['migrations', 'master_keys'];
+
+/** The addresses of the roles, each with a password derived from the owner's: whoever has that one has them all. */
+export function addressesOf(owner: DatabaseAddress, separated: boolean): DatabaseAddresses {
+  const as = (role: Role) => (separated ? addressAs(owner, role) : owner);
+  return { owner, app: as('app'), ledger: as('ledger'), sender: as('sender'), separated };
+}
+
+function addressAs(owner: DatabaseAddress, role: Role): DatabaseAddress {
+  const { name } = roles[role];
+  const password = passwordOf(owner, role);
+  if (owner.url === undefined) return { ...owner, user: name, password };
+  const url = new URL(owner.url);
+  url.username = name;
+  url.password = password;
+  return { url: url.href };
+}
+
+function ownerPassword(owner: DatabaseAddress): string {
+  return owner.url === undefined ? (owner.password ?? '') : decodeURIComponent(new URL(owner.url).password);
+}
+
+function passwordOf(owner: DatabaseAddress, role: Role): string {
+  return createHmac('sha256', ownerPassword(owner)).update(`waypost role ${role}`).digest('base64url');
+}
+
+/**
+ * Makes the roles where they are missing, gives them their rights, and answers how to log in as each. Where the
+ * server does not permit it (no right to make roles, no password to derive theirs from), everything runs as the owner.
+ */
+export async function openRoles(owner: DatabaseAddress, sql: Sql): Promise<DatabaseAddresses> {
+  if (ownerPassword(owner) === '') return addressesOf(owner, false);
+  const addresses = addressesOf(owner, true);
+  for (const role of ['app', 'ledger', 'sender'] as const) {
+    if (await canLogIn(addresses[role])) continue;
+    await makeRole(sql, roles[role].name, passwordOf(owner, role));
+    if (!(await canLogIn(addresses[role]))) return addressesOf(owner, false);
+  }
+  await grantRights(sql);
+  return addresses;
+}
+
+async function canLogIn(address: DatabaseAddress): Promise<boolean> {
+  const sql = openPool(address, { name: 'waypost roles', connectionsMax: 1 });
+  try {
+    await sql`select 1`;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await sql.end({ timeout: LOGIN_TIMEOUT_S });
+  }
+}
+
+/** Fails silently: what counts is whether the login works afterwards. Roles belong to the whole cluster, so that
+ * another database's start may be making the same one at the same time. */
+async function makeRole(sql: Sql, name: string, password: string): Promise<void> {
+  const verifier = scramVerifier(password, randomBytes(16));
+  const [found] = await sql`select from pg_roles where rolname = ${name}`;
+  const verb = found === undefined ? 'create' : 'alter';
+  await sql.unsafe(`${verb} role ${name} login password '${verifier}'`).catch(() => {});
+}
+
+/** The form in which PostgreSQL stores a password (RFC 5803), so that no statement and no log ever carries it. */
+function scramVerifier(password: string, salt: Buffer): string {
+  const salted = pbkdf2Sync(password, salt, ITERATIONS, 32, 'sha256');
+  const sign = (words: string) => createHmac('sha256', salted).update(words).digest();
+  const stored = createHash('sha256').update(sign('Client Key')).digest('base64');
+  return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${stored}:${sign('Server Key').toString('base64')}`;
+}
+
+/** Rights are given anew after every migration; partitions are reached through their parents and need none. */
+async function grantRights(sql: Sql): Promise<void> {
+  const tables = await sql<{ name: string }[]>`
+    select relname as name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+      and relname <> all (${OWNED}) order by relname`;
+  const all = tables.map(({ name }) => `"${name}"`).join(', ');
+  if (all === '') return;
+  const { app, ledger, sender } = roles;
+  await sql.begin((tx) =>
+    tx.unsafe(`
+      grant usage on schema public to ${app.name}, ${ledger.name}, ${sender.name};
+      grant select, insert, update, delete on ${all} to ${app.name}, ${ledger.name}, ${sender.name}`),
+  );
+}

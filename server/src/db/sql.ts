@@ -1,0 +1,70 @@
+// How every room reaches PostgreSQL: the types of a connection and of a transaction, and how they are opened.
+
+import diagnosticsChannel from 'node:diagnostics_channel';
+import postgres from 'postgres';
+
+type Types = { bigint: number };
+
+/** A pool of connections: a function that takes `Sql` opens its own transaction or needs none. */
+export type Sql = postgres.Sql<Types>;
+/** A function that takes `Tx` runs inside the caller's transaction. */
+export type Tx = postgres.ReservedSql<Types> | postgres.TransactionSql<Types>;
+/** A statement that was sent but not waited for, so that several travel in one flush. */
+export type Sent = Promise<unknown>;
+
+/** What to connect to: a URL, or a socket directory with its password. */
+export interface DatabaseAddress {
+  url?: string;
+  host?: string;
+  port?: number;
+  user?: string;
+  password?: string;
+  database?: string;
+}
+
+export interface PoolOptions {
+  /** Shown in pg_stat_activity. */
+  name: string;
+  connectionsMax: number;
+  /** Settings of each session, e.g. statement_timeout in milliseconds. */
+  session?: Record<string, string | number>;
+  /** Told when a connection is lost. */
+  onClose?: (() => void) | undefined;
+}
+
+/** Sees the text of every statement that is sent. Costs nothing unless somebody subscribed before a pool was opened. */
+const statements = diagnosticsChannel.channel('waypost:statement');
+
+/** Opens a pool. bigint is read as a number: sequences stay below 2^53. Instants are `Date`. */
+export function openPool(address: DatabaseAddress, options: PoolOptions): Sql {
+  const settings: postgres.Options<{ bigint: postgres.PostgresType<number> }> = {
+    max: options.connectionsMax,
+    idle_timeout: 0,
+    connect_timeout: 10,
+    max_lifetime: null,
+    connection: { application_name: options.name, ...options.session } as never,
+    types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+    onnotice: () => {},
+    ...(options.onClose && { onclose: options.onClose }),
+    ...(statements.hasSubscribers && { debug: (_connection: number, text: string) => statements.publish(text) }),
+  };
+  if (address.url !== undefined) return postgres(address.url, settings) as unknown as Sql;
+  return postgres({
+    ...settings,
+    host: address.host ?? 'localhost',
+    port: address.port ?? 5432,
+    user: address.user ?? 'postgres',
+    password: address.password ?? '',
+    database: address.database ?? 'waypost',
+  }) as unknown as Sql;
+}
+
+/** Array types whose elements the driver would take for the whole (it infers a type from the first element). */
+const ARRAY_OIDS = { bytea: 1001, boolean: 1000 } as const;
+
+/** A list of buffers or booleans as one array parameter. */
+export function listOf(sql: Sql | Tx, type: 'bytea', values: readonly (Buffer | null)[]): postgres.Parameter<unknown>;
+export function listOf(sql: Sql | Tx, type: 'boolean', values: readonly (boolean | null)[]): postgres.Parameter<unknown>;
+export function listOf(sql: Sql | Tx, type: keyof typeof ARRAY_OIDS, values: readonly unknown[]): postgres.Parameter<unknown> {
+  return sql.typed(values as never, ARRAY_OIDS[type]) as postgres.Parameter<unknown>;
+}

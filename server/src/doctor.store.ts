@@ -1,0 +1,79 @@
+// What the doctor asks the database.
+
+import type { Sql } from './db/sql.ts';
+
+export interface DatabaseState {
+  version: string;
+  now: Date;
+  fsync: string;
+  synchronous_commit: string;
+  full_page_writes: string;
+  connections: number;
+  connections_max: number;
+  bytes: number;
+}
+
+export async function readDatabaseState(sql: Sql): Promise<DatabaseState> {
+  const [state] = await sql<DatabaseState[]>`
+    select current_setting('server_version') as version, clock_timestamp() as now, current_setting('fsync') as fsync,
+      current_setting('synchronous_commit') as synchronous_commit, current_setting('full_page_writes') as full_page_writes,
+      (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as connections,
+      current_setting('max_connections')::int as connections_max, pg_database_size(current_database()) as bytes`;
+  if (state === undefined) throw new Error('the database answers nothing');
+  return state;
+}
+
+/** Null when the server does not tell (only its superuser may ask). */
+export async function readDataDirectory(sql: Sql): Promise<string | null> {
+  const [row] = await sql<{ path: string | null }[]>`select setting as path from pg_settings where name = 'data_directory'`;
+  return row?.path ?? null;
+}
+
+export interface HeadState {
+  world_id: number;
+  tenant_id: string;
+  world: string;
+  sequence: number;
+  recorded_at: Date;
+  chain: Buffer;
+}
+
+export function listHeads(sql: Sql): Promise<HeadState[]> {
+  return sql<HeadState[]>`
+    select h.world_id, w.tenant_id, w.world, h.sequence, h.recorded_at, h.chain
+    from heads h join worlds w on w.world_id = h.world_id order by h.world_id`;
+}
+
+export interface LogRow {
+  sequence: number;
+  recorded_at: Date;
+  body: string;
+  personal: Buffer;
+  chain: Buffer;
+}
+
+/** The next rows of a world's log in its order; the time bound keeps earlier days out of the plan. */
+export function readLogBlock(
+  sql: Sql,
+  worldId: number,
+  after: { sequence: number; recorded_at: Date },
+  upTo: number,
+  limit: number,
+): Promise<LogRow[]> {
+  return sql<LogRow[]>`
+    select sequence, recorded_at, body, personal, chain from events
+    where world_id = ${worldId} and sequence > ${after.sequence} and sequence <= ${upTo}
+      and recorded_at >= ${after.recorded_at}
+    order by sequence, recorded_at limit ${limit}`;
+}
+
+/** Names of the partitions that exist. */
+export async function listPartitions(sql: Sql): Promise<{ tables: string[]; partitions: string[] }> {
+  const rows = await sql<{ name: string; parent: boolean }[]>`
+    select relname as name, relkind = 'p' as parent from pg_class
+    where relnamespace = 'public'::regnamespace and (relkind = 'p' or relispartition and relkind = 'r')`;
+  return {
+    tables: rows.filter(({ parent }) => parent).map(({ name }) => name),
+    partitions: rows.filter(({ parent }) => !parent).map(({ name }) => name),
+  };
+}

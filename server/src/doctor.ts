@@ -1,0 +1,177 @@
+// The word `doctor`: is everything that the server stands on as it should be? Each check answers one or more sentences;
+// none of them changes anything.
+
+import { stat, statfs } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { planPartitions } from './db/partitions.ts';
+import { openPool, type Sql } from './db/sql.ts';
+import { StartError } from './db/start-error.ts';
+import { type HeadState, listHeads, listPartitions, readDatabaseState, readDataDirectory, readLogBlock } from './doctor.store.ts';
+import { chainEvent } from './ledger/event-text.ts';
+import { type Opened, openWaypost } from './open.ts';
+import { readServerFile } from './server-file.ts';
+import type { Told, WordCall } from './word.ts';
+
+interface Finding {
+  check: 'database' | 'disk' | 'clock' | 'port' | 'log' | 'secrets';
+  /** `warning`: works, but look at it. `fault`: does not work, or will not for long. */
+  state: 'ok' | 'warning' | 'fault';
+  sentence: string;
+}
+
+const LOG_BLOCK_ROWS = 2_000;
+const FREE_WARNING_BYTES = 5 * 1024 ** 3;
+const FREE_FAULT_BYTES = 512 * 1024 ** 2;
+const CLOCK_SKEW_MS_MAX = 1_000;
+const HEALTH_TIMEOUT_MS = 2_000;
+
+export async function runDoctor({ config, tell }: WordCall): Promise<Told> {
+  const findings: Finding[] = [];
+  let opened: Opened | null = null;
+  try {
+    opened = await openWaypost(config, tell);
+    const sql = openPool(opened.addresses.owner, { name: 'waypost doctor', connectionsMax: 1 });
+    try {
+      findings.push(...(await checkDatabase(config, opened, sql)), ...(await checkDisk(config, sql)));
+      findings.push(...(await checkClock(sql)), ...(await checkLog(sql)));
+    } finally {
+      await sql.end();
+    }
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    findings.push({ check: 'database', state: 'fault', sentence: error.message });
+  } finally {
+    await opened?.close();
+  }
+  findings.push(await checkPort(config), ...(await checkSecrets(config)));
+  const isWell = findings.every(({ state }) => state !== 'fault');
+  const lines = findings.map(({ check, state, sentence }) => `${state.padEnd(8)} ${check.padEnd(9)} ${sentence}`);
+  return { lines, value: { ok: isWell, findings }, exitCode: isWell ? 0 : 1 };
+}
+
+async function checkDatabase(config: Config, opened: Opened, sql: Sql): Promise<Finding[]> {
+  const state = await readDatabaseState(sql);
+  const where = config.databaseUrl === null ? 'embedded' : new URL(config.databaseUrl).host;
+  const say = (how: Finding['state'], sentence: string): Finding => ({ check: 'database', state: how, sentence });
+  const findings = [say('ok', `PostgreSQL ${state.version} (${where}), ${showBytes(state.bytes)}, up to date.`)];
+  for (const name of ['fsync', 'full_page_writes', 'synchronous_commit'] as const) {
+    if (state[name] === 'off') findings.push(say('fault', `${name} is off: what was acknowledged may be lost with the machine.`));
+  }
+  if (state.connections > state.connections_max * 0.9) {
+    findings.push(say('warning', `${state.connections} of ${state.connections_max} connections are in use.`));
+  }
+  findings.push(
+    opened.addresses.separated
+      ? say('ok', 'The roles waypost_app, waypost_ledger and waypost_sender are used.')
+      : say('warning', 'Everything runs as the user of DATABASE_URL: it may not make roles, or has no password.'),
+  );
+  const { tables, partitions } = await listPartitions(sql);
+  const missing = planPartitions(tables, new Date()).filter(({ name }) => !partitions.includes(name));
+  if (missing.length > 0) findings.push(say('fault', `Day partitions are missing: ${missing.map(({ name }) => name).join(', ')}.`));
+  return findings;
+}
+
+async function checkDisk(config: Config, sql: Sql): Promise<Finding[]> {
+  if (config.databaseUrl !== null) return [];
+  const path = (await readDataDirectory(sql)) ?? config.dataDir;
+  const { bavail, bsize } = await statfs(path);
+  const free = bavail * bsize;
+  const state = free < FREE_FAULT_BYTES ? 'fault' : free < FREE_WARNING_BYTES ? 'warning' : 'ok';
+  return [{ check: 'disk', state, sentence: `${showBytes(free)} free for ${path}.` }];
+}
+
+async function checkClock(sql: Sql): Promise<Finding[]> {
+  const { now } = await readDatabaseState(sql);
+  const skewMs = Math.abs(now.getTime() - Date.now());
+  const findings: Finding[] = [
+    skewMs > CLOCK_SKEW_MS_MAX
+      ? { check: 'clock', state: 'warning', sentence: `The clocks of this machine and the database differ by ${(skewMs / 1000).toFixed(1)} s.` }
+      : { check: 'clock', state: 'ok', sentence: `${now.toISOString()}, the database agrees.` },
+  ];
+  for (const head of await listHeads(sql)) {
+    if (head.recorded_at.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX) continue;
+    findings.push({
+      check: 'clock', state: 'fault',
+      sentence: `The last event of ${nameOf(head)} is from ${head.recorded_at.toISOString()}, which is yet to come: the clock was set back.`,
+    });
+  }
+  return findings;
+}
+
+/** Numbers without gap and the chain from the first event that is kept to the head. */
+async function checkLog(sql: Sql): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const head of await listHeads(sql)) {
+    const wrong = await findBreak(sql, head);
+    findings.push({
+      check: 'log',
+      state: wrong.sentence === null ? 'ok' : 'fault',
+      sentence: `${nameOf(head)}: ${wrong.sentence ?? `${wrong.events} events without gap, the chain verifies.`}`,
+    });
+  }
+  return findings;
+}
+
+async function findBreak(sql: Sql, head: HeadState): Promise<{ events: number; sentence: string | null }> {
+  let last = { sequence: 0, recorded_at: new Date(0), chain: Buffer.alloc(32) };
+  let events = 0;
+  const broken = (sentence: string) => ({ events, sentence });
+  while (last.sequence < head.sequence) {
+    const rows = await readLogBlock(sql, head.world_id, last, head.sequence, LOG_BLOCK_ROWS);
+    if (rows.length === 0) return broken(`events ${last.sequence + 1} to ${head.sequence} are missing.`);
+    for (const row of rows) {
+      const isFirst = events === 0;
+      events += 1;
+      if (!isFirst || row.sequence === 1) {
+        if (row.sequence !== last.sequence + 1) return broken(`event ${last.sequence + 1} is missing or stands twice.`);
+        const chain = chainEvent(last.chain, row.body, row.personal);
+        if (!chain.equals(row.chain)) return broken(`event ${row.sequence} is not what the chain says: it was changed.`);
+      }
+      last = row;
+    }
+  }
+  if (!last.chain.equals(head.chain)) return broken(`the head does not fit event ${last.sequence}.`);
+  return { events, sentence: null };
+}
+
+function nameOf({ tenant_id, world }: HeadState): string {
+  return `${tenant_id} ${world}`;
+}
+
+/** Ours and healthy, free, or somebody else's. */
+async function checkPort(config: Config): Promise<Finding> {
+  const running = await readServerFile(config.dataDir);
+  if (running !== null) {
+    const isWell = await fetch(`${running.url}/healthz`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) }).then((reply) => reply.ok, () => false);
+    return isWell
+      ? { check: 'port', state: 'ok', sentence: `The server runs at ${running.url} (process ${running.pid}).` }
+      : { check: 'port', state: 'fault', sentence: `The server (process ${running.pid}) does not answer at ${running.url}.` };
+  }
+  const code = await tryListening(config.host, config.port);
+  if (code === null) return { check: 'port', state: 'ok', sentence: `No server runs; ${config.host}:${config.port} is free.` };
+  return { check: 'port', state: 'fault', sentence: `No server of this data directory runs and ${config.host}:${config.port} cannot be listened on (${code}).` };
+}
+
+function tryListening(host: string, port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ host, port }, () => server.close(() => resolve(null)));
+  });
+}
+
+async function checkSecrets(config: Config): Promise<Finding[]> {
+  if (config.masterKey !== null) return [];
+  const path = join(config.dataDir, 'master.key');
+  const found = await stat(path).catch(() => null);
+  if (found === null) return [];
+  return (found.mode & 0o077) === 0
+    ? [{ check: 'secrets', state: 'ok', sentence: `${path} is private. Keep a copy elsewhere: without it sealed data is lost.` }]
+    : [{ check: 'secrets', state: 'fault', sentence: `${path} can be read by others: chmod 600 it.` }];
+}
+
+function showBytes(bytes: number): string {
+  return bytes >= 1024 ** 3 ? `${(bytes / 1024 ** 3).toFixed(1)} GB` : `${Math.ceil(bytes / 1024 ** 2)} MB`;
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { compileFilter, PATTERN } from '../events/filter.ts';
+
+const event = { type: 'job.delivery.updated', topics: ['delivery.completed', 'job.completed'], channel_id: 'chn_1' };
+const none = { types: [], topics: [], channel_ids: null };
+
+test('a type is matched whole, by its beginning, or by everything', () => {
+  const fits: Record<string, boolean> = {
+    '*': true, 'job.*': true, 'job.delivery.*': true, 'job.delivery.updated': true,
+    'job.delivery': false, job: false, 'job.pickup.*': false, 'customer.*': false, 'job.delivery.updated.*': false,
+    'jo.*': false, 'delivery.completed': false,
+  };
+  for (const [pattern, expected] of Object.entries(fits)) {
+    assert.equal(compileFilter({ ...none, types: [pattern] })(event), expected, pattern);
+  }
+});
+
+test('topics are matched in the same way, apart from types', () => {
+  const fits: Record<string, boolean> = {
+    '*': true, 'delivery.*': true, 'job.completed': true, 'job.*': true, 'pickup.*': false, 'job.delivery.updated': false,
+  };
+  for (const [pattern, expected] of Object.entries(fits)) {
+    assert.equal(compileFilter({ ...none, topics: [pattern] })(event), expected, pattern);
+  }
+});
+
+test('an event without topics fits the pattern for all types only', () => {
+  const bare = { ...event, topics: [] };
+  assert.equal(compileFilter({ ...none, topics: ['*'] })(bare), false);
+  assert.equal(compileFilter({ ...none, types: ['*'] })(bare), true);
+});
+
+test('type and topic are alternatives', () => {
+  assert.equal(compileFilter({ ...none, types: ['customer.*'], topics: ['job.completed'] })(event), true);
+  assert.equal(compileFilter({ ...none, types: ['job.*'], topics: ['eta.updated'] })(event), true);
+  assert.equal(compileFilter(none)(event), false);
+});
+
+test('channels narrow what types and topics let through', () => {
+  const all = { ...none, types: ['*'] };
+  assert.equal(compileFilter({ ...all, channel_ids: ['chn_1', 'chn_2'] })(event), true);
+  assert.equal(compileFilter({ ...all, channel_ids: ['chn_2'] })(event), false);
+  assert.equal(compileFilter({ ...all, channel_ids: [] })(event), false);
+  assert.equal(compileFilter({ ...all, channel_ids: ['chn_1'] })({ ...event, channel_id: null }), false);
+  assert.equal(compileFilter(all)({ ...event, channel_id: null }), true);
+});
+
+test('patterns are what the schema says', () => {
+  for (const good of ['*', 'job.*', 'job.created', 'job.pickup.*', 'proof.media_stored']) assert.match(good, new RegExp(PATTERN));
+  for (const bad of ['', '.*', 'job*', 'job.*.updated', '*.created', 'Job.created', 'job..created', 'job.']) {
+    assert.doesNotMatch(bad, new RegExp(PATTERN));
+  }
+});
+
+test('a beginning fits exactly the names that continue it after a dot', () => {
+  const word = fc.stringMatching(/^[a-z]{1,6}$/);
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 4 }), fc.array(word, { minLength: 1, maxLength: 4 }), (a, b) => {
+      const matches = compileFilter({ ...none, types: [`${a.join('.')}.*`] })({ ...event, type: b.join('.'), topics: [] });
+      assert.equal(matches, b.length > a.length && a.every((part, index) => b[index] === part));
+    }),
+  );
+});

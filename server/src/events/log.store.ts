@@ -1,0 +1,110 @@
+// The statements that read the log. Every one names the world and a time bound, so that only the partitions in
+// question are opened (engine.md 10).
+
+import type { Sql } from '../db/sql.ts';
+import type { Instant } from '../ledger/command.ts';
+
+/** A place in a world's log: the event after which to go on. Sequence 0 stands before the first. */
+export interface LogCursor {
+  sequence: number;
+  /** recorded_at of that event, or a time not after it. */
+  recorded_at: Instant;
+}
+
+export interface LogRow {
+  world_id: number;
+  sequence: number;
+  recorded_at: Date;
+  event_id: string;
+  type: string;
+  /** Joined by spaces. */
+  topics: string;
+  job_id: string | null;
+  job_sequence: number | null;
+  channel_id: string | null;
+  data_id: string;
+  correlation_id: string;
+  body: string;
+  personal: Buffer;
+}
+
+export const BEGINNING: LogCursor = { sequence: 0, recorded_at: '1970-01-01T00:00:00.000Z' };
+
+/** The next events after a cursor, in order. */
+export function readBlock(sql: Sql, worldId: number, after: LogCursor, limit: number): Promise<LogRow[]> {
+  return sql<LogRow[]>`
+    select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
+      correlation_id, body, personal
+    from events
+    where world_id = ${worldId} and sequence > ${after.sequence} and recorded_at >= ${after.recorded_at}::timestamptz
+    order by sequence
+    limit ${limit}`;
+}
+
+/** The events of one job in order. `since` is the time in the job's id: none of its events is older. */
+export function readJobEvents(
+  sql: Sql,
+  worldId: number,
+  jobId: string,
+  since: Instant,
+  afterJobSequence: number,
+  limit: number,
+): Promise<LogRow[]> {
+  return sql<LogRow[]>`
+    select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
+      correlation_id, body, personal
+    from events
+    where world_id = ${worldId} and job_id = ${jobId} and job_sequence > ${afterJobSequence}
+      and recorded_at >= ${since}::timestamptz
+    order by job_sequence
+    limit ${limit}`;
+}
+
+/** One event; its identifier says where it stands (ledger/id.ts). */
+export async function findEvent(
+  sql: Sql,
+  worldId: number,
+  place: { event_id: string; sequence: number; recorded_at: Instant },
+): Promise<LogRow | null> {
+  const [row] = await sql<LogRow[]>`
+    select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
+      correlation_id, body, personal
+    from events
+    where world_id = ${worldId} and sequence = ${place.sequence} and recorded_at = ${place.recorded_at}::timestamptz
+      and event_id = ${place.event_id}`;
+  return row ?? null;
+}
+
+/** Turns a bare sequence into a cursor: the mark of its day bounds it in time. */
+export async function findCursor(sql: Sql, worldId: number, sequence: number): Promise<LogCursor> {
+  const [mark] = await sql<{ day: string }[]>`
+    select to_char(day, 'YYYY-MM-DD') as day from event_marks
+    where world_id = ${worldId} and first_sequence <= ${Math.max(sequence, 1)}
+    order by day desc limit 1`;
+  return { sequence, recorded_at: mark === undefined ? BEGINNING.recorded_at : `${mark.day}T00:00:00.000Z` };
+}
+
+/** The cursor just before the first event recorded at or after a time. */
+export async function findCursorAt(sql: Sql, worldId: number, time: Instant): Promise<LogCursor> {
+  const [row] = await sql<{ sequence: number; recorded_at: Date }[]>`
+    select sequence, recorded_at from events
+    where world_id = ${worldId} and recorded_at >= ${time}::timestamptz
+    order by sequence limit 1`;
+  if (row !== undefined) return { sequence: row.sequence - 1, recorded_at: time };
+  return findNewest(sql, worldId);
+}
+
+/** The end of the log as it is now. */
+export async function findNewest(sql: Sql, worldId: number): Promise<LogCursor> {
+  const [head] = await sql<{ sequence: number; recorded_at: Date }[]>`
+    select sequence, recorded_at from heads where world_id = ${worldId}`;
+  if (head === undefined) return BEGINNING;
+  return { sequence: head.sequence, recorded_at: head.recorded_at.toISOString() };
+}
+
+/** The oldest sequence that the log still holds; one after the head's when it is empty. */
+export async function findOldest(sql: Sql, worldId: number): Promise<number> {
+  const [mark] = await sql<{ first_sequence: number }[]>`
+    select first_sequence from event_marks where world_id = ${worldId} order by day limit 1`;
+  return mark?.first_sequence ?? 1;
+}

@@ -1,0 +1,155 @@
+// One request and its reply: what is known of it on the way, how replies and problems are written, and the one log line
+// at its end. A line belongs here if it writes to the wire.
+
+import type { ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { errorCodes, type WaypostError } from '../errors.ts';
+import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
+import { errorFields, PROBLEM_MEDIA_TYPE, renderProblem, toWaypostError } from './problem.ts';
+import type { Route } from './route.ts';
+
+/** What all exchanges of a server share. */
+export interface Desk {
+  log: Logger;
+  publicUrl: string;
+  /** Flat list of names and values that every reply carries. */
+  securityHeaders: readonly string[];
+  /** Requests that are being worked on now. */
+  inFlight: number;
+  inFlightMax: number;
+}
+
+export interface Exchange {
+  /** Null while no operation is found for the path. */
+  route: Route | null;
+  method: string;
+  /** Path without query. */
+  path: string;
+  /** Raw, without its question mark. */
+  query: string;
+  correlation_id: string;
+  caller: Caller | null;
+  startedAt: number;
+  /** Whether it counts as in flight. */
+  admitted: boolean;
+  answered: boolean;
+}
+
+const JSON_MEDIA_TYPE = 'application/json';
+
+/** Replies whose own schema they break in a way that could leak: sent to nobody. */
+export function checkReply(desk: Desk, exchange: Exchange, reply: Reply): void {
+  const faults = exchange.route?.validateReply.get(reply.status)?.(reply.body) ?? null;
+  if (faults === null) return;
+  const pointers = faults.map((fault) => `${fault.pointer} ${fault.message}`);
+  desk.log.error({ operation: exchange.route?.operation.operation_id, faults: pointers }, 'reply.breaks_schema');
+  if (faults.some((fault) => fault.code === 'unknown_field')) {
+    throw new Error(`the reply holds members that its schema does not know: ${pointers.join('; ')}`);
+  }
+}
+
+export function writeReply(desk: Desk, exchange: Exchange, response: ServerResponse, reply: Reply): void {
+  const { body } = reply;
+  let text: string;
+  let mediaType = JSON_MEDIA_TYPE;
+  if (body instanceof JsonText) text = body.text;
+  else if (body instanceof OtherText) {
+    text = body.text;
+    mediaType = exchange.route?.operation.replies[reply.status]?.media_type ?? 'text/plain; charset=utf-8';
+  } else if (body === undefined) text = '';
+  else {
+    checkReply(desk, exchange, reply);
+    text = JSON.stringify(body);
+  }
+  const headers = body === undefined ? [] : ['Content-Type', mediaType];
+  if (reply.version !== undefined && reply.version !== null) headers.push('ETag', `"${reply.version}"`);
+  if (reply.location !== undefined && reply.location !== null) headers.push('Location', reply.location);
+  if (reply.replayed === true) headers.push('Idempotent-Replayed', 'true');
+  if (reply.headers !== undefined) for (const [name, value] of Object.entries(reply.headers)) headers.push(name, value);
+  finish(desk, exchange, response, reply.status, headers, text, null);
+}
+
+export function writeProblem(
+  desk: Desk,
+  exchange: Exchange,
+  response: ServerResponse,
+  thrown: unknown,
+  extraHeaders: readonly string[] = [],
+): void {
+  if (exchange.answered) return;
+  const error = toWaypostError(thrown);
+  if (error.code === 'internal') {
+    const route = exchange.route?.operation.path;
+    desk.log.error(
+      {
+        correlation_id: exchange.correlation_id,
+        method: exchange.method,
+        route,
+        error: errorFields(error.cause ?? error),
+      },
+      'request.failed',
+    );
+  }
+  const text = renderProblem(error, {
+    publicUrl: desk.publicUrl,
+    instance: exchange.path,
+    correlation_id: exchange.correlation_id,
+  });
+  const headers = ['Content-Type', PROBLEM_MEDIA_TYPE, ...extraHeaders];
+  if (error.retryAfterS !== null) headers.push('Retry-After', String(Math.ceil(error.retryAfterS)));
+  if (error.status === 401) headers.push('WWW-Authenticate', 'Bearer realm="waypost"');
+  if (typeof error.extra['missing_scope'] === 'string') {
+    headers.push(
+      'WWW-Authenticate',
+      `Bearer realm="waypost", error="insufficient_scope", scope="${error.extra['missing_scope']}"`,
+    );
+  }
+  finish(desk, exchange, response, errorCodes[error.code].status, headers, text, error);
+}
+
+function finish(
+  desk: Desk,
+  exchange: Exchange,
+  response: ServerResponse,
+  status: number,
+  headers: string[],
+  text: string,
+  error: WaypostError | null,
+): void {
+  exchange.answered = true;
+  if (exchange.admitted) {
+    exchange.admitted = false;
+    desk.inFlight--;
+  }
+  const bytes = Buffer.byteLength(text);
+  headers.push('X-Correlation-Id', exchange.correlation_id);
+  if (status !== 204) headers.push('Content-Length', String(bytes));
+  for (const part of desk.securityHeaders) headers.push(part);
+  response.writeHead(status, headers);
+  response.end(text);
+  logCompletion(desk, exchange, status, bytes, error);
+}
+
+/** The one line of a request. The URL is left out: what it holds may be secret, the route never is. */
+function logCompletion(
+  desk: Desk,
+  exchange: Exchange,
+  status: number,
+  bytes: number,
+  error: WaypostError | null,
+): void {
+  const { route, caller } = exchange;
+  const line = {
+    method: exchange.method,
+    route: route === null ? null : route.operation.path,
+    status,
+    duration_ms: Math.round((performance.now() - exchange.startedAt) * 1_000) / 1_000,
+    tenant_id: caller === null || route?.operation.scope === null ? null : caller.tenant_id,
+    key_id: caller === null || route?.operation.scope === null ? null : caller.key_id,
+    correlation_id: exchange.correlation_id,
+    bytes,
+    code: error === null ? null : error.code,
+  };
+  if (status >= 500) desk.log.warn(line, 'request.completed');
+  else desk.log.info(line, 'request.completed');
+}

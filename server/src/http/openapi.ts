@@ -1,0 +1,276 @@
+// The OpenAPI 3.1 document, made from the operations that are served: one schema validates, types and documents.
+
+import type { TObject, TSchema } from 'typebox';
+import { type ErrorCode, errorCodes } from '../errors.ts';
+import { API_VERSION } from './headers.ts';
+import type { Operation, ReplyContract } from './operation.ts';
+import { PROBLEM_MEDIA_TYPE, ProblemSchema } from './problem.ts';
+import { scopes } from './scope.ts';
+
+type Json = Record<string, unknown>;
+
+const DESCRIPTION = `Jobs in, ordered signed events out.
+
+Every request may carry \`X-Correlation-Id\`; every reply does. Unknown fields, wrong types and missing fields are refused
+with every fault at once, as a problem document (RFC 9457) whose \`code\` is stable. Instants are RFC 3339 with an offset.
+Lists are read with \`limit\` and \`after\`. Writes may carry \`Idempotency-Key\`: the same key with the same request answers
+the first reply again.`;
+
+/** `webhooks`: event type → path item. `tags`: what each group of operations is about. */
+export function buildDocument(
+  operations: readonly Operation[],
+  webhooks: Readonly<Record<string, unknown>>,
+  tags: Readonly<Record<string, string>>,
+): Json {
+  const schemas: Record<string, unknown> = {};
+  const paths: Record<string, Json> = {};
+  for (const operation of operations) {
+    const item = (paths[operation.path] ?? {}) as Json;
+    paths[operation.path] = item;
+    item[operation.method.toLowerCase()] = describeOperation(operation, schemas);
+  }
+  const listedWebhooks = liftSchemas(webhooks, schemas) as Json;
+  liftSchemas(ProblemSchema, schemas);
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Waypost',
+      version: API_VERSION,
+      summary: 'Self-hosted last-mile delivery API.',
+      description: DESCRIPTION,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/', description: 'The server that gave this document.' }],
+    tags: [...new Set(operations.map((operation) => operation.tag))].map((name) => ({
+      name,
+      description: tags[name] ?? `${name}.`,
+    })),
+    paths,
+    ...(Object.keys(listedWebhooks).length > 0 && { webhooks: listedWebhooks }),
+    components: {
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: `An API key, \`wp_live_…\` or \`wp_test_…\`, with these scopes:\n\n${listScopes()}`,
+        },
+      },
+      parameters,
+      headers,
+      schemas: sortMembers(schemas),
+    },
+  };
+}
+
+function listScopes(): string {
+  return Object.entries(scopes)
+    .map(([scope, words]) => `- \`${scope}\`: ${words}`)
+    .join('\n');
+}
+
+function describeOperation(operation: Operation, schemas: Record<string, unknown>): Json {
+  const writes = operation.method !== 'GET';
+  return {
+    operationId: operation.operation_id,
+    tags: [operation.tag],
+    summary: operation.summary,
+    ...(operation.description !== undefined && { description: operation.description }),
+    security: operation.scope === null ? [] : [{ bearer: [operation.scope] }],
+    parameters: [
+      ...describeParameters('path', operation.path_params, schemas),
+      ...describeParameters('query', operation.query, schemas),
+      ...(writes ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
+      ...(takesIfMatch(operation) ? [{ $ref: '#/components/parameters/IfMatch' }] : []),
+      { $ref: '#/components/parameters/CorrelationId' },
+      { $ref: '#/components/parameters/Traceparent' },
+      { $ref: '#/components/parameters/Version' },
+    ],
+    ...(operation.body !== undefined && {
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: liftSchemas(operation.body, schemas),
+            ...(operation.body_example !== undefined && { example: operation.body_example }),
+          },
+        },
+      },
+    }),
+    responses: describeReplies(operation, schemas),
+  };
+}
+
+function takesIfMatch(operation: Operation): boolean {
+  return operation.method !== 'GET' && operation.path.includes('{');
+}
+
+function describeParameters(
+  place: 'path' | 'query',
+  schema: TObject | undefined,
+  schemas: Record<string, unknown>,
+): Json[] {
+  return Object.entries((schema?.properties ?? {}) as Record<string, TSchema & Json>).map(([name, property]) => {
+    const { description, ...rest } = liftSchemas(property, schemas) as Json;
+    return {
+      name,
+      in: place,
+      required: place === 'path' || (schema?.required ?? []).includes(name),
+      ...(description !== undefined && { description }),
+      ...(rest['type'] === 'array' && { style: 'form', explode: false }),
+      ...(rest['type'] === 'object' && { style: 'deepObject', explode: true }),
+      schema: rest,
+    };
+  });
+}
+
+function describeReplies(operation: Operation, schemas: Record<string, unknown>): Json {
+  const replies: Json = {};
+  let example = operation.reply_example;
+  for (const [status, reply] of Object.entries(operation.replies)) {
+    replies[status] = describeReply(operation, Number(status), reply, schemas, example);
+    if (reply.schema !== null) example = undefined;
+  }
+  for (const [status, codes] of Object.entries(refusalsOf(operation))) {
+    replies[status] = {
+      description: codes.map((code) => `\`${code}\`: ${errorCodes[code].title}.`).join(' '),
+      headers: {
+        'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
+        ...(status === '401' || status === '403'
+          ? { 'WWW-Authenticate': { $ref: '#/components/headers/WwwAuthenticate' } }
+          : {}),
+        ...(status === '429' || status === '503' ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {}),
+      },
+      content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
+      'x-error-codes': codes,
+    };
+  }
+  return sortMembers(replies);
+}
+
+function describeReply(
+  operation: Operation,
+  status: number,
+  reply: ReplyContract,
+  schemas: Record<string, unknown>,
+  example: unknown,
+): Json {
+  const writes = operation.method !== 'GET';
+  const isVersioned = reply.schema !== null && (status === 201 || operation.path.includes('{'));
+  return {
+    description: reply.description,
+    headers: {
+      'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
+      ...(isVersioned && { ETag: { $ref: '#/components/headers/ETag' } }),
+      ...(status === 201 && { Location: { $ref: '#/components/headers/Location' } }),
+      ...(writes && { 'Idempotent-Replayed': { $ref: '#/components/headers/IdempotentReplayed' } }),
+    },
+    ...(reply.schema !== null && {
+      content: {
+        [reply.media_type ?? 'application/json']: {
+          schema: liftSchemas(reply.schema, schemas),
+          ...(example !== undefined && { example }),
+        },
+      },
+    }),
+  };
+}
+
+/** Status → codes that the operation can answer: its own and those that its shape brings with it. */
+export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
+  const writes = operation.method !== 'GET';
+  const codes = new Set<ErrorCode>([
+    'malformed_request',
+    'invalid_header',
+    'unsupported_version',
+    'key_in_url',
+    'invalid_request',
+    'internal',
+    ...operation.errors,
+  ]);
+  const addIf = (condition: boolean, ...more: ErrorCode[]) => {
+    if (condition) for (const code of more) codes.add(code);
+  };
+  addIf(operation.scope !== null, 'unauthorized', 'key_expired', 'forbidden', 'busy');
+  addIf(operation.path.includes('{'), 'not_found');
+  addIf(writes, 'malformed_json', 'unsupported_media_type', 'body_too_large');
+  addIf(writes, 'idempotency_mismatch', 'outcome_unknown', 'storage_full');
+  addIf(takesIfMatch(operation), 'stale_version');
+  addIf(operation.query !== undefined && 'after' in operation.query.properties, 'invalid_cursor');
+  const byStatus: Record<string, ErrorCode[]> = {};
+  for (const code of Object.keys(errorCodes) as ErrorCode[]) {
+    if (!codes.has(code)) continue;
+    const status = String(errorCodes[code].status);
+    byStatus[status] = [...(byStatus[status] ?? []), code];
+  }
+  return byStatus;
+}
+
+/** A plain copy in which every schema with an `$id` stands once under components. */
+function liftSchemas(value: unknown, schemas: Record<string, unknown>): unknown {
+  if (Array.isArray(value)) return value.map((item) => liftSchemas(item, schemas));
+  if (typeof value !== 'object' || value === null) return value;
+  const copy: Json = {};
+  for (const [name, member] of Object.entries(value)) copy[name] = liftSchemas(member, schemas);
+  const id = copy['$id'];
+  if (typeof id !== 'string') return copy;
+  delete copy['$id'];
+  const known = schemas[id];
+  if (known !== undefined && JSON.stringify(known) !== JSON.stringify(copy)) {
+    throw new Error(`two different schemas have the $id ${id}`);
+  }
+  schemas[id] = copy;
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+function sortMembers(object: Json): Json {
+  return Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const parameters = {
+  CorrelationId: {
+    name: 'X-Correlation-Id',
+    in: 'header',
+    description: 'Your name for this chain of things; stored on every event. One is made when absent.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
+  },
+  Traceparent: {
+    name: 'traceparent',
+    in: 'header',
+    description: 'W3C trace context; its trace id is the correlation id when X-Correlation-Id is absent.',
+    schema: { type: 'string' },
+  },
+  Version: {
+    name: 'Waypost-Version',
+    in: 'header',
+    description: 'The version of this API that the client was written for.',
+    schema: { type: 'string', enum: [API_VERSION] },
+  },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description:
+      'Quoted or bare. The same key with the same request answers the first reply again, for at least seven days.',
+    schema: { type: 'string', minLength: 1, maxLength: 257 },
+  },
+  IfMatch: {
+    name: 'If-Match',
+    in: 'header',
+    description: 'The ETag of the object as you know it; 412 when it has changed since.',
+    schema: { type: 'string' },
+  },
+};
+
+const headers = {
+  CorrelationId: { description: 'The correlation id of this exchange.', schema: { type: 'string' } },
+  ETag: {
+    description: 'The version of the object, in double quotes; absent when the reply is not one versioned object.',
+    schema: { type: 'string', pattern: '^"[0-9]+"$' },
+  },
+  Location: { description: 'Path of what was made.', schema: { type: 'string' } },
+  IdempotentReplayed: {
+    description: 'Present when this is the first reply to this Idempotency-Key again.',
+    schema: { type: 'string', const: 'true' },
+  },
+  RetryAfter: { description: 'Seconds to wait before trying again.', schema: { type: 'string', pattern: '^[0-9]+$' } },
+  WwwAuthenticate: { description: 'What credential is needed (RFC 6750).', schema: { type: 'string' } },
+};

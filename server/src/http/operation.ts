@@ -1,0 +1,131 @@
+// What an operation of the API is: its path, its schemas, its errors and the function that runs it. Every route file
+// exports a function that returns a list of these; the server and the OpenAPI document are both built from them.
+
+import type { Static, TObject, TSchema } from 'typebox';
+import type { ErrorCode } from '../errors.ts';
+import type { Actor, Idempotency, Outcome, Rendering } from '../ledger/command.ts';
+import type { Scope } from './scope.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface Operation {
+  /** verb_noun, unique: `create_job`. */
+  operation_id: string;
+  method: Method;
+  /** With braces as in OpenAPI: `/v1/jobs/{job_id}`. */
+  path: string;
+  tag: string;
+  summary: string;
+  description?: string;
+  /** What the caller's key must hold; null makes the operation public. */
+  scope: Scope | null;
+  /** A value that breaks its schema is 404: such a thing cannot exist. */
+  path_params?: TObject;
+  /** Strings, integers, numbers, booleans, arrays of strings (`a,b`) and records (`name[key]=value`). */
+  query?: TObject;
+  body?: TSchema;
+  replies: Readonly<Record<number, ReplyContract>>;
+  /** Beyond those that every operation can answer. */
+  errors: readonly ErrorCode[];
+  body_example?: unknown;
+  reply_example?: unknown;
+  /** Named limit of the body; `bodyBytesMax` when absent. */
+  body_bytes_max?: number;
+  run(call: Call): Promise<Reply>;
+}
+
+export interface ReplyContract {
+  description: string;
+  /** Null when the reply has no body. */
+  schema: TSchema | null;
+  /** application/json when absent. */
+  media_type?: string;
+}
+
+/** Who calls: made by the access room from the credential, never from the request. */
+export interface Caller {
+  world_id: number;
+  tenant_id: string;
+  world: 'live' | 'test';
+  key_id: string;
+  scopes: ReadonlySet<string>;
+  authority: string;
+  /** The channels that the key is bound to; null means all of the tenant. */
+  channel_ids: readonly string[] | null;
+  actor: Actor;
+}
+
+/** One validated request. */
+export interface Call<Path = Record<string, string>, Query = Record<string, unknown>, Body = unknown> {
+  caller: Caller;
+  path: Path;
+  query: Query;
+  body: Body;
+  correlation_id: string;
+  /** From Idempotency-Key; null when the caller sent none. */
+  idempotency: Idempotency | null;
+  /** From If-Match; null when absent or `*`. */
+  if_match: number | null;
+  /** SHA-256 of method, path, query and canonical body. */
+  readonly fingerprint: Buffer;
+  /** `personal` when the caller holds contacts:read. */
+  rendering: Rendering;
+}
+
+export interface Reply {
+  status: number;
+  /** A JSON value, JSON that is rendered already, or text of another media type; undefined for no body. */
+  body: unknown;
+  version?: number | null;
+  location?: string | null;
+  headers?: Readonly<Record<string, string>>;
+  replayed?: boolean;
+}
+
+/** JSON that is rendered already: sent as it is. */
+export class JsonText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Text that is not JSON, such as a page. The operation's reply names the media type. */
+export class OtherText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type StaticOr<S, Otherwise> = S extends TSchema ? Static<S> : Otherwise;
+
+interface TypedOperation<P extends TObject | undefined, Q extends TObject | undefined, B extends TSchema | undefined>
+  extends Omit<Operation, 'path_params' | 'query' | 'body' | 'run'> {
+  path_params?: P;
+  query?: Q;
+  body?: B;
+  run(
+    call: Call<StaticOr<P, Record<string, never>>, StaticOr<Q, Record<string, never>>, StaticOr<B, undefined>>,
+  ): Promise<Reply>;
+}
+
+/** Declares an operation so that `run` gets path, query and body with the types of their schemas. */
+export function operation<
+  P extends TObject | undefined = undefined,
+  Q extends TObject | undefined = undefined,
+  B extends TSchema | undefined = undefined,
+>(spec: TypedOperation<P, Q, B>): Operation {
+  return spec as Operation;
+}
+
+/** What the ledger answered, as a reply. */
+export function replyOf(outcome: Outcome, rendering: Rendering): Reply {
+  return {
+    status: outcome.status,
+    body: outcome.status === 204 ? undefined : new JsonText(outcome.render(rendering)),
+    version: outcome.version,
+    location: outcome.location,
+    replayed: outcome.replayed,
+  };
+}

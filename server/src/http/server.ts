@@ -1,0 +1,357 @@
+// The HTTP server: operations in, a listening server out. Fastify routes and reads bodies; everything that the contract
+// says (strictness, problems, correlation, keys, limits) happens here and in the files beside it.
+
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  type InjectOptions,
+  type LightMyRequestResponse,
+} from 'fastify';
+import type { Logger } from 'pino';
+import { type ErrorCode, WaypostError } from '../errors.ts';
+import { type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
+import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
+import { buildDocument } from './openapi.ts';
+import type { Caller, Operation } from './operation.ts';
+import { PROBLEM_MEDIA_TYPE, renderProblem } from './problem.ts';
+import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
+import { requireScope } from './scope.ts';
+import { systemOperations } from './system.ts';
+
+export const IN_FLIGHT_MAX = 2_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+const HEADER_BYTES_MAX = 16_384;
+const PARAM_LENGTH_MAX = 256;
+/** Up to so many bytes of a refused body are read and dropped, so that the client gets to read the refusal. */
+const DROPPED_BYTES_MAX = 33_554_432;
+const BUSY_RETRY_AFTER_S = 1;
+
+/** Who asks when no key is needed. */
+const nobody: Caller = {
+  world_id: 0,
+  tenant_id: '',
+  world: 'test',
+  key_id: '',
+  scopes: new Set(),
+  authority: '',
+  channel_ids: [],
+  actor: { type: 'system', id: 'public' },
+};
+
+export interface HttpOptions {
+  operations: readonly Operation[];
+  /** From the Authorization header and the caller's address to the caller; throws unauthorized or key_expired. */
+  authenticate(authorization: string | undefined, from: string): Caller | Promise<Caller>;
+  log: Logger;
+  /** The address that others use, without a slash at its end. */
+  publicUrl: string;
+  /** Answers why the server is not ready; empty when it is. */
+  findUnready(): Promise<readonly string[]>;
+  /** Section `webhooks` of the OpenAPI document: event type → path item. */
+  webhooks?: Readonly<Record<string, unknown>>;
+  /** What each tag is about, for the OpenAPI document. */
+  tags?: Readonly<Record<string, string>>;
+  /** `IN_FLIGHT_MAX` when absent. */
+  inFlightMax?: number;
+  tls?: { cert: string | Buffer; key: string | Buffer } | null;
+  /** Addresses of proxies whose X-Forwarded headers are believed. */
+  trustProxy?: readonly string[];
+}
+
+export interface Http {
+  listen(host: string, port: number): Promise<{ host: string; port: number }>;
+  /** Answers what is under way, then ends. */
+  close(): Promise<void>;
+  inject(request: InjectOptions): Promise<LightMyRequestResponse>;
+  /** The OpenAPI document. */
+  document: Record<string, unknown>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    exchange: Exchange | null;
+  }
+}
+
+export function buildHttp(options: HttpOptions): Http {
+  const desk: Desk = {
+    log: options.log,
+    publicUrl: options.publicUrl,
+    securityHeaders: securityHeadersFor(options),
+    inFlight: 0,
+    inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
+  };
+  const system = systemOperations({ findUnready: options.findUnready, openapi: () => documentText });
+  const operations = [...options.operations, ...system];
+  const document = buildDocument(operations, options.webhooks ?? {}, options.tags ?? {});
+  const documentText = JSON.stringify(document);
+  const routes = operations.map(compileRoute);
+  const app = createFastify(desk, options);
+  for (const route of routes) addRoute(app, desk, route, options);
+  app.setNotFoundHandler((request, reply) => answerUnknown(desk, routes, request, reply));
+  return {
+    async listen(host, port) {
+      await app.listen({ host, port });
+      const address = app.server.address() as AddressInfo;
+      return { host: address.address, port: address.port };
+    },
+    close: () => app.close(),
+    inject: (request) => app.inject(request),
+    document,
+  };
+}
+
+function createFastify(desk: Desk, options: HttpOptions): FastifyInstance {
+  const settings = {
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    return503OnClosing: false,
+    trustProxy: options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX, querystringParser: () => NO_QUERY },
+    clientErrorHandler: (error: ClientError, socket: Socket) => refuseBrokenRequest(desk, error, socket),
+    frameworkErrors: (error: { code?: string }, request: FastifyRequest, reply: FastifyReply) =>
+      answerFailure(desk, error, request, reply),
+  } as const;
+  const app: FastifyInstance =
+    options.tls === undefined || options.tls === null
+      ? fastify({ ...settings, http: { maxHeaderSize: HEADER_BYTES_MAX } })
+      : (fastify({
+          ...settings,
+          https: { ...options.tls, maxHeaderSize: HEADER_BYTES_MAX },
+        }) as unknown as FastifyInstance);
+  app.decorateRequest('exchange', null);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error: { code?: string }, request, reply) => answerFailure(desk, error, request, reply));
+  return app;
+}
+
+const NO_QUERY: Record<string, unknown> = Object.freeze({});
+
+function addRoute(app: FastifyInstance, desk: Desk, route: Route, options: HttpOptions): void {
+  const { authenticate } = options;
+  app.route({
+    method: route.operation.method,
+    url: route.url,
+    bodyLimit: route.bodyBytesMax,
+    onRequest: (request, reply, done) => admit(desk, route, authenticate, request, reply, done),
+    handler: (request, reply) => {
+      reply.hijack();
+      void answer(desk, route, request, reply);
+    },
+  });
+}
+
+function openExchange(request: FastifyRequest, route: Route | null): Exchange {
+  const url = request.raw.url ?? '/';
+  const mark = url.indexOf('?');
+  const exchange: Exchange = {
+    route,
+    method: request.raw.method ?? 'GET',
+    path: mark < 0 ? url : url.slice(0, mark),
+    query: mark < 0 ? '' : url.slice(mark + 1),
+    correlation_id: '',
+    caller: null,
+    startedAt: performance.now(),
+    admitted: false,
+    answered: false,
+  };
+  request.exchange = exchange;
+  return exchange;
+}
+
+/** Refusals that have come to light may not lose the correlation: a fresh one is made when the caller's is not usable. */
+function readCorrelation(exchange: Exchange, request: FastifyRequest): void {
+  const { headers } = request.raw;
+  try {
+    exchange.correlation_id = readCorrelationId(headers['x-correlation-id'], headers['traceparent']) ?? randomUUID();
+  } catch (error) {
+    exchange.correlation_id = randomUUID();
+    throw error;
+  }
+}
+
+/** Everything that can be said before the body is read. */
+function admit(
+  desk: Desk,
+  route: Route,
+  authenticate: HttpOptions['authenticate'],
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  done: (error?: Error) => void,
+): void {
+  const exchange = openExchange(request, route);
+  try {
+    readCorrelation(exchange, request);
+    const { headers } = request.raw;
+    checkVersion(headers['waypost-version']);
+    if (exchange.query !== '') refuseKeyInUrl(exchange.query);
+    if (route.writes) checkBodyHeaders(headers['content-type'], headers['content-encoding']);
+    const { scope } = route.operation;
+    if (scope === null) {
+      exchange.caller = nobody;
+      done();
+      return;
+    }
+    if (desk.inFlight >= desk.inFlightMax) {
+      throw new WaypostError('busy', 'Too many requests are being worked on.', { retryAfterS: BUSY_RETRY_AFTER_S });
+    }
+    exchange.admitted = true;
+    desk.inFlight++;
+    const found = authenticate(headers.authorization, request.ip);
+    if (!(found instanceof Promise)) {
+      welcome(exchange, found, route, done);
+      return;
+    }
+    found.then((caller) => welcome(exchange, caller, route, done), done);
+  } catch (error) {
+    done(error as Error);
+  }
+}
+
+function welcome(exchange: Exchange, caller: Caller, route: Route, done: (error?: Error) => void): void {
+  exchange.caller = caller;
+  try {
+    if (route.operation.scope !== null) requireScope(caller, route.operation.scope);
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  done();
+}
+
+async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const exchange = request.exchange ?? openExchange(request, route);
+  try {
+    const call = readCall(route, exchange.caller ?? nobody, exchange.correlation_id, {
+      path: exchange.path,
+      query: exchange.query,
+      params: request.params as Record<string, string>,
+      headers: request.raw.headers,
+      body: request.body as Buffer | undefined,
+    });
+    writeReply(desk, exchange, reply.raw, await route.operation.run(call));
+  } catch (thrown) {
+    writeProblem(desk, exchange, reply.raw, thrown);
+  }
+}
+
+/** Paths and methods that no operation has. */
+function answerUnknown(desk: Desk, routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): void {
+  reply.hijack();
+  const exchange = openExchange(request, null);
+  try {
+    readCorrelation(exchange, request);
+    refuseKeyInUrl(exchange.query);
+    const allowed = routes
+      .filter((route) => matchesPath(route.operation.path, exchange.path))
+      .flatMap(({ operation: { method } }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    if (allowed.length === 0) {
+      throw new WaypostError('not_found', `No operation has the path ${exchange.path.slice(0, 200)}.`);
+    }
+    const allow = [...new Set(allowed)].join(', ');
+    const detail = `${exchange.method} is not known here; ${allow} ${allowed.length === 1 ? 'is' : 'are'}.`;
+    writeProblem(desk, exchange, reply.raw, new WaypostError('method_not_allowed', detail), ['Allow', allow]);
+  } catch (thrown) {
+    writeProblem(desk, exchange, reply.raw, thrown);
+  }
+}
+
+export function matchesPath(template: string, path: string): boolean {
+  const parts = path.split('/');
+  const wanted = template.split('/');
+  return (
+    parts.length === wanted.length &&
+    wanted.every((part, index) => (part.startsWith('{') ? parts[index] !== '' : part === parts[index]))
+  );
+}
+
+const frameworkCodes: Readonly<Record<string, [code: ErrorCode, detail: string]>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body with Content-Type: application/json.'],
+  FST_ERR_CTP_EMPTY_TYPE: ['unsupported_media_type', 'Send the body with Content-Type: application/json.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'The body has another length than Content-Length says.'],
+  FST_ERR_BAD_URL: ['malformed_request', 'The path of the URL holds a broken % escape.'],
+  FST_ERR_MAX_PARAM_LENGTH: [
+    'not_found',
+    `Nothing is found here: no part of a path is longer than ${PARAM_LENGTH_MAX}.`,
+  ],
+};
+
+/** What Fastify, the hook or the reading of a body threw. */
+function answerFailure(desk: Desk, error: { code?: string }, request: FastifyRequest, reply: FastifyReply): void {
+  reply.hijack();
+  const exchange = request.exchange ?? openExchange(request, null);
+  if (exchange.correlation_id === '') exchange.correlation_id = randomUUID();
+  writeProblem(desk, exchange, reply.raw, toRefusal(error, request, exchange), droppingHeaders(request.raw));
+}
+
+function toRefusal(error: { code?: string }, request: FastifyRequest, exchange: Exchange): unknown {
+  if (error instanceof WaypostError) return error;
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const limit = exchange.route?.bodyBytesMax ?? BODY_BYTES_MAX;
+    return new WaypostError('body_too_large', `The body must have at most ${limit} bytes.`, {
+      extra: { bytes_max: limit },
+    });
+  }
+  const known = frameworkCodes[error.code ?? ''];
+  if (known !== undefined) return new WaypostError(known[0], known[1], { cause: error });
+  if (request.raw.destroyed && !request.raw.complete) {
+    return new WaypostError('malformed_request', 'The connection ended inside the body.', { cause: error });
+  }
+  return error;
+}
+
+/** A body that is refused is dropped as it arrives, unless it is endless. */
+function droppingHeaders(request: IncomingMessage): readonly string[] {
+  return Number(request.headers['content-length'] ?? 0) > DROPPED_BYTES_MAX ? ['Connection', 'close'] : [];
+}
+
+interface ClientError extends Error {
+  code?: string;
+}
+
+/** Requests that Node could not parse have no exchange: the refusal is written to the socket. */
+function refuseBrokenRequest(desk: Desk, error: ClientError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const refusal =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? new WaypostError('headers_too_large', `The headers must have at most ${HEADER_BYTES_MAX} bytes.`)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new WaypostError(
+            'request_timeout',
+            `The request did not arrive within ${REQUEST_TIMEOUT_MS / 1_000} seconds.`,
+          )
+        : new WaypostError('malformed_request', 'The request is not well-formed HTTP.');
+  const correlation_id = randomUUID();
+  const text = renderProblem(refusal, { publicUrl: desk.publicUrl, instance: '/', correlation_id });
+  desk.log.info({ status: refusal.status, code: refusal.code, correlation_id }, 'request.completed');
+  const lines = [
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
+    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    `X-Correlation-Id: ${correlation_id}`,
+    'Connection: close',
+  ];
+  if (socket.writable) socket.write(`${lines.join('\r\n')}\r\n\r\n${text}`);
+  socket.destroySoon();
+}
+
+function securityHeadersFor(options: HttpOptions): string[] {
+  const headers = [
+    ['Cache-Control', 'no-store'],
+    ['X-Content-Type-Options', 'nosniff'],
+    ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
+    ['X-Frame-Options', 'DENY'],
+    ['Referrer-Policy', 'no-referrer'],
+  ];
+  if (options.publicUrl.startsWith('https:')) headers.push(['Strict-Transport-Security', 'max-age=31536000']);
+  return headers.flat();
+}

@@ -1,0 +1,205 @@
+// Quantities of items: how many were taken, given, refused, missing or damaged at a visit, and what is left over.
+// Everything adds up: what was picked up is delivered, rejected, missing or damaged, or still on board.
+
+import type { Fault } from '../errors.ts';
+import { WaypostError } from '../errors.ts';
+import type { Item } from './item.schema.ts';
+import type { Job } from './job.schema.ts';
+import { type ReasonCode, resolveReasonCode } from './reason-codes.ts';
+import type { Task } from './task.schema.ts';
+import type { ItemResult } from './transition.schema.ts';
+
+export type Remainder = NonNullable<Item['remainder']>;
+
+/** What left the shipper's hands: not known before the pickup has ended. */
+export function quantityOnBoard(item: Item): number {
+  return item.picked_up_quantity - item.delivered_quantity - item.rejected_quantity - lostAtDoor(item) - item.damaged_quantity;
+}
+
+/** What was missing at the pickup counts as missing already; only the rest was lost on the way. */
+function lostAtDoor(item: Item): number {
+  return item.missing_quantity - missingAtPickup(item);
+}
+
+function missingAtPickup(item: Item): number {
+  return item.picked_up_quantity === 0 && item.held_by === 'shipper' ? item.missing_quantity : item.quantity - item.picked_up_quantity;
+}
+
+/** Whether goods of this delivery are with the driver. */
+export function isOnBoard(task: Task): boolean {
+  return task.items.some((item) => quantityOnBoard(item) > 0);
+}
+
+/** A pickup ended: what was taken is on board. Answers the items of the job's deliveries. */
+export function pickUpItems(job: Job, pickup: Task, results: readonly ItemResult[], aliases: Record<string, string>): Job {
+  requireOwnItems(pickup.items, results);
+  const deliveries = job.deliveries.map((delivery) => ({
+    ...delivery,
+    items: delivery.items.map((item) => {
+      if (item.pickup_task_id !== pickup.id) return item;
+      return pickUpItem(item, results.find((one) => one.item_id === item.id), aliases);
+    }),
+  }));
+  return { ...job, deliveries };
+}
+
+function pickUpItem(item: Item, result: ItemResult | undefined, aliases: Record<string, string>): Item {
+  const missing = result?.missing_quantity ?? item.quantity - (result?.picked_up_quantity ?? item.quantity);
+  const picked_up = result?.picked_up_quantity ?? item.quantity - missing;
+  const faults: Fault[] = [];
+  if (picked_up < 0 || missing < 0 || picked_up + missing !== item.quantity) {
+    faults.push(faultOf(item, `Picked up (${picked_up}) and missing (${missing}) must add up to ${item.quantity}.`));
+  }
+  for (const member of ['delivered_quantity', 'rejected_quantity', 'damaged_quantity', 'remainder'] as const) {
+    if (result?.[member] !== undefined) faults.push(faultOf(item, `${member} is told at the delivery, not at the pickup.`));
+  }
+  refuse(faults);
+  return {
+    ...item,
+    picked_up_quantity: picked_up,
+    missing_quantity: missing,
+    condition: result?.condition ?? item.condition,
+    reason_code: reasonOf(item, result, missing > 0 ? 'item_missing' : null, aliases),
+    remainder: missing > 0 && picked_up === 0 ? 'write_off' : item.remainder,
+    held_by: picked_up > 0 ? 'driver' : item.held_by,
+  };
+}
+
+export interface Handing {
+  results: readonly ItemResult[];
+  /** With which code the visit ended well. */
+  outcome: ReasonCode;
+  /** What happens to goods left on board, should the caller not say. */
+  remainder: Remainder;
+  aliases: Record<string, string>;
+}
+
+/** A delivery's visit ended well: what is not said otherwise was handed over. */
+export function handOverItems(task: Task, handing: Handing): Task {
+  requireOwnItems(task.items, handing.results);
+  const items = task.items.map((item) =>
+    handOverItem(item, handing.results.find((one) => one.item_id === item.id), handing),
+  );
+  return { ...task, items };
+}
+
+function handOverItem(item: Item, result: ItemResult | undefined, handing: Handing): Item {
+  const onBoard = quantityOnBoard(item);
+  const rejected = result?.rejected_quantity ?? 0;
+  const missing = result?.missing_quantity ?? 0;
+  const damaged = result?.damaged_quantity ?? 0;
+  const told = rejected + missing + damaged;
+  const delivered = result?.delivered_quantity ?? (result?.remainder === 'reattempt' ? 0 : onBoard - told);
+  const left = onBoard - told - delivered;
+  const faults: Fault[] = [];
+  if (result?.picked_up_quantity !== undefined) faults.push(faultOf(item, 'picked_up_quantity is told at the pickup.'));
+  if (delivered < 0 || left < 0) faults.push(faultOf(item, `${told + delivered} are told of, but ${onBoard} are on board.`));
+  if (left > 0 && result?.remainder !== 'reattempt') {
+    faults.push(faultOf(item, `${left} of ${onBoard} are not told of: say what became of them, or remainder reattempt.`));
+  }
+  refuse(faults);
+  const goesOn = left > 0 || rejected + damaged > 0;
+  const remainder = goesOn ? (result?.remainder ?? handing.remainder) : missing > 0 ? 'write_off' : null;
+  if (remainder === 'reattempt' && left === 0) {
+    // What was refused or broke is not tried again under the same name.
+    refuse(result?.remainder === 'reattempt' ? [faultOf(item, 'Nothing is left over that could be tried again.')] : []);
+  }
+  return {
+    ...item,
+    delivered_quantity: item.delivered_quantity + delivered,
+    rejected_quantity: item.rejected_quantity + rejected,
+    missing_quantity: item.missing_quantity + missing,
+    damaged_quantity: item.damaged_quantity + damaged,
+    condition: result?.condition ?? (damaged > 0 ? 'damaged' : item.condition),
+    reason_code: reasonOf(item, result, damaged > 0 ? 'damaged' : rejected > 0 ? 'refused_by_recipient' : missing > 0 ? 'item_missing' : null, handing.aliases),
+    remainder: remainder === 'reattempt' && left === 0 ? 'return' : remainder,
+    held_by: left > 0 || rejected + damaged > 0 ? 'driver' : delivered > 0 ? holderAfter(handing.outcome) : item.held_by,
+  };
+}
+
+/** Everything on board is to be tried again at the next visit. */
+export function hasReattempt(task: Task): boolean {
+  return task.items.some((item) => item.remainder === 'reattempt' && quantityOnBoard(item) > 0);
+}
+
+/** Forgets what was handed over at the last ending; what the pickup said stays. */
+export function takeBackItems(task: Task): Task {
+  const items = task.items.map((item) => ({
+    ...item,
+    delivered_quantity: 0,
+    rejected_quantity: 0,
+    missing_quantity: missingAtPickup(item),
+    damaged_quantity: 0,
+    condition: null,
+    reason_code: missingAtPickup(item) > 0 ? 'item_missing' : null,
+    remainder: item.picked_up_quantity === 0 && missingAtPickup(item) > 0 ? ('write_off' as const) : null,
+    held_by: item.picked_up_quantity > 0 ? ('driver' as const) : item.held_by,
+  }));
+  return { ...task, items };
+}
+
+/** A pickup is undone: nothing was taken. */
+export function unloadItems(job: Job, pickup: Task, holder: 'shipper' | 'hub'): Job {
+  const deliveries = job.deliveries.map((delivery) => ({
+    ...delivery,
+    items: delivery.items.map((item) =>
+      item.pickup_task_id !== pickup.id
+        ? item
+        : { ...item, picked_up_quantity: 0, missing_quantity: 0, condition: null, reason_code: null, remainder: null, held_by: holder },
+    ),
+  }));
+  return { ...job, deliveries };
+}
+
+/** The delivery has failed for good: what happens to what is on board, and why. */
+export function giveUpItems(task: Task, remainder: Remainder, code: ReasonCode): Task {
+  const isGone = code === 'lost' || code === 'stolen';
+  const items = task.items.map((item) => {
+    if (quantityOnBoard(item) <= 0) return item.reason_code === null ? { ...item, reason_code: code } : item;
+    return {
+      ...item,
+      reason_code: code,
+      remainder,
+      held_by: isGone ? ('unknown' as const) : item.held_by,
+    };
+  });
+  return { ...task, items };
+}
+
+function holderAfter(outcome: ReasonCode): Item['held_by'] {
+  if (outcome === 'delivered_to_locker' || outcome === 'delivered_to_pickup_point') return 'locker';
+  if (outcome === 'returned_to_shipper') return 'shipper';
+  if (outcome === 'returned_to_hub') return 'hub';
+  if (outcome === 'handed_to_driver') return 'driver';
+  return outcome === 'handed_to_carrier' || outcome === 'disposed_of' ? 'unknown' : 'recipient';
+}
+
+function reasonOf(item: Item, result: ItemResult | undefined, fallback: ReasonCode | null, aliases: Record<string, string>): string | null {
+  if (result?.reason_code === undefined) return fallback ?? item.reason_code;
+  const code = resolveReasonCode(result.reason_code, aliases);
+  if (code === null) refuse([faultOf(item, `${result.reason_code} is neither a reason code nor an alias of the channel.`)]);
+  return code;
+}
+
+function requireOwnItems(items: readonly Item[], results: readonly ItemResult[]): void {
+  const faults: Fault[] = [];
+  const seen = new Set<string>();
+  results.forEach(({ item_id }, index) => {
+    const pointer = `/items/${index}/item_id`;
+    if (!items.some((item) => item.id === item_id)) {
+      faults.push({ pointer, code: 'unknown_reference', message: `The task has no item ${item_id}.` });
+    } else if (seen.has(item_id)) {
+      faults.push({ pointer, code: 'duplicate', message: `The item ${item_id} is named twice.` });
+    }
+    seen.add(item_id);
+  });
+  refuse(faults);
+}
+
+function faultOf(item: Item, message: string): Fault {
+  return { pointer: '/items', code: 'quantity', message: `Item ${item.id}: ${message}` };
+}
+
+function refuse(faults: readonly Fault[]): void {
+  if (faults.length > 0) throw new WaypostError('invalid_request', 'The quantities of items do not add up.', { faults });
+}

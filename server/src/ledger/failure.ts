@@ -1,0 +1,36 @@
+// What a database failure means for a batch (PostgreSQL error codes, appendix A of its manual).
+
+import { type ErrorCode, WaypostError } from '../errors.ts';
+
+export type Failure = 'connection' | 'busy' | 'storage_full' | 'statement';
+
+/** Lost connections, shutdowns and start-ups (class 08, 57P0x), and what the driver says of its socket. */
+const CONNECTION_CODES = new Set([
+  'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED', 'CONNECT_TIMEOUT', 'ECONNRESET', 'ECONNREFUSED',
+  'EPIPE', 'ENOENT', 'ETIMEDOUT', '57P01', '57P02', '57P03', '57P05', '25P03', '08000', '08003', '08006', '08001',
+  '08004', '53300', '25006',
+]);
+/** lock_timeout, statement_timeout, deadlock, serialization. */
+const BUSY_CODES = new Set(['55P03', '57014', '40P01', '40001']);
+
+export function classifyFailure(error: unknown): Failure {
+  const code = codeOf(error);
+  if (CONNECTION_CODES.has(code)) return 'connection';
+  if (BUSY_CODES.has(code)) return 'busy';
+  if (code === '53100') return 'storage_full';
+  return 'statement';
+}
+
+/** The refusal that stands for a broken constraint; null when none does. */
+export function refusalOfConstraint(
+  error: unknown,
+  constraints: Readonly<Record<string, ErrorCode>>,
+): WaypostError | null {
+  const name = (error as { constraint_name?: string }).constraint_name;
+  const code = name === undefined ? undefined : constraints[name];
+  return code === undefined ? null : new WaypostError(code, 'Another request was first.', { cause: error });
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}

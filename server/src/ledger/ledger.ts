@@ -1,0 +1,116 @@
+// The write path: every change of the world's data goes through `commit`, which answers once it is durable.
+// How a batch is made is in lane.ts and batch.ts; what a command says is in command.ts.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { type DatabaseAddress, openPool, type Sql } from '../db/sql.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Command, Outcome } from './command.ts';
+import { documentIn, type World } from './event-text.ts';
+import { placeOfEvent } from './id.ts';
+import { BATCH_COMMANDS_MAX, type Lane, startLane } from './lane.ts';
+import { findEventBody, findWorlds, type Remembered } from './ledger.store.ts';
+import { openParts, type Part, subjectsIn } from './personal.ts';
+import { makeOutcome } from './reply.ts';
+import type { SubjectKeys } from './subject-keys.ts';
+
+/** Sessions of the ledger: a frozen process must not hold a world's lock (engine.md 7). */
+const SESSION = {
+  idle_in_transaction_session_timeout: 2_000,
+  lock_timeout: 5_000,
+  statement_timeout: 5_000,
+  plan_cache_mode: 'force_custom_plan',
+};
+
+export interface LedgerOptions {
+  address: DatabaseAddress;
+  /** For reading what an idempotency key remembers. */
+  reads: Sql;
+  keys: SubjectKeys;
+  lanes: number;
+  constraints: Readonly<Record<string, ErrorCode>>;
+  onFault(command: Command, error: unknown): void;
+  /** Default 200. The bench compares with 1. */
+  batchCommandsMax?: number | undefined;
+}
+
+export interface Ledger {
+  /** Decides and writes; answers when it is durable. Throws WaypostError for refusals. */
+  commit(command: Command): Promise<Outcome>;
+  /** Called after each commit with the worlds that have new events, and those whose configuration changed. */
+  onCommit(listener: CommitListener): void;
+  stop(): Promise<void>;
+}
+
+export type CommitListener = (worldIds: readonly number[], configChanged: ReadonlySet<number>) => void;
+
+export function openLedger(options: LedgerOptions): Ledger {
+  const listeners: CommitListener[] = [];
+  const worlds = new Map<number, World>();
+  const lanes: Lane[] = Array.from({ length: options.lanes }, () => startLane(laneOptions()));
+
+  function laneOptions(): Parameters<typeof startLane>[0] {
+    return {
+      connect: (onClose) =>
+        openPool(options.address, {
+          name: 'waypost ledger',
+          connectionsMax: 1,
+          session: SESSION,
+          onClose,
+        }),
+      keys: options.keys,
+      findWorlds: knownWorlds,
+      replayOutcome: (worldId, remembered) => replayOutcome(options, worldId, remembered),
+      onCommit: (worldIds, configChanged) => {
+        for (const listener of listeners) listener(worldIds, configChanged);
+      },
+      onFault: options.onFault,
+      constraints: options.constraints,
+      monotonicMs: () => performance.now(),
+      pause: (ms) => pause(ms),
+      batchCommandsMax: options.batchCommandsMax ?? BATCH_COMMANDS_MAX,
+    };
+  }
+
+  /** Worlds never change once made, so they are read once. */
+  async function knownWorlds(worldIds: readonly number[]): Promise<Map<number, World>> {
+    const missing = worldIds.filter((id) => !worlds.has(id));
+    if (missing.length > 0) for (const world of await findWorlds(options.reads, missing)) worlds.set(world.world_id, world);
+    return worlds;
+  }
+
+  return {
+    commit(command) {
+      const lane = lanes[command.world_id % lanes.length];
+      if (lane === undefined) throw new Error('the ledger has no lane');
+      return lane.submit(command);
+    },
+    onCommit: (listener) => void listeners.push(listener),
+    async stop() {
+      await Promise.all(lanes.map((lane) => lane.stop()));
+    },
+  };
+}
+
+/** The first reply again: its envelope from the idempotency row, its document from the event that it points at. */
+async function replayOutcome(options: LedgerOptions, worldId: number, remembered: Remembered): Promise<Outcome> {
+  let document_text: string | null = null;
+  let parts: Part[] = [];
+  const { event_id } = remembered;
+  const place = event_id === null ? null : placeOfEvent(event_id);
+  if (event_id !== null && place !== null) {
+    const [event] = await findEventBody(options.reads, {
+      world_id: worldId,
+      event_id,
+      sequence: place.sequence,
+      recorded_at: new Date(place.recordedAtMs).toISOString(),
+    });
+    if (event !== undefined) {
+      const subjects = subjectsIn(event.personal).map((subject_id) => ({ world_id: worldId, subject_id }));
+      await options.keys.fetch(options.reads, subjects);
+      parts = openParts(worldId, event_id, event.personal, (subject) => options.keys.keyOf(worldId, subject));
+      document_text = documentIn(event.body);
+    }
+  }
+  const { status, version, location, envelope, event_ids } = remembered;
+  return makeOutcome({ status, version, location, envelope, document_text, parts, event_ids, replayed: true });
+}

@@ -1,0 +1,99 @@
+// The keys under which personal values are sealed, one per data subject: made, kept in memory for a while, and
+// used to open stored documents. Erasing a subject bumps its world's config_version, at which its keys are forgotten
+// here and read anew: an erased one is then gone.
+
+import { randomBytes } from 'node:crypto';
+import type { Sql, Tx } from '../db/sql.ts';
+import type { Rendering } from './command.ts';
+import { refKey } from './command.ts';
+import { findSubjectKeys } from './ledger.store.ts';
+import { fillHoles, openParts, seal, subjectsIn, unsealBytes } from './personal.ts';
+
+const KEYS_CACHED_MAX = 100_000;
+const KEY_BYTES = 32;
+
+/** A document as rows keep it; `event_id` is the event whose place its sealed values are bound to. */
+export interface SealedDocument {
+  world_id: number;
+  event_id: string;
+  body: string;
+  personal: Buffer;
+}
+
+export interface SubjectKeys {
+  /** Makes a key for a new subject: what is stored, and (in `stage`) what this batch seals with. */
+  make(worldId: number, subjectId: string): { key: Buffer; sealed_key: Buffer };
+  /** Reads the keys that are not known yet, with one statement. */
+  fetch(sql: Sql | Tx, subjects: readonly { world_id: number; subject_id: string }[]): Promise<void>;
+  /** The same for all subjects that these rows speak of. */
+  fetchFor(sql: Sql | Tx, rows: readonly { world_id: number; personal: Buffer }[]): Promise<void>;
+  /** The key, or null when the subject is erased. Throws when it was neither fetched nor made. */
+  keyOf(worldId: number, subjectId: string): Buffer | null;
+  /** Keeps keys made by a batch that was committed. */
+  keep(worldId: number, subjectId: string, key: Buffer): void;
+  forgetWorld(worldId: number): void;
+  /** The JSON text of each document with its personal values in place. */
+  open(sql: Sql | Tx, documents: readonly SealedDocument[], rendering: Rendering): Promise<string[]>;
+}
+
+export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
+  const known = new Map<string, Buffer | null>();
+  const boundTo = (worldId: number, subjectId: string) => Buffer.from(`subject|${worldId}|${subjectId}`);
+
+  function remember(name: string, key: Buffer | null): void {
+    if (known.size >= KEYS_CACHED_MAX) {
+      for (const oldest of known.keys()) {
+        known.delete(oldest);
+        if (known.size < KEYS_CACHED_MAX * 0.9) break;
+      }
+    }
+    known.set(name, key);
+  }
+
+  const keys: SubjectKeys = {
+    make(worldId, subjectId) {
+      const key = randomBytes(KEY_BYTES);
+      return { key, sealed_key: seal(masterKey, key, boundTo(worldId, subjectId)) };
+    },
+
+    async fetch(sql, subjects) {
+      const missing = subjects.filter((subject) => !known.has(refKey(subject.world_id, subject.subject_id)));
+      if (missing.length === 0) return;
+      for (const row of await findSubjectKeys(sql as Tx, missing)) {
+        const key =
+          row.sealed_key === null ? null : unsealBytes(masterKey, row.sealed_key, boundTo(row.world_id, row.subject_id));
+        remember(refKey(row.world_id, row.subject_id), key);
+      }
+    },
+
+    fetchFor(sql, rows) {
+      const named = new Map<string, { world_id: number; subject_id: string }>();
+      for (const { world_id, personal } of rows)
+        for (const subject_id of subjectsIn(personal)) named.set(refKey(world_id, subject_id), { world_id, subject_id });
+      return keys.fetch(sql, [...named.values()]);
+    },
+
+    keyOf(worldId, subjectId) {
+      const key = known.get(refKey(worldId, subjectId));
+      if (key === undefined) throw new Error(`the key of data subject ${subjectId} in world ${worldId} does not exist`);
+      return key;
+    },
+
+    keep: (worldId, subjectId, key) => remember(refKey(worldId, subjectId), key),
+
+    forgetWorld(worldId) {
+      const prefix = `${worldId}/`;
+      for (const name of known.keys()) if (name.startsWith(prefix)) known.delete(name);
+    },
+
+    async open(sql, documents, rendering) {
+      await keys.fetchFor(sql, documents);
+      return documents.map((document) => {
+        const { world_id, event_id, personal } = document;
+        const parts = openParts(world_id, event_id, personal, (subjectId) => keys.keyOf(world_id, subjectId));
+        return fillHoles(document.body, parts, rendering);
+      });
+    },
+  };
+  return keys;
+}

@@ -1,0 +1,156 @@
+// argv: which word was said, with which options. Each word's work is elsewhere; a line belongs here if it names a word
+// or an option, or says how success and failure are printed.
+
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { readConfig } from './config.ts';
+import { listSettings } from './config-list.ts';
+import { StartError } from './db/start-error.ts';
+import { runDoctor } from './doctor.ts';
+import { WaypostError } from './errors.ts';
+import { nearestWord } from './http/suggestion.ts';
+import { openWaypost } from './open.ts';
+import { createKeyByWord, createTenantByWord, listKeysByWord, makeEnvironment, revokeKeyByWord, rotateKeyByWord } from './operate.ts';
+import { serve } from './serve.ts';
+import type { Told, WordCall } from './word.ts';
+
+interface Word {
+  usage: string;
+  sentence: string;
+  options: Readonly<Record<string, string>>;
+  names: number;
+  run(call: WordCall): Promise<Told | null>;
+}
+
+const OF_TENANT = {
+  tenant: 'TENANT_ID; needed when there is more than one tenant',
+  world: 'test (default) or live',
+};
+
+const words: Readonly<Record<string, Word>> = {
+  serve: {
+    usage: 'serve [--role api,sender]', sentence: 'Starts the server; it runs until it is told to stop.',
+    options: { role: 'api, sender or both (default): what this process does' }, names: 0, run: serve,
+  },
+  migrate: {
+    usage: 'migrate', sentence: 'Brings the database up to date and ends.', options: {}, names: 0, run: migrateByWord,
+  },
+  'tenant create': {
+    usage: 'tenant create NAME [--hub NAME,LAT,LNG,TZ]', sentence: 'Makes a tenant with a channel, a hub and two keys.',
+    options: { hub: 'NAME,LAT,LNG,TZ, such as Harbour,57.70,11.94,Europe/Stockholm' }, names: 1, run: createTenantByWord,
+  },
+  'key create': {
+    usage: 'key create NAME [--scopes …] [--authority …] [--channels …] [--expires …]', sentence: 'Makes an API key; its secret is shown once.',
+    options: {
+      ...OF_TENANT,
+      scopes: 'scopes with commas between; all of them by default',
+      authority: 'source (default), dispatch, driver or a word of your own',
+      channels: 'CHANNEL_IDs with commas between; all of them by default',
+      expires: 'a number of days or an RFC 3339 time; never by default',
+    },
+    names: 1, run: createKeyByWord,
+  },
+  'key list': {
+    usage: 'key list', sentence: 'Lists API keys with their last use.', options: OF_TENANT, names: 0, run: listKeysByWord,
+  },
+  'key revoke': {
+    usage: 'key revoke KEY_ID', sentence: 'Ends a key at once.', options: OF_TENANT, names: 1, run: revokeKeyByWord,
+  },
+  'key rotate': {
+    usage: 'key rotate KEY_ID [--overlap-s SECONDS]', sentence: 'Makes a twin of a key; the old one goes on for the overlap.',
+    options: { ...OF_TENANT, 'overlap-s': 'how long the old key goes on, default one day' }, names: 1, run: rotateKeyByWord,
+  },
+  env: {
+    usage: 'env [--name NAME]', sentence: 'Makes a test key and prints the lines that a shell needs: eval "$(./waypost env)"',
+    options: { tenant: OF_TENANT.tenant, name: 'what the key is called in lists' }, names: 0, run: makeEnvironment,
+  },
+  config: {
+    usage: 'config', sentence: 'Prints every setting with its value.', options: {}, names: 0, run: async ({ config }) => listSettings(config),
+  },
+  doctor: {
+    usage: 'doctor', sentence: 'Checks database, disk, clock, port and the log.', options: {}, names: 0, run: runDoctor,
+  },
+};
+
+async function migrateByWord({ config, tell }: WordCall): Promise<Told> {
+  const opened = await openWaypost(config, tell);
+  await opened.close();
+  const { applied } = opened;
+  return {
+    lines: applied.length === 0 ? ['The database is up to date.'] : applied.map((name) => `Ran ${name}.`),
+    value: { applied },
+  };
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const asJson = argv.includes('--json');
+  try {
+    const found = findWord(argv);
+    if (found === null) return printHelp(argv);
+    const { word, rest } = found;
+    const { options, names } = readArguments(word, rest);
+    const tell = (sentence: string) => process.stderr.write(`${sentence}\n`);
+    const told = await word.run({ config: readConfig(process.env), options, names, asJson, tell });
+    if (told === null) return 0;
+    process.stdout.write(asJson ? `${JSON.stringify(told.value, null, 2)}\n` : told.lines.map((line) => `${line}\n`).join(''));
+    return told.exitCode ?? 0;
+  } catch (error) {
+    printFailure(error, asJson);
+    return 1;
+  }
+}
+
+function findWord(argv: readonly string[]): { word: Word; rest: string[] } | null {
+  const [first = '', second = '', ...others] = argv;
+  const pair = words[`${first} ${second}`];
+  if (pair !== undefined) return { word: pair, rest: others };
+  const single = words[first];
+  return single === undefined ? null : { word: single, rest: argv.slice(1) };
+}
+
+function readArguments(word: Word, rest: string[]): { options: Record<string, string | undefined>; names: string[] } {
+  const known: ParseArgsOptionsConfig = { json: { type: 'boolean' } };
+  for (const name of Object.keys(word.options)) known[name] = { type: 'string' };
+  const usage = `Usage: waypost ${word.usage}`;
+  try {
+    const { values, positionals } = parseArgs({ args: rest, options: known, allowPositionals: true });
+    if (positionals.length !== word.names) throw new StartError(usage);
+    const { json: _, ...options } = values;
+    return { options: options as Record<string, string | undefined>, names: positionals };
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    const wrong = rest.find((each) => each.startsWith('--') && !Object.hasOwn(known, each.slice(2).split('=')[0] ?? ''));
+    const guess = wrong === undefined ? null : nearestWord(wrong.slice(2), Object.keys(known));
+    const what = wrong === undefined ? (error as Error).message : `There is no option ${wrong}.`;
+    throw new StartError(`${what}${guess === null ? '' : ` Did you mean --${guess}?`} ${usage}`);
+  }
+}
+
+/** Asked for help: 0. A word that does not exist: 2, with the nearest. */
+function printHelp(argv: readonly string[]): number {
+  const [first] = argv;
+  const isAsked = first === undefined || first === 'help' || first === '--help' || first === '-h';
+  const lines = Object.values(words).flatMap(({ usage, sentence, options }) => [
+    `  waypost ${usage}`,
+    `      ${sentence}`,
+    ...Object.entries(options).map(([name, meaning]) => `      --${name}  ${meaning}`),
+  ]);
+  const text = ['Waypost: self-hosted last-mile delivery API.', '', ...lines, '', 'All take --json. Settings: waypost config.', ''].join('\n');
+  if (isAsked) {
+    process.stdout.write(text);
+    return 0;
+  }
+  const guess = nearestWord(argv.slice(0, 2).join(' '), Object.keys(words)) ?? nearestWord(first, Object.keys(words));
+  process.stderr.write(`waypost: there is no word "${first}".${guess === null ? '' : ` Did you mean "${guess}"?`}\n\n${text}`);
+  return 2;
+}
+
+/** A sentence where we know what is wrong; a stack where we do not, since then it is a fault of ours. */
+function printFailure(error: unknown, asJson: boolean): void {
+  const faults = error instanceof WaypostError ? error.faults.map(({ message }) => message) : [];
+  const known = error instanceof StartError || error instanceof WaypostError;
+  const sentence = [(error as Error).message, ...faults].join('\n');
+  if (asJson) process.stdout.write(`${JSON.stringify({ error: sentence }, null, 2)}\n`);
+  else process.stderr.write(known ? `waypost: ${sentence}\n` : `waypost: an unexpected fault\n${(error as Error).stack ?? error}\n`);
+}
+
+process.exitCode = await main(process.argv.slice(2));

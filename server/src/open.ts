@@ -1,0 +1,59 @@
+// What every word of the launcher needs before it can do anything: the database, made ready, and the master key.
+
+import type { Config } from './config.ts';
+import { startEmbedded } from './db/embedded.ts';
+import { prepareDatabase } from './db/prepare.ts';
+import type { DatabaseAddresses } from './db/roles.ts';
+import type { DatabaseAddress } from './db/sql.ts';
+import { StartError } from './db/start-error.ts';
+import { fingerprintOf, openMasterKey } from './master-key.ts';
+
+export interface Opened {
+  addresses: DatabaseAddresses;
+  masterKey: Buffer;
+  /** Names of the migrations that ran now; all of them on the first start. */
+  applied: string[];
+  /** Leaves the database; an embedded server that nobody else uses is stopped. */
+  close(): Promise<void>;
+}
+
+/** Starts or joins the embedded server, or reaches the configured one, and brings the database up to date. */
+export async function openWaypost(config: Config, log: (sentence: string) => void): Promise<Opened> {
+  const { address, stop } = await reachDatabase(config, log);
+  try {
+    const masterKey = await openMasterKey(config);
+    const { addresses, applied } = await prepareDatabase(address, {
+      now: new Date(),
+      masterKeyFingerprint: fingerprintOf(masterKey),
+    });
+    return { addresses, masterKey, applied, close: stop };
+  } catch (error) {
+    await stop();
+    throw explainDatabaseError(config, error) ?? error;
+  }
+}
+
+async function reachDatabase(
+  config: Config,
+  log: (sentence: string) => void,
+): Promise<{ address: DatabaseAddress; stop(): Promise<void> }> {
+  if (config.databaseUrl !== null) return { address: { url: config.databaseUrl }, stop: async () => {} };
+  const { address, stop } = await startEmbedded({ dataDir: config.dataDir, log });
+  return { address, stop };
+}
+
+/** The usual reasons for which a server of one's own does not let us in. */
+function explainDatabaseError(config: Config, error: unknown): StartError | null {
+  const code = (error as { code?: string } | null)?.code;
+  if (code === '53100') return new StartError('The disk is full: the database cannot write. Free some space and start again.', { cause: error });
+  if (config.databaseUrl === null || error instanceof StartError) return null;
+  const url = new URL(config.databaseUrl);
+  const explain = (sentence: string) => new StartError(sentence, { cause: error });
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'ETIMEDOUT' || code === 'CONNECT_TIMEOUT' || code === 'EAI_AGAIN') {
+    return explain(`The database server of DATABASE_URL does not answer at ${url.host} (${code}): is it running, and reachable from here?`);
+  }
+  if (code === '28P01' || code === '28000') return explain(`The database server at ${url.host} refuses the user or password of DATABASE_URL.`);
+  if (code === '3D000') return explain(`The database ${url.pathname.slice(1)} does not exist at ${url.host}: create it first (create database …).`);
+  if (code === '42501') return explain(`The user of DATABASE_URL may not make tables in ${url.pathname.slice(1)}: it must own the database.`);
+  return null;
+}

@@ -1,0 +1,111 @@
+// The word `serve`: opens the database, makes a first tenant where there is none, runs the app until told to stop.
+
+import pino, { type Logger } from 'pino';
+import { startApp } from './app.ts';
+import type { Config } from './config.ts';
+import { keepPartitions } from './db/partitions.loop.ts';
+import { openPool } from './db/sql.ts';
+import { StartError } from './db/start-error.ts';
+import { type FirstTenant, makeFirstTenant } from './operate.ts';
+import { type Opened, openWaypost } from './open.ts';
+import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
+import type { Told, WordCall } from './word.ts';
+
+export type ServerRole = 'api' | 'sender';
+const ROLES: readonly ServerRole[] = ['api', 'sender'];
+
+/** Runs until SIGINT or SIGTERM; a second signal ends the process at once. */
+export async function serve({ config, options, asJson, tell }: WordCall): Promise<Told | null> {
+  const roles = readRoles(options.role);
+  const startedMs = performance.now();
+  const stopSignal = waitForSignal();
+  const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null });
+  let isReady = false;
+  const opened = await openWaypost(config, (sentence) => (isReady ? log.warn({ msg: sentence }) : tell(sentence)));
+  try {
+    const first = roles.has('api') ? await makeFirstTenant(opened) : null;
+    const app = await startApp({ config, addresses: opened.addresses, masterKey: opened.masterKey, log, roles }).catch(
+      async (error: unknown) => {
+        throw (await explainListening(config, error)) ?? error;
+      },
+    );
+    const endPartitions = startPartitions(opened, log);
+    if (roles.has('api')) await writeServerFile(config.dataDir, { url: app.url, pid: process.pid });
+    isReady = true;
+    const tookMs = Math.round(performance.now() - startedMs);
+    if (asJson) process.stdout.write(`${JSON.stringify({ url: app.url, roles: [...roles], took_ms: tookMs, first_start: first })}\n`);
+    else process.stdout.write(greet(config, app.url, roles, tookMs, first));
+    await stopSignal;
+    log.info({ msg: 'server.stopping' });
+    await removeServerFile(config.dataDir);
+    await app.stop();
+    await endPartitions();
+  } finally {
+    await opened.close();
+  }
+  return null;
+}
+
+function readRoles(text: string | undefined): ReadonlySet<ServerRole> {
+  if (text === undefined) return new Set(ROLES);
+  const words = text.split(',').map((word) => word.trim());
+  const wrong = words.find((word) => !ROLES.some((role) => role === word));
+  if (wrong !== undefined) throw new StartError(`There is no role "${wrong}": --role takes api, sender or api,sender.`);
+  return new Set(words as ServerRole[]);
+}
+
+function waitForSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let isTold = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (isTold) process.exit(signal === 'SIGINT' ? 130 : 143);
+        isTold = true;
+        resolve();
+      });
+    }
+  });
+}
+
+function startPartitions(opened: Opened, log: Logger): () => Promise<void> {
+  const sql = openPool(opened.addresses.owner, { name: 'waypost partitions', connectionsMax: 1 });
+  const end = keepPartitions(sql, (error) => log.error({ msg: 'partitions.failed', err: error }));
+  return async () => {
+    end();
+    await sql.end();
+  };
+}
+
+async function explainListening(config: Config, error: unknown): Promise<StartError | null> {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  const { host, port } = config;
+  if (code === 'EADDRINUSE') {
+    const running = await readServerFile(config.dataDir);
+    const who = running === null ? 'another program' : `the Waypost that runs already (process ${running.pid}, ${running.url})`;
+    return new StartError(`Port ${port} is taken by ${who}: stop it, or set WAYPOST_PORT to another port.`, { cause: error });
+  }
+  if (code === 'EACCES') return new StartError(`This user may not listen on port ${port}: set WAYPOST_PORT to one above 1023.`, { cause: error });
+  if (code === 'EADDRNOTAVAIL') return new StartError(`This machine does not have the address ${host}: set WAYPOST_HOST to one of its own.`, { cause: error });
+  return null;
+}
+
+/** What the terminal shows once the server is ready. */
+function greet(config: Config, url: string, roles: ReadonlySet<ServerRole>, tookMs: number, first: FirstTenant | null): string {
+  const shown = config.publicUrl ?? url;
+  const lines = [`Waypost is ready (${(tookMs / 1000).toFixed(1)} s).`];
+  if (!roles.has('api')) return `${lines[0]} This process only sends.\n`;
+  lines.push('', `  API      ${shown}/v1`, `  OpenAPI  ${shown}/openapi.json`);
+  if (first !== null) {
+    lines.push(
+      '',
+      `First start: made the tenant "${first.name}".`,
+      `  tenant   ${first.tenant_id}`,
+      `  channel  ${first.channel_id}`,
+      `  hub      ${first.hub_id}`,
+      `  test key ${first.test_key}  (shown once)`,
+      `  live key ${first.live_key}  (shown once)`,
+    );
+  }
+  lines.push('', 'Next, in another terminal:', '  npm run demo               the whole loop, from orders to verified events', '  eval "$(./waypost env)"    a test key for curl and the SDK', '', '');
+  return lines.join('\n');
+}

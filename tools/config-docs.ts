@@ -1,0 +1,7 @@
+// Writes docs/config.md from the table of settings.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { renderConfigPage } from '../server/src/config-list.ts';
+
+writeFileSync(join(import.meta.dirname, '../docs/config.md'), renderConfigPage());

@@ -1,0 +1,145 @@
+// The plan of the house: the rooms of server/src with their floors, and what each kind of file may import.
+// A line belongs here if it allows or forbids an arrow, and it says why. check-rooms.ts reads these tables and prints
+// the sentences. If a wall stands in the wrong place, move it here and say why in docs/decisions/.
+
+export interface Room {
+  floor: number;
+  because: string;
+}
+
+/** A room imports rooms on lower floors only. Inside one floor, only the arrows of `sideways` exist. */
+export const rooms: Readonly<Record<string, Room>> = {
+  db: { floor: 1, because: 'it reaches PostgreSQL and knows nothing about deliveries' },
+  ledger: { floor: 1, because: 'it writes what rooms decide; it must not know what a job is' },
+  http: { floor: 1, because: 'it speaks HTTP for every room; app.ts gives it its check of keys' },
+  access: { floor: 2, because: 'tenants, worlds and keys exist before anything that belongs to them' },
+  channels: { floor: 3, because: 'the settings of an order source bind what is ordered, not the other way round' },
+  parties: { floor: 3, because: 'customers and addresses exist without jobs; a job copies them' },
+  fleet: { floor: 4, because: 'drivers and hubs exist without jobs; an assignment names them' },
+  jobs: { floor: 4, because: 'a job names customers, a channel and drivers, and none of these names a job' },
+  proof: { floor: 5, because: 'a proof is about a task; a task only states what proof it requires' },
+  events: { floor: 5, because: 'reading the log needs to know which events the rooms below write' },
+  tracking: { floor: 5, because: 'positions and ETAs are about jobs and drivers' },
+  webhooks: { floor: 6, because: 'a message is an event rendered for an endpoint' },
+  dispatch: { floor: 6, because: 'planning uses jobs, drivers and travel times' },
+  intake: { floor: 7, because: "other systems' words are turned into our operations" },
+  evidence: { floor: 7, because: 'a bundle collects what jobs, proofs, events and messages hold' },
+  insight: { floor: 7, because: 'figures are computed from everything and decide nothing' },
+  assurance: { floor: 8, because: 'drills and simulations drive the whole house from outside' },
+};
+
+/** The only arrows inside a floor: from → to. */
+export const sideways: readonly { from: string; to: string; because: string }[] = [
+  { from: 'ledger', to: 'db', because: 'the ledger runs its transactions on a connection' },
+  { from: 'http', to: 'ledger', because: 'an outcome of the ledger becomes a reply, an idempotency key a command' },
+  { from: 'parties', to: 'channels', because: 'an inline contact is matched as its channel says' },
+  { from: 'jobs', to: 'fleet', because: 'an assignment names a driver, an implicit pickup a hub' },
+];
+
+/** What the name of a file says that it is. `machinery` is every plain file of a room on floor 1. */
+export type FileKind = 'rule' | 'schema' | 'store' | 'routes' | 'loop' | 'machinery' | 'root' | 'test' | 'generated';
+
+/** Words between the noun and `.ts`: `job.store.ts`. A plain `job.ts` is a rule. */
+export const suffixes: Readonly<Record<string, FileKind>> = {
+  schema: 'schema',
+  store: 'store',
+  routes: 'routes',
+  loop: 'loop',
+  test: 'test',
+  gen: 'generated',
+};
+
+/** Which kinds a file may import besides its own kind, and why no others. Types of machinery are free for all. */
+export const arrows: Readonly<
+  Record<'rule' | 'schema' | 'store' | 'routes' | 'loop' | 'machinery', { to: FileKind[]; because: string }>
+> = {
+  rule: {
+    to: ['rule', 'schema', 'generated'],
+    because:
+      'a rule computes values from values: no SQL, no I/O, no clock, no randomness (of a store it may name a `…Kind`, to ask the working set)',
+  },
+  schema: { to: ['schema', 'rule', 'generated'], because: 'a schema describes the wire and does nothing' },
+  store: {
+    to: ['store', 'rule', 'schema', 'machinery', 'generated'],
+    because: 'a store holds SQL and knows neither HTTP nor loops',
+  },
+  routes: {
+    to: ['routes', 'store', 'rule', 'schema', 'machinery', 'generated'],
+    because: 'a route names a path and a schema; what waits and acts by itself is a loop',
+  },
+  loop: {
+    to: ['loop', 'store', 'rule', 'schema', 'machinery', 'generated'],
+    because: 'a loop waits and acts; nobody asks it over HTTP',
+  },
+  machinery: {
+    to: ['machinery', 'store', 'generated'],
+    because: 'machinery on the ground floor carries the rooms and must not know them',
+  },
+};
+
+/** Machinery that is nothing but words and pure functions: rules may use it. */
+export const pureMachinery: Readonly<Record<string, string>> = {
+  'ledger/command.ts': 'the words in which a rule states its decision',
+  'ledger/id.ts': 'reading identifiers is a computation',
+  'ledger/personal.ts': 'cutting out, opening and masking values is a computation',
+  'ledger/fingerprint.ts': 'comparing requests is a computation',
+  'ledger/resource.ts': 'the rules that all simple resources share',
+  'http/scope.ts': 'the table of scopes is data',
+};
+
+/** Plain files above floor 1 that do I/O because doing it is all they are for. */
+export const adapters: Readonly<Record<string, string>> = {
+  'access/authenticate.ts': 'the check of keys that app.ts gives to the HTTP server',
+  'access/secret.ts': 'makes the random secret of a key',
+};
+
+/** Files outside config.ts that read the environment. */
+export const environmentReaders: Readonly<Record<string, string>> = {
+  'config.ts': 'the one table of settings',
+  'db/embedded-cluster.ts': "PostgreSQL's programs are found by the search path and get nothing else",
+};
+
+/** Modules of Node that only compute. */
+export const pureModules: readonly string[] = ['node:crypto', 'node:net'];
+
+/** Tables whose rows have one writer, and the files that hold its SQL. */
+export const writers: readonly { tables: string[]; files: RegExp; because: string }[] = [
+  {
+    tables: ['jobs'],
+    files: /^jobs\/job\.store\.ts$/,
+    because: 'a job reaches the database only as a line that the ledger writes together with its event',
+  },
+  {
+    tables: ['heads'],
+    files: /^(ledger\/|access\/tenant\.store\.ts$)/,
+    because: 'a head begins with its world and from then on has one writer, or its numbers would have gaps',
+  },
+  {
+    tables: ['events', 'event_marks', 'idempotency_keys', 'subjects'],
+    files: /^ledger\//,
+    because: 'the log has one writer, or its numbers would have gaps',
+  },
+];
+
+/** Files of server/src that belong to no room. */
+export const rootFiles: Readonly<Record<string, string>> = {
+  'main.ts': 'the words of the command line',
+  'app.ts': 'builds the rooms by hand, in order',
+  'config.ts': 'the one table of settings',
+  'errors.ts': 'the one error class and its codes',
+};
+
+export const refusedNames: readonly string[] = [
+  'utils',
+  'util',
+  'common',
+  'helpers',
+  'helper',
+  'lib',
+  'types',
+  'interfaces',
+  'services',
+  'misc',
+];
+
+export const fileLinesMax = 500;
