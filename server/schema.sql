@@ -25,6 +25,29 @@ grant delete, insert, select, update on addresses to waypost_app;
 grant delete, insert, select, update on addresses to waypost_ledger;
 grant delete, insert, select, update on addresses to waypost_sender;
 
+create table attempts (
+  world_id integer not null,
+  endpoint_id text collate "C" not null,
+  sequence bigint not null,
+  started_at timestamp(3) with time zone not null,
+  attempt integer not null,
+  event_id text collate "C" not null,
+  type text collate "C" not null,
+  correlation_id text collate "C" not null,
+  outcome text collate "C" not null,
+  duration_ms integer not null,
+  status smallint,
+  error text collate "C",
+  reply text,
+  redrive text collate "C",
+  constraint attempts_pkey PRIMARY KEY (world_id, endpoint_id, sequence, started_at, attempt),
+  constraint attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'refused'::text, 'failed'::text, 'timed_out'::text, 'called_off'::text])))
+) partition by range (started_at);
+CREATE INDEX attempts_by_time ON ONLY public.attempts USING btree (world_id, endpoint_id, started_at DESC);
+grant delete, insert, select, update on attempts to waypost_app;
+grant delete, insert, select, update on attempts to waypost_ledger;
+grant delete, insert, select, update on attempts to waypost_sender;
+
 create table channels (
   world_id integer not null,
   channel_id text collate "C" not null,
@@ -68,6 +91,24 @@ grant delete, insert, select, update on client_events to waypost_app;
 grant delete, insert, select, update on client_events to waypost_ledger;
 grant delete, insert, select, update on client_events to waypost_sender;
 
+create table cursors (
+  world_id integer not null,
+  endpoint_id text collate "C" not null,
+  epoch bigint not null,
+  log_epoch integer not null,
+  sequence bigint not null,
+  recorded_at timestamp(3) with time zone not null,
+  previous bigint,
+  broken_since timestamp(3) with time zone,
+  probes integer default 0 not null,
+  probe_at timestamp(3) with time zone,
+  saved_at timestamp(3) with time zone default now() not null,
+  constraint cursors_pkey PRIMARY KEY (world_id, endpoint_id)
+) with (fillfactor=20);
+grant delete, insert, select, update on cursors to waypost_app;
+grant delete, insert, select, update on cursors to waypost_ledger;
+grant delete, insert, select, update on cursors to waypost_sender;
+
 create table customer_contacts (
   world_id integer not null,
   contact_hash text collate "C" not null,
@@ -103,6 +144,36 @@ grant delete, insert, select, update on customers to waypost_app;
 grant delete, insert, select, update on customers to waypost_ledger;
 grant delete, insert, select, update on customers to waypost_sender;
 
+create table dead_letters (
+  world_id integer not null,
+  dead_letter_id text collate "C" not null,
+  endpoint_id text collate "C" not null,
+  sequence bigint not null,
+  recorded_at timestamp(3) with time zone not null,
+  event_id text collate "C" not null,
+  type text collate "C" not null,
+  job_id text collate "C",
+  correlation_id text collate "C" not null,
+  previous bigint,
+  revision integer not null,
+  reason text collate "C" not null,
+  state text collate "C" not null,
+  attempts integer not null,
+  first_attempt_at timestamp(3) with time zone not null,
+  died_at timestamp(3) with time zone not null,
+  last_status smallint,
+  last_error text collate "C",
+  settled_at timestamp(3) with time zone,
+  constraint dead_letters_world_id_endpoint_id_sequence_key UNIQUE (world_id, endpoint_id, sequence),
+  constraint dead_letters_pkey PRIMARY KEY (world_id, dead_letter_id),
+  constraint dead_letters_reason_check CHECK ((reason = ANY (ARRAY['tries_used'::text, 'aborted_by_receiver'::text, 'too_large'::text]))),
+  constraint dead_letters_state_check CHECK ((state = ANY (ARRAY['dead'::text, 'redriving'::text, 'delivered'::text])))
+);
+CREATE INDEX dead_letters_by_death ON public.dead_letters USING btree (world_id, died_at DESC, dead_letter_id DESC);
+grant delete, insert, select, update on dead_letters to waypost_app;
+grant delete, insert, select, update on dead_letters to waypost_ledger;
+grant delete, insert, select, update on dead_letters to waypost_sender;
+
 create table drivers (
   world_id integer not null,
   id text collate "C" not null,
@@ -126,6 +197,51 @@ CREATE UNIQUE INDEX drivers_external_id ON public.drivers USING btree (world_id,
 grant delete, insert, select, update on drivers to waypost_app;
 grant delete, insert, select, update on drivers to waypost_ledger;
 grant delete, insert, select, update on drivers to waypost_sender;
+
+create table endpoint_revisions (
+  world_id integer not null,
+  endpoint_id text collate "C" not null,
+  revision integer not null,
+  rendering text collate "C" not null,
+  format text collate "C" default 'json'::text not null,
+  schema_version text collate "C" not null,
+  created_at timestamp(3) with time zone not null,
+  constraint endpoint_revisions_pkey PRIMARY KEY (world_id, endpoint_id, revision),
+  constraint endpoint_revisions_format_check CHECK ((format = 'json'::text)),
+  constraint endpoint_revisions_rendering_check CHECK ((rendering = ANY (ARRAY['plain'::text, 'personal'::text])))
+);
+grant delete, insert, select, update on endpoint_revisions to waypost_app;
+grant delete, insert, select, update on endpoint_revisions to waypost_ledger;
+grant delete, insert, select, update on endpoint_revisions to waypost_sender;
+
+create table endpoints (
+  world_id integer not null,
+  endpoint_id text collate "C" not null,
+  share smallint not null,
+  status text collate "C" not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  deleted_at timestamp(3) with time zone,
+  start_sequence bigint not null,
+  start_recorded_at timestamp(3) with time zone not null,
+  revision integer not null,
+  secret_key_id text collate "C" not null,
+  secret bytea not null,
+  previous_secret bytea,
+  previous_secret_expires_at timestamp(3) with time zone,
+  event_id text collate "C" not null,
+  hash text collate "C" not null,
+  body text not null,
+  constraint endpoints_pkey PRIMARY KEY (world_id, endpoint_id),
+  constraint endpoints_check CHECK (((previous_secret IS NULL) = (previous_secret_expires_at IS NULL))),
+  constraint endpoints_share_check CHECK (((share >= 0) AND (share <= 15))),
+  constraint endpoints_start_sequence_check CHECK ((start_sequence >= 0)),
+  constraint endpoints_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'active'::text, 'paused'::text])))
+);
+CREATE INDEX endpoints_by_creation ON public.endpoints USING btree (world_id, created_at DESC, endpoint_id DESC) WHERE (deleted_at IS NULL);
+grant delete, insert, select, update on endpoints to waypost_app;
+grant delete, insert, select, update on endpoints to waypost_ledger;
+grant delete, insert, select, update on endpoints to waypost_sender;
 
 create table event_marks (
   world_id integer not null,
@@ -307,6 +423,28 @@ grant delete, insert, select, update on organizations to waypost_app;
 grant delete, insert, select, update on organizations to waypost_ledger;
 grant delete, insert, select, update on organizations to waypost_sender;
 
+create table parked_messages (
+  world_id integer not null,
+  endpoint_id text collate "C" not null,
+  sequence bigint not null,
+  recorded_at timestamp(3) with time zone not null,
+  state text collate "C" not null,
+  lane text collate "C" not null,
+  previous bigint,
+  attempts integer not null,
+  rung integer not null,
+  due_at timestamp(3) with time zone not null,
+  failed_since timestamp(3) with time zone,
+  first_attempt_at timestamp(3) with time zone,
+  revision integer,
+  redrive text collate "C" default ''::text not null,
+  constraint parked_messages_pkey PRIMARY KEY (world_id, endpoint_id, sequence, redrive),
+  constraint parked_messages_state_check CHECK ((state = ANY (ARRAY['retry'::text, 'in_flight'::text, 'behind'::text])))
+) with (fillfactor=50);
+grant delete, insert, select, update on parked_messages to waypost_app;
+grant delete, insert, select, update on parked_messages to waypost_ledger;
+grant delete, insert, select, update on parked_messages to waypost_sender;
+
 create table proposals (
   world_id integer not null,
   proposal_id text collate "C" not null,
@@ -325,6 +463,37 @@ CREATE INDEX proposals_by_job ON public.proposals USING btree (world_id, job_id)
 grant delete, insert, select, update on proposals to waypost_app;
 grant delete, insert, select, update on proposals to waypost_ledger;
 grant delete, insert, select, update on proposals to waypost_sender;
+
+create table redrive_requests (
+  world_id integer not null,
+  dead_letter_id text collate "C" not null,
+  endpoint_id text collate "C" not null,
+  requested_at timestamp(3) with time zone not null,
+  constraint redrive_requests_pkey PRIMARY KEY (world_id, dead_letter_id)
+);
+grant delete, insert, select, update on redrive_requests to waypost_app;
+grant delete, insert, select, update on redrive_requests to waypost_ledger;
+grant delete, insert, select, update on redrive_requests to waypost_sender;
+
+create table sender_leases (
+  share smallint not null,
+  epoch bigint default 0 not null,
+  holder text collate "C",
+  expires_at timestamp(3) with time zone,
+  constraint sender_leases_pkey PRIMARY KEY (share)
+) with (fillfactor=20);
+grant delete, insert, select, update on sender_leases to waypost_app;
+grant delete, insert, select, update on sender_leases to waypost_ledger;
+grant delete, insert, select, update on sender_leases to waypost_sender;
+
+create table senders (
+  sender text collate "C" not null,
+  seen_at timestamp(3) with time zone not null,
+  constraint senders_pkey PRIMARY KEY (sender)
+) with (fillfactor=20);
+grant delete, insert, select, update on senders to waypost_app;
+grant delete, insert, select, update on senders to waypost_ledger;
+grant delete, insert, select, update on senders to waypost_sender;
 
 create table subjects (
   world_id integer not null,

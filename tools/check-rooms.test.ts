@@ -140,5 +140,6 @@ test('the name of a file says its kind', () => {
   assert.equal(kindOf('jobs/state-machine.test.ts'), 'test');
   assert.equal(kindOf('ledger/ledger.ts'), 'machinery');
   assert.equal(kindOf('app.ts'), 'root');
+  assert.equal(kindOf('operate/serve.ts'), 'root');
   assert.equal(kindOf('jobs/job.manager.ts'), null);
 });

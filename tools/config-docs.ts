@@ -2,6 +2,6 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { renderConfigPage } from '../server/src/config-list.ts';
+import { renderConfigPage } from '../server/src/operate/settings.ts';
 
 writeFileSync(join(import.meta.dirname, '../docs/config.md'), renderConfigPage());

@@ -26,6 +26,10 @@ export const rooms: Readonly<Record<string, Room>> = {
   evidence: { floor: 7, because: 'a bundle collects what jobs, proofs, events and messages hold' },
   insight: { floor: 7, because: 'figures are computed from everything and decide nothing' },
   assurance: { floor: 8, because: 'drills and simulations drive the whole house from outside' },
+  operate: {
+    floor: 9,
+    because: "the operator's words (serve, doctor, tenant, key, …) run the house that app.ts builds",
+  },
 };
 
 /** The only arrows inside a floor: from → to. */
@@ -82,6 +86,7 @@ export const pureMachinery: Readonly<Record<string, string>> = {
   'ledger/command.ts': 'the words in which a rule states its decision',
   'ledger/id.ts': 'reading identifiers is a computation',
   'ledger/personal.ts': 'cutting out, opening and masking values is a computation',
+  'ledger/event-text.ts': 'the bytes of an event are computed from its parts',
   'ledger/fingerprint.ts': 'comparing requests is a computation',
   'ledger/resource.ts': 'the rules that all simple resources share',
   'http/scope.ts': 'the table of scopes is data',
@@ -91,11 +96,13 @@ export const pureMachinery: Readonly<Record<string, string>> = {
 export const adapters: Readonly<Record<string, string>> = {
   'access/authenticate.ts': 'the check of keys that app.ts gives to the HTTP server',
   'access/secret.ts': 'makes the random secret of a key',
+  'webhooks/http-destination.ts': 'carries a message to a URL: the one place that connects to the outside',
 };
 
 /** Files outside config.ts that read the environment. */
 export const environmentReaders: Readonly<Record<string, string>> = {
   'config.ts': 'the one table of settings',
+  'main.ts': 'hands the environment to config.ts',
   'db/embedded-cluster.ts': "PostgreSQL's programs are found by the search path and get nothing else",
 };
 
@@ -128,6 +135,9 @@ export const rootFiles: Readonly<Record<string, string>> = {
   'config.ts': 'the one table of settings',
   'errors.ts': 'the one error class and its codes',
 };
+
+/** Rooms that run the house: their plain files are the work of words, not rules, and may import what builds the house. */
+export const rootReaders: readonly string[] = ['operate'];
 
 export const refusedNames: readonly string[] = [
   'utils',

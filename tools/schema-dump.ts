@@ -2,9 +2,11 @@
 // unseen: server/schema.sql is committed, and server/test/schema.test.ts compares.
 // Run: node tools/run.mjs tools/schema-dump.ts --write
 
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Sql } from '../server/src/db/sql.ts';
+import { prepareDatabase } from '../server/src/db/prepare.ts';
+import { openPool, type Sql } from '../server/src/db/sql.ts';
 
 export const schemaFile = join(import.meta.dirname, '..', 'server', 'schema.sql');
 
@@ -121,14 +123,30 @@ async function readFunctions(sql: Sql): Promise<string[]> {
   return rows.map(({ text }) => `${text.trimEnd()};\n`);
 }
 
-if (import.meta.main) {
+/** Migrates an empty database of the tests' cluster and dumps it. */
+async function dumpMigrated(): Promise<string> {
   // The harness belongs to the test runner, so it is loaded only when this file is run.
-  const { createDatabase, startTestCluster } = await import('../server/test/harness.ts');
+  const { startTestCluster } = await import('../server/test/harness.ts');
   const cluster = await startTestCluster();
-  const database = await createDatabase();
-  const text = await dumpSchema(database.sql);
-  await database.drop();
+  const root = openPool({ ...cluster.address, database: 'postgres' }, { name: 'waypost schema', connectionsMax: 1 });
+  const name = `schema_${randomBytes(6).toString('hex')}`;
+  const address = { ...cluster.address, database: name };
+  try {
+    await root`create database ${root(name)}`;
+    await prepareDatabase(address, { now: new Date(), masterKeyFingerprint: 'of the dump' });
+    const sql = openPool(address, { name: 'waypost schema', connectionsMax: 1 });
+    const text = await dumpSchema(sql);
+    await sql.end();
+    return text;
+  } finally {
+    await root`drop database if exists ${root(name)} with (force)`;
+    await root.end();
+    await cluster.stop();
+  }
+}
+
+if (import.meta.main) {
+  const text = await dumpMigrated();
   if (process.argv[2] === '--write') writeFileSync(schemaFile, text);
   else process.stdout.write(text);
-  await cluster.stop();
 }

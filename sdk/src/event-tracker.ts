@@ -51,6 +51,8 @@ export interface EventTracker {
   take(message: Pick<MessageFacts, 'sequence' | 'previous'>, nowMs: number): 'new' | 'duplicate' | 'untracked';
   /** What is missing for at least `graceMs`, oldest first. */
   listGaps(nowMs: number, graceMs: number): EventGap[];
+  /** Whether it has come. */
+  has(sequence: number): boolean;
   readState(): TrackerState;
 }
 
@@ -93,6 +95,7 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
         .map(([sequence, noticed_ms]) => ({ sequence, after: through, noticed_ms }))
         .sort((a, b) => a.sequence - b.sequence);
     },
+    has: (sequence) => sequence <= through || came.has(sequence),
     readState: () => ({ through, beyond: [...nextOf] }),
   };
 }

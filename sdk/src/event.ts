@@ -1,9 +1,16 @@
-// The envelope of every event, as webhooks, pulls and streams carry it alike.
+// Events, as webhooks, pulls and streams carry them alike.
 
-/** What changed is in `type`, what happened by name in `topics`, the whole object in `data`. */
-export interface WaypostEvent {
-  id: string;
-  type: string;
-  data: { data_id: string; [member: string]: unknown };
-  [member: string]: unknown;
+import type { Event, GetAddressReply, GetCustomerReply, GetDriverReply, GetJobReply } from './api.gen.ts';
+
+/** A job as events carry it: `live` moves without an event. */
+export type EventJob = Omit<GetJobReply, 'live'>;
+
+/** `type` says which object changed, `topics` what happened by name, `data` carries the whole object under its name. */
+export interface WaypostEvent extends Omit<Event, 'data'> {
+  data: Event['data'] & {
+    job?: EventJob;
+    customer?: GetCustomerReply;
+    address?: GetAddressReply;
+    driver?: GetDriverReply;
+  };
 }

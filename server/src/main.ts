@@ -3,15 +3,16 @@
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { readConfig } from './config.ts';
-import { listSettings } from './config-list.ts';
+import { listSettings } from './operate/settings.ts';
 import { StartError } from './db/start-error.ts';
-import { runDoctor } from './doctor.ts';
+import { runDoctor } from './operate/doctor.ts';
 import { WaypostError } from './errors.ts';
 import { nearestWord } from './http/suggestion.ts';
-import { openWaypost } from './open.ts';
-import { createKeyByWord, createTenantByWord, listKeysByWord, makeEnvironment, revokeKeyByWord, rotateKeyByWord } from './operate.ts';
-import { serve } from './serve.ts';
-import type { Told, WordCall } from './word.ts';
+import { openWaypost } from './operate/open.ts';
+import { createKeyByWord, listKeysByWord, makeEnvironment, revokeKeyByWord, rotateKeyByWord } from './operate/keys.ts';
+import { createTenantByWord } from './operate/tenants.ts';
+import { serve } from './operate/serve.ts';
+import type { Told, WordCall } from './operate/word.ts';
 
 interface Word {
   usage: string;
@@ -153,4 +154,5 @@ function printFailure(error: unknown, asJson: boolean): void {
   else process.stderr.write(known ? `waypost: ${sentence}\n` : `waypost: an unexpected fault\n${(error as Error).stack ?? error}\n`);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Not exitCode: after a failed start some part may still wait for something.
+process.exit(await main(process.argv.slice(2)));

@@ -2,6 +2,7 @@
 // a template that was migrated once. `npm test` keeps the cluster up for the whole run; a single file starts it itself.
 
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -10,7 +11,7 @@ import { readMigrations } from '../src/db/migrate.ts';
 import { prepareDatabase } from '../src/db/prepare.ts';
 import { addressesOf, type DatabaseAddresses } from '../src/db/roles.ts';
 import { type DatabaseAddress, openPool, type Sql } from '../src/db/sql.ts';
-import { fingerprintOf } from '../src/master-key.ts';
+import { fingerprintOf } from '../src/operate/master-key.ts';
 
 /** What the cluster of tests does differently: it may be lost with the machine, and many files use it at once. */
 const TEST_SETTINGS = { max_connections: '300', fsync: 'off', full_page_writes: 'off', shared_buffers: '128MB' };
@@ -77,7 +78,8 @@ export async function createDatabase(): Promise<TestDatabase> {
 
 /** One template for each state of the migrations and day; a few of other states are left to whoever uses them. */
 async function makeTemplate(root: DatabaseAddress): Promise<string> {
-  const hashes = (await readMigrations()).map(({ hash }) => hash).join();
+  const rights = await readFile(join(import.meta.dirname, '../src/db/roles.ts'), 'utf8');
+  const hashes = (await readMigrations()).map(({ hash }) => hash).join() + rights;
   const today = new Date().toISOString().slice(0, 10);
   const name = `template_${createHash('sha256').update(hashes + today).digest('hex').slice(0, 16)}`;
   const sql = openPool({ ...root, database: 'postgres' }, { name: 'waypost test template', connectionsMax: 1 });

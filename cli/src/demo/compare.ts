@@ -1,7 +1,7 @@
 // The moment of truth: what the receiver knows from messages alone against what the API says. Runs in the receiver.
 
-import { isRecord, WaypostProblem } from '@waypost/sdk/errors';
 import { Waypost } from '@waypost/sdk';
+import { isRecord, WaypostProblem } from '@waypost/sdk/errors';
 import type { JobView, Mirror } from './mirror.ts';
 import type { ReconcileOrder } from './receiver-words.ts';
 
@@ -15,6 +15,8 @@ export interface Reconciled {
   /** Events of the log that were owed. */
   events: number;
   lost: number;
+  duplicated: number;
+  out_of_order: number;
   mismatched: number;
   latencies: number[];
   examples: string[];
@@ -28,7 +30,8 @@ export async function reconcile(mirror: Mirror, order: ReconcileOrder): Promise<
   for (const { job_id, job_sequence, waiting } of mirror.listIncomplete()) {
     examples.push(`job ${job_id}: event ${job_sequence + 1} is missing, ${waiting.join(', ')} have come`);
   }
-  let mismatched = mirror.count().changed;
+  const { duplicated, out_of_order, changed } = mirror.count();
+  let mismatched = changed;
   if (mismatched > 0) examples.push(`${mismatched} messages came again with other bytes`);
 
   const jobIds = [...order.job_ids];
@@ -41,8 +44,15 @@ export async function reconcile(mirror: Mirror, order: ReconcileOrder): Promise<
     }
   };
   await Promise.all(Array.from({ length: READS_MAX }, compareNext));
-  const latencies = [...mirror.latencies()];
-  return { events: owed.length, lost: lost.length, mismatched, latencies, examples: examples.slice(0, EXAMPLES_MAX) };
+  return {
+    events: owed.length,
+    lost: lost.length,
+    duplicated,
+    out_of_order,
+    mismatched,
+    latencies: [...mirror.latencies()],
+    examples: examples.slice(0, EXAMPLES_MAX),
+  };
 }
 
 /** Waits until everything in the log has come, or nothing has come for too long. Answers what the log holds. */
@@ -86,8 +96,12 @@ export function findDifference(view: JobView | undefined, answered: Record<strin
   const { live: _live, ...document } = answered;
   if (JSON.stringify(document) === JSON.stringify(view.document)) return null;
   const members = new Set([...Object.keys(document), ...Object.keys(view.document)]);
-  const differing = [...members].filter((name) => JSON.stringify(document[name]) !== JSON.stringify(view.document[name]));
-  const shown = differing.map((name) => `${name} ${shorten(view.document[name])} by its events, ${shorten(document[name])} by the API`);
+  const differing = [...members].filter(
+    (name) => JSON.stringify(document[name]) !== JSON.stringify(view.document[name]),
+  );
+  const shown = differing.map(
+    (name) => `${name} ${shorten(view.document[name])} by its events, ${shorten(document[name])} by the API`,
+  );
   return shown.length > 0 ? shown.join('; ') : 'its members come in another order';
 }
 

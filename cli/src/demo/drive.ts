@@ -2,8 +2,8 @@
 // strictly one after another. A line belongs here if it turns a step into a call of the API.
 
 import type { Waypost } from '@waypost/sdk';
-import type { Job, TransitionInput } from '@waypost/sdk/api';
 import { WaypostProblem } from '@waypost/sdk/errors';
+import type { Job, TransitionInput } from '@waypost/sdk/jobs';
 import { writeJob } from './job-input.ts';
 import type { Day, Order } from './order.ts';
 import type { Step, TaskRole, TransitionStep } from './step.ts';
@@ -60,8 +60,8 @@ export async function driveDay(day: Day, plan: Plan, options: DriveOptions): Pro
   async function run(step: Step, before: Promise<void> | undefined): Promise<void> {
     await before;
     const order = day.orders[step.order];
-    if (order === undefined || stopped.has(step.order)) return;
     try {
+      if (order === undefined || stopped.has(step.order)) return;
       const job = await perform(step, order, jobs.get(step.order), plan, options);
       if (job !== null) {
         jobs.set(step.order, job);
@@ -70,10 +70,11 @@ export async function driveDay(day: Day, plan: Plan, options: DriveOptions): Pro
     } catch (error) {
       if (!(error instanceof WaypostProblem)) throw error;
       stopped.add(step.order);
-      refusals.push(`${order.reference} (${plan.stories[step.order]}), ${describeStep(step)}: ${error.message}`);
+      refusals.push(`${order?.reference} (${plan.stories[step.order]}), ${describeStep(step)}: ${error.message}`);
+    } finally {
+      done += 1;
+      options.onStep({ steps: done, of: steps.length, jobs: job_ids.size, clock: step.at });
     }
-    done += 1;
-    options.onStep({ steps: done, of: steps.length, jobs: job_ids.size, clock: step.at });
   }
 
   let failed: { error: unknown } | null = null;
@@ -99,10 +100,18 @@ export async function driveDay(day: Day, plan: Plan, options: DriveOptions): Pro
 }
 
 /** Answers the job as it stands afterwards; null when it is gone. */
-async function perform(step: Step, order: Order, job: Job | undefined, plan: Plan, options: DriveOptions): Promise<Job | null> {
+async function perform(
+  step: Step,
+  order: Order,
+  job: Job | undefined,
+  plan: Plan,
+  options: DriveOptions,
+): Promise<Job | null> {
   const { source, dispatch } = options.clients;
   if (step.does === 'create') {
-    return source.jobs.create(writeJob(order, plan.proofs[step.order] ?? 'none', options.channel_id));
+    const located = plan.stories[step.order] !== 'address_found_later';
+    const facts = { proof: plan.proofs[step.order] ?? 'none', located, channel_id: options.channel_id };
+    return source.jobs.create(writeJob(order, facts));
   }
   if (job === undefined) throw new Error(`${order.reference}: ${describeStep(step)} comes before its job`);
   switch (step.does) {
@@ -112,11 +121,9 @@ async function perform(step: Step, order: Order, job: Job | undefined, plan: Pla
       await source.jobs.delete(job.id);
       return null;
     case 'acknowledge':
-      await dispatch.exceptions.acknowledge(openException(job), {});
-      return dispatch.jobs.get(job.id);
+      return (await dispatch.exceptions.acknowledge(openException(job))).job;
     case 'resolve':
-      await dispatch.exceptions.resolve(openException(job), step.body);
-      return dispatch.jobs.get(job.id);
+      return (await dispatch.exceptions.resolve(openException(job), step.body)).job;
     case 'transition':
       return travel(step, job, options);
   }
@@ -132,7 +139,12 @@ async function travel(step: TransitionStep, job: Job, options: DriveOptions): Pr
 }
 
 /** `sentAt` is the real time: simulated time must not look like a clock gone wrong. */
-export function writeTransition(step: TransitionStep, job: Job, driverIds: readonly string[], sentAt: string): TransitionInput {
+export function writeTransition(
+  step: TransitionStep,
+  job: Job,
+  driverIds: readonly string[],
+  sentAt: string,
+): TransitionInput {
   const task = step.task === null ? null : findTask(job, step.task);
   const driver_id = step.driver === null ? undefined : driverIds[step.driver];
   const [item] = task?.items ?? [];

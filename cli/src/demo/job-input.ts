@@ -1,6 +1,6 @@
 // An order in the words of the API.
 
-import type { JobInput } from '@waypost/sdk/api';
+import type { JobInput } from '@waypost/sdk/jobs';
 import type { Order } from './order.ts';
 import type { ProofKind } from './step.ts';
 import { CASH, pinOf } from './story.ts';
@@ -8,8 +8,15 @@ import { CASH, pinOf } from './story.ts';
 type Delivery = JobInput['deliveries'][number];
 type Requirements = Delivery['proof_requirements'];
 
-/** `channel_id` is null with a key that is bound to one channel. */
-export function writeJob(order: Order, proof: ProofKind, channel_id: string | null): JobInput {
+export interface JobFacts {
+  proof: ProofKind;
+  /** False: the shop knows the address but not where it is. */
+  located: boolean;
+  /** Null with a key that is bound to one channel. */
+  channel_id: string | null;
+}
+
+export function writeJob(order: Order, { proof, located, channel_id }: JobFacts): JobInput {
   const { delivery, recipient } = order;
   const window = { start: new Date(order.window.start).toISOString(), end: new Date(order.window.end).toISOString() };
   return {
@@ -24,8 +31,8 @@ export function writeJob(order: Order, proof: ProofKind, channel_id: string | nu
           line1: delivery.line1,
           city: delivery.city,
           country: delivery.country,
-          location: delivery.place,
-          precision: delivery.precision,
+          location: located ? delivery.place : null,
+          precision: located ? delivery.precision : 'unlocated',
           access: delivery.access_notes === null ? null : { notes: delivery.access_notes },
           time_zone: delivery.time_zone,
         },

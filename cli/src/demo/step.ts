@@ -1,7 +1,7 @@
 // One thing that happens to an order, at a simulated time, and who says so. A plan is a list of these; drive.ts turns
 // each into a request. They name tasks by role: identifiers exist only once the job does.
 
-import type { ProofInput, TransitionInput } from '@waypost/sdk/api';
+import type { ProofInput, TransitionInput } from '@waypost/sdk/jobs';
 import type { Order } from './order.ts';
 
 /** `return`: the delivery that takes goods back, made by the resolution of a failed one. */
@@ -9,6 +9,12 @@ export type TaskRole = 'pickup' | 'delivery' | 'return';
 
 /** Which proof the order asks for at the door. */
 export type ProofKind = 'none' | 'note' | 'barcode' | 'pin' | 'id_check' | 'cash' | 'temperature';
+
+export interface Resolution {
+  resolution: 'retry' | 'return' | 'keep' | 'adopt' | 'correct_address';
+  note: string;
+  location?: { lat: number; lng: number };
+}
 
 export interface TransitionStep {
   does: 'transition';
@@ -30,7 +36,7 @@ export type Step = { at: number; order: number } & (
   | { does: 'edit'; body: { priority: Order['priority'] } }
   | { does: 'delete' }
   | { does: 'acknowledge' }
-  | { does: 'resolve'; body: { resolution: 'retry' | 'return' | 'keep' | 'adopt'; note: string } }
+  | { does: 'resolve'; body: Resolution }
   | TransitionStep
 );
 

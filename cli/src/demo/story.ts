@@ -2,14 +2,14 @@
 // chance in, timed steps out.
 
 import type { Chance } from './chance.ts';
-import { movePlace, type Day, type Order } from './order.ts';
+import { type Day, movePlace, type Order } from './order.ts';
 import type { Proof, ProofKind, Step, TaskRole, TransitionStep } from './step.ts';
 
 const MINUTE_MS = 60_000;
 
 /** Story → how often, in percent. */
 const STORIES = {
-  as_planned: 51,
+  as_planned: 49,
   only_the_end_reported: 6,
   phone_without_signal: 6,
   reported_twice: 4,
@@ -22,6 +22,7 @@ const STORIES = {
   priority_changed: 3,
   cancelled_in_time: 2,
   withdrawn: 1,
+  address_found_later: 2,
   delivered_after_cancel: 1,
 } as const satisfies Record<string, number>;
 export type Story = keyof typeof STORIES;
@@ -111,7 +112,11 @@ const tellers: Record<Story, Teller> = {
       ...begin(order),
       ...pickUp(order),
       departed,
-      report(order, jam, 'delivery', { to: 'exception', reason_code: 'traffic_delay', client_event_id: `${order.reference}/jam` }),
+      report(order, jam, 'delivery', {
+        to: 'exception',
+        reason_code: 'traffic_delay',
+        client_event_id: `${order.reference}/jam`,
+      }),
       { at: jam, does: 'acknowledge' },
       ...rest,
     ];
@@ -122,7 +127,11 @@ const tellers: Record<Story, Teller> = {
     ...pickUp(order),
     ...failVisit(order, telling),
     { at: failedAt(order) + 2 * MINUTE_MS, does: 'acknowledge' },
-    { at: failedAt(order) + 5 * MINUTE_MS, does: 'resolve', body: { resolution: 'retry', note: 'The recipient is back soon' } },
+    {
+      at: failedAt(order) + 5 * MINUTE_MS,
+      does: 'resolve',
+      body: { resolution: 'retry', note: 'The recipient is back soon' },
+    },
     ...deliver(order, telling),
   ],
 
@@ -130,7 +139,11 @@ const tellers: Record<Story, Teller> = {
     ...begin(order),
     ...pickUp(order),
     ...failVisit(order, telling, 'refused_by_recipient'),
-    { at: failedAt(order) + 5 * MINUTE_MS, does: 'resolve', body: { resolution: 'return', note: 'Back to the sender' } },
+    {
+      at: failedAt(order) + 5 * MINUTE_MS,
+      does: 'resolve',
+      body: { resolution: 'return', note: 'Back to the sender' },
+    },
     report(order, order.times.departed, 'return', { to: 'en_route', client_event_id: `${order.reference}/return/1` }),
     report(order, order.times.arrived, 'return', { to: 'arrived', client_event_id: `${order.reference}/return/2` }),
     report(order, order.times.completed, 'return', {
@@ -178,11 +191,27 @@ const tellers: Record<Story, Teller> = {
 
   withdrawn: (order) => [...begin(order).slice(0, 1), { at: order.times.created + MINUTE_MS, does: 'delete' }],
 
+  address_found_later: (order, telling) => {
+    const [created, ...rest] = begin(order);
+    if (created === undefined) return [];
+    const note = 'Asked the recipient';
+    const found: Told = {
+      at: order.times.created + MINUTE_MS,
+      does: 'resolve',
+      body: { resolution: 'correct_address', note, location: order.delivery.place },
+    };
+    return [created, found, ...rest, ...pickUp(order), ...deliver(order, telling)];
+  },
+
   delivered_after_cancel: (order, telling) => [
     ...begin(order),
     request(order.times.assigned + MINUTE_MS, null, null, { to: 'cancelled', reason_code: 'cancelled_by_shipper' }),
     ...deliver(order, telling).slice(-1),
-    { at: order.times.completed + 10 * MINUTE_MS, does: 'resolve', body: { resolution: 'adopt', note: 'It was handed over' } },
+    {
+      at: order.times.completed + 10 * MINUTE_MS,
+      does: 'resolve',
+      body: { resolution: telling.chance.weigh({ adopt: 70, keep: 30 }), note: 'Asked the driver' },
+    },
   ],
 };
 
@@ -214,7 +243,11 @@ function deliver(order: Order, telling: Telling): TransitionTold[] {
   const proof = captureProof(order, telling.proof);
   return [
     report(order, departed, 'delivery', { to: 'en_route', client_event_id: id(1) }),
-    report(order, arrived, 'delivery', { to: 'arrived', client_event_id: id(2), location: doorstep(order, telling.chance) }),
+    report(order, arrived, 'delivery', {
+      to: 'arrived',
+      client_event_id: id(2),
+      location: doorstep(order, telling.chance),
+    }),
     report(order, completed, 'delivery', {
       to: 'completed',
       outcome: telling.chance.weigh({
@@ -252,7 +285,12 @@ function failVisit(order: Order, telling: Telling, reason?: string): TransitionT
 
 type TransitionTold = { at: number } & TransitionStep;
 
-function request(at: number, task: TaskRole | null, driver: number | null, body: TransitionStep['body']): TransitionTold {
+function request(
+  at: number,
+  task: TaskRole | null,
+  driver: number | null,
+  body: TransitionStep['body'],
+): TransitionTold {
   return { at, does: 'transition', task, driver, occurred: at, body };
 }
 

@@ -23,7 +23,7 @@ interface Known {
   caller: Caller;
 }
 
-export function createAuthenticator(sql: Sql, now: () => Date): Authenticator {
+export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): Authenticator {
   const known = new Map<string, Known>();
   const uses = new Map<string, { world_id: number; key_id: string; last_used_at: string; last_used_from: string }>();
 
@@ -31,7 +31,7 @@ export function createAuthenticator(sql: Sql, now: () => Date): Authenticator {
     const secret = readBearer(authorization);
     let entry = known.get(secret);
     if (entry === undefined) {
-      const opening = await findKeyBySecret(sql, hashSecret(secret));
+      const opening = await findKeyBySecret(reads, hashSecret(secret));
       if (opening === null) throw new WaypostError('unauthorized', 'This API key does not exist.');
       entry = { opening, caller: callerOf(opening) };
       if (known.size >= CALLERS_CACHED_MAX) known.clear();
@@ -58,7 +58,7 @@ export function createAuthenticator(sql: Sql, now: () => Date): Authenticator {
       if (uses.size === 0) return;
       const batch = [...uses.values()];
       uses.clear();
-      await saveKeyUses(sql, batch);
+      await saveKeyUses(writes, batch);
     },
   };
 }

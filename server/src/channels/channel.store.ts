@@ -82,6 +82,18 @@ export async function findChannel(sql: Sql | Tx, worldId: number, channelId: str
   return row === undefined ? null : channelOf(row);
 }
 
+/** Which of these channels refuse skipped steps. */
+export async function findStrictness(
+  sql: Sql | Tx,
+  worldId: number,
+  channelIds: readonly string[],
+): Promise<Map<string, boolean>> {
+  const rows = await sql<{ channel_id: string; strict_transitions: boolean }[]>`
+    select channel_id, strict_transitions from channels
+    where world_id = ${worldId} and channel_id = any(${channelIds as string[]}::text[])`;
+  return new Map(rows.map((row) => [row.channel_id, row.strict_transitions]));
+}
+
 /** In the order in which they were made. `channelIds` null: all of the world. */
 export async function listChannels(
   sql: Sql | Tx,

@@ -106,7 +106,7 @@ export async function makeDataDir(dataDir: string): Promise<void> {
     const first = await mkdir(dataDir, { recursive: true, mode });
     // The umask has a say in mkdir, not in chmod; `first` is the topmost directory that was made.
     for (let path = dataDir; first !== undefined && path.startsWith(first); path = dirname(path)) await chmod(path, mode);
-    const probe = join(dataDir, `.write-${process.pid}`);
+    const probe = join(dataDir, `.write-${randomBytes(4).toString('hex')}`);
     await writeFile(probe, 'probe');
     await rm(probe);
   } catch (cause) {

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import postgres from 'postgres';
+import { postgres } from './driver.ts';
 import { type Cluster, openCluster, PORT, SUPERUSER } from './embedded-cluster.ts';
 import { findPostmaster, startPostmaster, stopPostmaster } from './embedded-postmaster.ts';
 import type { DatabaseAddress } from './sql.ts';

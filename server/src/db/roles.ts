@@ -6,7 +6,6 @@ import { type DatabaseAddress, openPool, type Sql } from './sql.ts';
 
 export type Role = 'app' | 'ledger' | 'sender';
 
-/** `writes`: tables on which the role may insert, update and delete; `others` is every table not named here. */
 export const roles = {
   app: { name: 'waypost_app', sentence: 'reads what the API serves' },
   ledger: { name: 'waypost_ledger', sentence: 'writes what the ledger writes' },
@@ -27,6 +26,12 @@ const ITERATIONS = 4_096;
 const LOGIN_TIMEOUT_S = 5;
 /** Tables that only the owner touches. */
 const OWNED = ['migrations', 'master_keys'];
+/** Tables that senders write; all others are the ledger's. */
+const SENT = ['attempts', 'cursors', 'dead_letters', 'parked_messages', 'redrive_requests', 'sender_leases', 'senders'];
+/** What the ledger asks of senders: both write there. */
+const ASKED = ['redrive_requests'];
+/** Whoever gives rights holds this advisory lock: two processes that did it at once would fail. */
+const RIGHTS_LOCK = 0x72_69_67_68;
 
 /** The addresses of the roles, each with a password derived from the owner's: whoever has that one has them all. */
 export function addressesOf(owner: DatabaseAddress, separated: boolean): DatabaseAddresses {
@@ -97,18 +102,29 @@ function scramVerifier(password: string, salt: Buffer): string {
   return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${stored}:${sign('Server Key').toString('base64')}`;
 }
 
-/** Rights are given anew after every migration; partitions are reached through their parents and need none. */
+/** Rights are given anew at every start; partitions are reached through their parents and need none. */
 async function grantRights(sql: Sql): Promise<void> {
-  const tables = await sql<{ name: string }[]>`
+  const rows = await sql<{ name: string }[]>`
     select relname as name from pg_class
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
       and relname <> all (${OWNED}) order by relname`;
-  const all = tables.map(({ name }) => `"${name}"`).join(', ');
-  if (all === '') return;
-  const { app, ledger, sender } = roles;
-  await sql.begin((tx) =>
-    tx.unsafe(`
-      grant usage on schema public to ${app.name}, ${ledger.name}, ${sender.name};
-      grant select, insert, update, delete on ${all} to ${app.name}, ${ledger.name}, ${sender.name}`),
-  );
+  const tables = rows.map(({ name }) => name);
+  if (tables.length === 0) return;
+  const list = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
+  const everybody = Object.values(roles).map(({ name }) => name).join(', ');
+  const grants = [
+    `grant usage on schema public to ${everybody}`,
+    `revoke all on ${list(tables)} from ${everybody}`,
+    `grant select on ${list(tables)} to ${everybody}`,
+    ...grantWrites(roles.ledger.name, list(tables.filter((name) => !SENT.includes(name) || ASKED.includes(name)))),
+    ...grantWrites(roles.sender.name, list(tables.filter((name) => SENT.includes(name)))),
+  ];
+  await sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(${RIGHTS_LOCK})`;
+    await tx.unsafe(grants.join(';\n'));
+  });
+}
+
+function grantWrites(role: string, tables: string): string[] {
+  return tables === '' ? [] : [`grant insert, update, delete on ${tables} to ${role}`];
 }

@@ -1,7 +1,8 @@
 // How every room reaches PostgreSQL: the types of a connection and of a transaction, and how they are opened.
 
 import diagnosticsChannel from 'node:diagnostics_channel';
-import postgres from 'postgres';
+import type postgres from 'postgres';
+import { postgres as connect } from './driver.ts';
 
 type Types = { bigint: number };
 
@@ -48,8 +49,8 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Sql {
     ...(options.onClose && { onclose: options.onClose }),
     ...(statements.hasSubscribers && { debug: (_connection: number, text: string) => statements.publish(text) }),
   };
-  if (address.url !== undefined) return postgres(address.url, settings) as unknown as Sql;
-  return postgres({
+  if (address.url !== undefined) return connect(address.url, settings) as unknown as Sql;
+  return connect({
     ...settings,
     host: address.host ?? 'localhost',
     port: address.port ?? 5432,

@@ -30,7 +30,7 @@ export const EventSchema = Type.Object(
     data: Type.Object(
       {
         data_id: Type.String({ description: 'The object that changed: a task, job, customer, address, …' }),
-        changes: Type.Record(Type.String(), Type.Tuple([Type.Unknown(), Type.Unknown()]), { description: 'Pointer → before and after.' }),
+        changes: Type.Record(Type.String(), Type.Array(Type.Unknown(), { minItems: 2, maxItems: 2 }), { description: 'Pointer → before and after.' }),
       },
       { additionalProperties: true, description: 'The whole object as it stands after the event, under its own name.' },
     ),

@@ -98,10 +98,10 @@ export function writeProblem(
   const headers = ['Content-Type', PROBLEM_MEDIA_TYPE, ...extraHeaders];
   if (error.retryAfterS !== null) headers.push('Retry-After', String(Math.ceil(error.retryAfterS)));
   if (error.status === 401) headers.push('WWW-Authenticate', 'Bearer realm="waypost"');
-  if (typeof error.extra['missing_scope'] === 'string') {
+  if (typeof error.extra.missing_scope === 'string') {
     headers.push(
       'WWW-Authenticate',
-      `Bearer realm="waypost", error="insufficient_scope", scope="${error.extra['missing_scope']}"`,
+      `Bearer realm="waypost", error="insufficient_scope", scope="${error.extra.missing_scope}"`,
     );
   }
   finish(desk, exchange, response, errorCodes[error.code].status, headers, text, error);

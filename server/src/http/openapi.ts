@@ -1,13 +1,21 @@
 // The OpenAPI 3.1 document, made from the operations that are served: one schema validates, types and documents.
 
+import { hash } from 'node:crypto';
 import type { TObject, TSchema } from 'typebox';
 import { type ErrorCode, errorCodes } from '../errors.ts';
 import { API_VERSION } from './headers.ts';
 import type { Operation, ReplyContract } from './operation.ts';
 import { PROBLEM_MEDIA_TYPE, ProblemSchema } from './problem.ts';
 import { scopes } from './scope.ts';
+import { modernTuple } from './validator.ts';
 
 type Json = Record<string, unknown>;
+
+/** What operations share, filled while they are described. */
+interface Parts {
+  schemas: Json;
+  responses: Json;
+}
 
 const DESCRIPTION = `Jobs in, ordered signed events out.
 
@@ -22,15 +30,15 @@ export function buildDocument(
   webhooks: Readonly<Record<string, unknown>>,
   tags: Readonly<Record<string, string>>,
 ): Json {
-  const schemas: Record<string, unknown> = {};
+  const parts: Parts = { schemas: {}, responses: {} };
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
     const item = (paths[operation.path] ?? {}) as Json;
     paths[operation.path] = item;
-    item[operation.method.toLowerCase()] = describeOperation(operation, schemas);
+    item[operation.method.toLowerCase()] = describeOperation(operation, parts);
   }
-  const listedWebhooks = liftSchemas(webhooks, schemas) as Json;
-  liftSchemas(ProblemSchema, schemas);
+  const listedWebhooks = liftSchemas(webhooks, parts) as Json;
+  liftSchemas(ProblemSchema, parts);
   return {
     openapi: '3.1.1',
     info: {
@@ -57,7 +65,8 @@ export function buildDocument(
       },
       parameters,
       headers,
-      schemas: sortMembers(schemas),
+      responses: sortMembers(parts.responses),
+      schemas: sortMembers(parts.schemas),
     },
   };
 }
@@ -68,7 +77,7 @@ function listScopes(): string {
     .join('\n');
 }
 
-function describeOperation(operation: Operation, schemas: Record<string, unknown>): Json {
+function describeOperation(operation: Operation, parts: Parts): Json {
   const writes = operation.method !== 'GET';
   return {
     operationId: operation.operation_id,
@@ -77,8 +86,8 @@ function describeOperation(operation: Operation, schemas: Record<string, unknown
     ...(operation.description !== undefined && { description: operation.description }),
     security: operation.scope === null ? [] : [{ bearer: [operation.scope] }],
     parameters: [
-      ...describeParameters('path', operation.path_params, schemas),
-      ...describeParameters('query', operation.query, schemas),
+      ...describeParameters('path', operation.path_params, parts),
+      ...describeParameters('query', operation.query, parts),
       ...(writes ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
       ...(takesIfMatch(operation) ? [{ $ref: '#/components/parameters/IfMatch' }] : []),
       { $ref: '#/components/parameters/CorrelationId' },
@@ -90,13 +99,13 @@ function describeOperation(operation: Operation, schemas: Record<string, unknown
         required: true,
         content: {
           'application/json': {
-            schema: liftSchemas(operation.body, schemas),
+            schema: liftSchemas(operation.body, parts),
             ...(operation.body_example !== undefined && { example: operation.body_example }),
           },
         },
       },
     }),
-    responses: describeReplies(operation, schemas),
+    responses: describeReplies(operation, parts),
   };
 }
 
@@ -104,70 +113,74 @@ function takesIfMatch(operation: Operation): boolean {
   return operation.method !== 'GET' && operation.path.includes('{');
 }
 
-function describeParameters(
-  place: 'path' | 'query',
-  schema: TObject | undefined,
-  schemas: Record<string, unknown>,
-): Json[] {
+function describeParameters(place: 'path' | 'query', schema: TObject | undefined, parts: Parts): Json[] {
   return Object.entries((schema?.properties ?? {}) as Record<string, TSchema & Json>).map(([name, property]) => {
-    const { description, ...rest } = liftSchemas(property, schemas) as Json;
+    const { description, ...rest } = liftSchemas(property, parts) as Json;
     return {
       name,
       in: place,
-      required: place === 'path' || (schema?.required ?? []).includes(name),
+      required: place === 'path' || ((schema?.required ?? []) as readonly string[]).includes(name),
       ...(description !== undefined && { description }),
-      ...(rest['type'] === 'array' && { style: 'form', explode: false }),
-      ...(rest['type'] === 'object' && { style: 'deepObject', explode: true }),
+      ...(rest.type === 'array' && { style: 'form', explode: false }),
+      ...(rest.type === 'object' && { style: 'deepObject', explode: true }),
       schema: rest,
     };
   });
 }
 
-function describeReplies(operation: Operation, schemas: Record<string, unknown>): Json {
+function describeReplies(operation: Operation, parts: Parts): Json {
   const replies: Json = {};
   let example = operation.reply_example;
   for (const [status, reply] of Object.entries(operation.replies)) {
-    replies[status] = describeReply(operation, Number(status), reply, schemas, example);
+    replies[status] = describeReply(operation, Number(status), reply, parts, example);
     if (reply.schema !== null) example = undefined;
   }
   for (const [status, codes] of Object.entries(refusalsOf(operation))) {
-    replies[status] = {
-      description: codes.map((code) => `\`${code}\`: ${errorCodes[code].title}.`).join(' '),
-      headers: {
-        'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
-        ...(status === '401' || status === '403'
-          ? { 'WWW-Authenticate': { $ref: '#/components/headers/WwwAuthenticate' } }
-          : {}),
-        ...(status === '429' || status === '503' ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {}),
-      },
-      content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
-      'x-error-codes': codes,
-    };
+    replies[status] = { $ref: `#/components/responses/${listRefusal(status, codes, parts.responses)}` };
   }
   return sortMembers(replies);
+}
+
+/** Operations share their refusals: one stands for each set of codes, named by status and codes. */
+function listRefusal(status: string, codes: readonly ErrorCode[], responses: Json): string {
+  const name = `Refusal${status}_${hash('sha256', codes.join()).slice(0, 6)}`;
+  responses[name] = {
+    description: codes.map((code) => `\`${code}\`: ${errorCodes[code].title}.`).join(' '),
+    headers: {
+      'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
+      ...((status === '401' || status === '403') && {
+        'WWW-Authenticate': { $ref: '#/components/headers/WwwAuthenticate' },
+      }),
+      ...((status === '429' || status === '503') && { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } }),
+    },
+    content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
+    'x-error-codes': codes,
+  };
+  return name;
 }
 
 function describeReply(
   operation: Operation,
   status: number,
   reply: ReplyContract,
-  schemas: Record<string, unknown>,
+  parts: Parts,
   example: unknown,
 ): Json {
   const writes = operation.method !== 'GET';
-  const isVersioned = reply.schema !== null && (status === 201 || operation.path.includes('{'));
+  const isVersioned = reply.schema !== null && (writes || operation.path.includes('{'));
   return {
     description: reply.description,
     headers: {
       'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
       ...(isVersioned && { ETag: { $ref: '#/components/headers/ETag' } }),
-      ...(status === 201 && { Location: { $ref: '#/components/headers/Location' } }),
+      ...((status === 200 || status === 201) &&
+        operation.method === 'POST' && { Location: { $ref: '#/components/headers/Location' } }),
       ...(writes && { 'Idempotent-Replayed': { $ref: '#/components/headers/IdempotentReplayed' } }),
     },
     ...(reply.schema !== null && {
       content: {
         [reply.media_type ?? 'application/json']: {
-          schema: liftSchemas(reply.schema, schemas),
+          schema: liftSchemas(reply.schema, parts),
           ...(example !== undefined && { example }),
         },
       },
@@ -206,19 +219,17 @@ export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
 }
 
 /** A plain copy in which every schema with an `$id` stands once under components. */
-function liftSchemas(value: unknown, schemas: Record<string, unknown>): unknown {
-  if (Array.isArray(value)) return value.map((item) => liftSchemas(item, schemas));
+function liftSchemas(value: unknown, parts: Parts): unknown {
+  if (Array.isArray(value)) return value.map((item) => liftSchemas(item, parts));
   if (typeof value !== 'object' || value === null) return value;
-  const copy: Json = {};
-  for (const [name, member] of Object.entries(value)) copy[name] = liftSchemas(member, schemas);
-  const id = copy['$id'];
-  if (typeof id !== 'string') return copy;
-  delete copy['$id'];
-  const known = schemas[id];
+  const members = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, liftSchemas(member, parts)]));
+  const { $id: id, ...copy } = modernTuple(members);
+  if (typeof id !== 'string') return modernTuple(members);
+  const known = parts.schemas[id];
   if (known !== undefined && JSON.stringify(known) !== JSON.stringify(copy)) {
     throw new Error(`two different schemas have the $id ${id}`);
   }
-  schemas[id] = copy;
+  parts.schemas[id] = copy;
   return { $ref: `#/components/schemas/${id}` };
 }
 

@@ -3,7 +3,6 @@
 
 import type { Static, TObject, TProperties, TSchema } from 'typebox';
 import Type from 'typebox';
-import type { Sql } from '../db/sql.ts';
 import { type ErrorCode, WaypostError } from '../errors.ts';
 import type { Command, Decision, Moment, WorkingSet } from '../ledger/command.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -13,19 +12,17 @@ import {
   type ListFilter,
   listNewestResources,
   listUpdatedResources,
+  type ReadSource,
   type ResourceStore,
 } from '../ledger/resource.store.ts';
 import type { Base, Loads, Request } from '../ledger/resource.ts';
-import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { defineCursor } from './cursor.ts';
 import { type Call, JsonText, type Operation, type Reply, replyOf } from './operation.ts';
 import { limitOf, pageOf, pageQuery } from './paging.ts';
 import type { Scope } from './scope.ts';
 
 /** What every operation of a resource needs of the house. */
-export interface ResourceDesk {
-  sql: Sql;
-  keys: SubjectKeys;
+export interface ResourceDesk extends ReadSource {
   ledger: Pick<Ledger, 'commit'>;
 }
 
@@ -199,7 +196,7 @@ function getOperation<D extends Base, I extends TSchema, P extends TSchema>(
     reply_example: spec.examples.document,
     async run(call) {
       const id = pathId(call, one);
-      const reading = { sql: desk.sql, keys: desk.keys, store: spec.store, rendering: call.rendering };
+      const reading = { reads: desk.reads, keys: desk.keys, store: spec.store, rendering: call.rendering };
       const found = await findResource(reading, call.caller.world_id, id);
       if (found === null) throw new WaypostError('not_found', `There is no ${one} with the id ${id}.`);
       return { status: 200, body: new JsonText(found.text), version: found.version };
@@ -239,7 +236,7 @@ function listOperation<D extends Base, I extends TSchema, P extends TSchema>(
     reply_example: { data: [spec.examples.document], has_more: false, next: null },
     async run(call) {
       const query = call.query as ListQuery;
-      const reading = { sql: desk.sql, keys: desk.keys, store: spec.store, rendering: call.rendering };
+      const reading = { reads: desk.reads, keys: desk.keys, store: spec.store, rendering: call.rendering };
       const filter = filterOf(spec, call.query);
       const { world_id } = call.caller;
       if (query.updated_since === undefined) {
@@ -268,7 +265,7 @@ function listQuery(spec: { filters: ResourceOperations<never, TSchema, TSchema>[
     );
   }
   if (statuses !== null) {
-    filters['status'] = Type.Optional(
+    filters.status = Type.Optional(
       Type.Unsafe<string>({ type: 'string', enum: [...statuses], description: 'Only those in this status.' }),
     );
   }

@@ -174,6 +174,6 @@ class ValidatedCall implements Call {
   claim(key: string): void {
     const { channel_ids, key_id } = this.caller;
     const client = channel_ids?.length === 1 ? (channel_ids[0] ?? key_id) : key_id;
-    this.idempotency = { client, key, fingerprint: this.fingerprint };
+    this.idempotency = { client, key, fingerprint: this.fingerprint, body: this.body };
   }
 }

@@ -87,8 +87,10 @@ export function buildHttp(options: HttpOptions): Http {
     inFlight: 0,
     inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
   };
-  const system = systemOperations({ findUnready: options.findUnready, openapi: () => documentText });
-  const operations = [...options.operations, ...system];
+  const operations = [
+    ...options.operations,
+    ...systemOperations({ findUnready: options.findUnready, openapi: () => documentText }),
+  ];
   const document = buildDocument(operations, options.webhooks ?? {}, options.tags ?? {});
   const documentText = JSON.stringify(document);
   const routes = operations.map(compileRoute);
@@ -172,7 +174,7 @@ function openExchange(request: FastifyRequest, route: Route | null): Exchange {
 function readCorrelation(exchange: Exchange, request: FastifyRequest): void {
   const { headers } = request.raw;
   try {
-    exchange.correlation_id = readCorrelationId(headers['x-correlation-id'], headers['traceparent']) ?? randomUUID();
+    exchange.correlation_id = readCorrelationId(headers['x-correlation-id'], headers.traceparent) ?? randomUUID();
   } catch (error) {
     exchange.correlation_id = randomUUID();
     throw error;

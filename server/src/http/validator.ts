@@ -30,15 +30,19 @@ export function compileValidator(schema: TSchema, root: string): Validate {
 }
 
 /** A copy without `$id`: the same named schema stands in many places, which Ajv takes for a clash. */
-export function withoutIds(value: unknown): unknown {
+function withoutIds(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutIds);
   if (typeof value !== 'object' || value === null) return value;
-  const copy: Record<string, unknown> = {};
-  for (const [name, member] of Object.entries(value)) {
-    if (name === '$id' && typeof member === 'string') continue;
-    copy[name] = withoutIds(member);
-  }
-  return copy;
+  const copy = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutIds(member)]));
+  if (typeof copy.$id === 'string') delete copy.$id;
+  return modernTuple(copy);
+}
+
+/** TypeBox writes tuples as JSON Schema did before 2019; here they are written as OpenAPI 3.1 reads them. */
+export function modernTuple(schema: Record<string, unknown>): Record<string, unknown> {
+  const { items, additionalItems, ...rest } = schema;
+  if (!Array.isArray(items) || schema.type !== 'array') return schema;
+  return { ...rest, prefixItems: items, minItems: items.length, maxItems: items.length };
 }
 
 /** For keywords that fault.ts has no words for. */

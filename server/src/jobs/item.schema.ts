@@ -83,7 +83,18 @@ export const itemInput = Type.Object(
     declared_value_minor: Type.Optional(item.properties.declared_value_minor),
     currency: Type.Optional(item.properties.currency),
     minimum_age: Type.Optional(item.properties.minimum_age),
-    temperature: Type.Optional(item.properties.temperature),
+    temperature: Type.Optional(
+      nullable(
+        Type.Object(
+          {
+            min_c: Type.Optional(temperature.properties.min_c),
+            max_c: Type.Optional(temperature.properties.max_c),
+          },
+          { additionalProperties: false },
+        ),
+        'any',
+      ),
+    ),
     pickup_reference: Type.Optional(nullable(reference, 'the only pickup of the job')),
   },
   { additionalProperties: false, description: 'A thing to be delivered. Scanned separately: an item of its own.' },

@@ -11,18 +11,20 @@ import type { ItemResult } from './transition.schema.ts';
 
 export type Remainder = NonNullable<Item['remainder']>;
 
-/** What left the shipper's hands: not known before the pickup has ended. */
+/** What is with the driver and still to be handed over: nothing before the pickup has ended. */
 export function quantityOnBoard(item: Item): number {
-  return item.picked_up_quantity - item.delivered_quantity - item.rejected_quantity - lostAtDoor(item) - item.damaged_quantity;
+  const lostAtDoor = item.missing_quantity - missingAtPickup(item);
+  return item.picked_up_quantity - item.delivered_quantity - item.rejected_quantity - item.damaged_quantity - lostAtDoor;
 }
 
-/** What was missing at the pickup counts as missing already; only the rest was lost on the way. */
-function lostAtDoor(item: Item): number {
-  return item.missing_quantity - missingAtPickup(item);
+/** What was refused or broke, and what is still to be handed over: all of it is in somebody's way. */
+export function quantityLeft(item: Item): number {
+  return quantityOnBoard(item) + item.rejected_quantity + item.damaged_quantity;
 }
 
+/** Where nothing was taken nothing can be lost later; else the pickup's share is what was not taken. */
 function missingAtPickup(item: Item): number {
-  return item.picked_up_quantity === 0 && item.held_by === 'shipper' ? item.missing_quantity : item.quantity - item.picked_up_quantity;
+  return item.picked_up_quantity === 0 ? item.missing_quantity : item.quantity - item.picked_up_quantity;
 }
 
 /** Whether goods of this delivery are with the driver. */
@@ -98,23 +100,30 @@ function handOverItem(item: Item, result: ItemResult | undefined, handing: Handi
     faults.push(faultOf(item, `${left} of ${onBoard} are not told of: say what became of them, or remainder reattempt.`));
   }
   refuse(faults);
-  const goesOn = left > 0 || rejected + damaged > 0;
-  const remainder = goesOn ? (result?.remainder ?? handing.remainder) : missing > 0 ? 'write_off' : null;
-  if (remainder === 'reattempt' && left === 0) {
-    // What was refused or broke is not tried again under the same name.
-    refuse(result?.remainder === 'reattempt' ? [faultOf(item, 'Nothing is left over that could be tried again.')] : []);
-  }
-  return {
-    ...item,
+  const totals = {
     delivered_quantity: item.delivered_quantity + delivered,
     rejected_quantity: item.rejected_quantity + rejected,
     missing_quantity: item.missing_quantity + missing,
     damaged_quantity: item.damaged_quantity + damaged,
-    condition: result?.condition ?? (damaged > 0 ? 'damaged' : item.condition),
-    reason_code: reasonOf(item, result, damaged > 0 ? 'damaged' : rejected > 0 ? 'refused_by_recipient' : missing > 0 ? 'item_missing' : null, handing.aliases),
-    remainder: remainder === 'reattempt' && left === 0 ? 'return' : remainder,
-    held_by: left > 0 || rejected + damaged > 0 ? 'driver' : delivered > 0 ? holderAfter(handing.outcome) : item.held_by,
   };
+  const isCarried = left > 0 || totals.rejected_quantity + totals.damaged_quantity > 0;
+  // What was refused or broke is not tried again: only what nobody has decided on yet is.
+  const onward = handing.remainder === 'reattempt' ? 'return' : handing.remainder;
+  const stated = result?.remainder === 'reattempt' && left === 0 ? onward : result?.remainder;
+  return {
+    ...item,
+    ...totals,
+    condition: result?.condition ?? (damaged > 0 ? 'damaged' : item.condition),
+    reason_code: reasonOf(item, result, whyNot({ damaged, rejected, missing }), handing.aliases),
+    remainder: isCarried ? (stated ?? onward) : totals.missing_quantity > 0 ? 'write_off' : null,
+    held_by: isCarried ? 'driver' : totals.delivered_quantity > 0 ? holderAfter(handing.outcome) : item.held_by,
+  };
+}
+
+function whyNot(told: { damaged: number; rejected: number; missing: number }): ReasonCode | null {
+  if (told.damaged > 0) return 'damaged';
+  if (told.rejected > 0) return 'refused_by_recipient';
+  return told.missing > 0 ? 'item_missing' : null;
 }
 
 /** Everything on board is to be tried again at the next visit. */
@@ -122,9 +131,21 @@ export function hasReattempt(task: Task): boolean {
   return task.items.some((item) => item.remainder === 'reattempt' && quantityOnBoard(item) > 0);
 }
 
-/** Forgets what was handed over at the last ending; what the pickup said stays. */
-export function takeBackItems(task: Task): Task {
-  const items = task.items.map((item) => ({
+/**
+ * Forgets what was handed over at the last ending; what the pickup said stays. `assumePickedUp`: the task was cancelled
+ * before its pickup could be told, yet somebody had the goods.
+ */
+export function takeBackItems(task: Task, assumePickedUp = false): Task {
+  const items = task.items.map((known) => {
+    const isUntold = known.picked_up_quantity === 0 && known.missing_quantity === 0;
+    const item = assumePickedUp && isUntold ? { ...known, picked_up_quantity: known.quantity } : known;
+    return takeBackItem(item);
+  });
+  return { ...task, items };
+}
+
+function takeBackItem(item: Item): Item {
+  return {
     ...item,
     delivered_quantity: 0,
     rejected_quantity: 0,
@@ -132,10 +153,9 @@ export function takeBackItems(task: Task): Task {
     damaged_quantity: 0,
     condition: null,
     reason_code: missingAtPickup(item) > 0 ? 'item_missing' : null,
-    remainder: item.picked_up_quantity === 0 && missingAtPickup(item) > 0 ? ('write_off' as const) : null,
-    held_by: item.picked_up_quantity > 0 ? ('driver' as const) : item.held_by,
-  }));
-  return { ...task, items };
+    remainder: item.picked_up_quantity === 0 && missingAtPickup(item) > 0 ? 'write_off' : null,
+    held_by: item.picked_up_quantity > 0 ? 'driver' : item.held_by,
+  };
 }
 
 /** A pickup is undone: nothing was taken. */

@@ -12,7 +12,10 @@ export function jobDocument(job: Job): Document<Job> {
   return { name: 'job', value: job, cut: cutJob, cutChange: cutJobChange };
 }
 
-/** Everything personal at a task belongs to its contact; at a hub, where nobody is met, to the driver. */
+/**
+ * Everything personal at a task belongs to its contact. At a hub, where nobody is met, only what the driver wrote is
+ * personal, and it is the driver's.
+ */
 export function subjectOfTask(task: Pick<Task, 'contact' | 'driver_id'>): string | null {
   return task.contact?.customer_id ?? task.driver_id;
 }
@@ -29,7 +32,8 @@ function cutTask(task: Task, hole: Hole): object {
   const subject = subjectOfTask(task);
   if (subject === null) return task;
   const cut: Record<string, unknown> = { ...task };
-  for (const [member, cutMember] of Object.entries(taskMembers)) cut[member] = cutMember(cut[member], subject, hole);
+  const members = task.contact === null ? driversMembers : taskMembers;
+  for (const [member, cutMember] of Object.entries(members)) cut[member] = cutMember(cut[member], subject, hole);
   return cut;
 }
 
@@ -79,9 +83,12 @@ const handoverMembers = { named_recipients: whole } satisfies MembersOf<NonNulla
 const visitMembers = { note: whole } satisfies MembersOf<Visit>;
 const signerMembers = { name: whole };
 const proofMembers = { location: whole, signer: within(signerMembers), note: whole } satisfies MembersOf<Proof>;
-const taskMembers = {
+const driversMembers = {
   visits: each(within(visitMembers)),
   proofs: each(within(proofMembers)),
+} satisfies MembersOf<Task>;
+const taskMembers = {
+  ...driversMembers,
   address: within(addressMembers),
   contact: within(contactMembers),
   handover: within(handoverMembers),
@@ -125,6 +132,7 @@ function cutJobChange(pointer: string, job: Job, hole: Hole): ((changed: unknown
   const task = side === 'pickups' ? job.pickups[Number(index)] : job.deliveries[Number(index)];
   const subject = task === undefined ? null : subjectOfTask(task);
   if (cut === undefined || subject === null) return null;
+  if (task?.contact === null && !/^(visits|proofs)/.test(path)) return null;
   return (changed) => (changed === null || changed === undefined ? changed : cut(changed, subject, hole));
 }
 

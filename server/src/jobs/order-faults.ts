@@ -3,6 +3,7 @@
 // around the order (hubs, customers, who holds the reference) is in order.ts and create-job.ts.
 
 import type { Fault } from '../errors.ts';
+import { addressOf, checkAddress } from '../parties/address.ts';
 import type { ContactInput } from '../parties/contact.schema.ts';
 import { checkMetadata } from '../parties/fields.ts';
 import type { ItemInput } from './item.schema.ts';
@@ -71,14 +72,12 @@ function checkTask(
   add: AddFault,
 ): void {
   const { start, end } = task.service_window;
-  checkInstant(start, `${pointer}/service_window/start`, add);
-  checkInstant(end, `${pointer}/service_window/end`, add);
   if (Date.parse(end) <= Date.parse(start))
     add(`${pointer}/service_window/end`, 'window_reversed', 'must be later than start');
-  if (typeof task.ready_at === 'string') checkInstant(task.ready_at, `${pointer}/ready_at`, add);
   if (task.metadata !== undefined) faults.push(...checkMetadata(task.metadata, `${pointer}/metadata`));
   if ((task.address === undefined) === (task.address_id === undefined))
     add(`${pointer}/address`, 'address_or_address_id', 'state either address or address_id');
+  if (task.address !== undefined) faults.push(...checkAddress(addressOf(task.address, null), `${pointer}/address`));
   const contact = checkContact(task, pointer, contactOf, add);
   checkRequirements(task.proof_requirements.on_completion, `${pointer}/proof_requirements/on_completion`, contact, add);
   checkRequirements(task.proof_requirements.on_failure, `${pointer}/proof_requirements/on_failure`, contact, add);
@@ -88,11 +87,6 @@ function checkTask(
       'pin_on_failure',
       'a PIN proves a handover, so only on completion',
     );
-}
-
-/** Date.parse knows no 61st second and no year beyond 275760; what it cannot read cannot be kept. */
-function checkInstant(text: string, pointer: string, add: AddFault): void {
-  if (Number.isNaN(Date.parse(text))) add(pointer, 'invalid_instant', 'is not an instant that exists');
 }
 
 function checkContact(

@@ -91,7 +91,7 @@ export function dependenciesOf(order: JobInput): number[][] {
     }
     if (isPickup) return [...before];
     const { items = [] } = task as DeliveryInput;
-    if (items.length === 0) pickups.forEach((_pickup, index) => before.add(index));
+    if (items.length === 0) for (const index of pickups.keys()) before.add(index);
     for (const item of items) {
       const from = pickupIndexOf(order, item.pickup_reference);
       if (from !== null) before.add(from);

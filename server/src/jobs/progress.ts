@@ -3,7 +3,9 @@
 // such rule needs it.
 
 import type { Channel } from '../channels/channel.schema.ts';
+import type { DriverState } from '../fleet/driver.ts';
 import type { Actor, Cause, EventDraft, Instant, Moment } from '../ledger/command.ts';
+import type { Address } from '../parties/address.schema.ts';
 import type { Clocked } from './clock.ts';
 import type { Exception } from './exception.schema.ts';
 import { draftJobEvent, type StoredJob } from './job.ts';
@@ -20,7 +22,10 @@ export interface TransitionContext extends Moment {
   /** Key of the HMAC under which PINs are kept. */
   pin_key: Uint8Array;
   pinOf(taskId: string): StoredPin | undefined;
-  driverExists(driverId: string): boolean;
+  /** What is known of a driver; null: there is none with this id. */
+  driverOf(driverId: string): DriverState | null;
+  /** Where goods are held that could not be delivered; null: no hub is known. */
+  hubAddress(): Address | null;
   /** A case of this job. Throws for one that was not loaded: open ones always are. */
   exceptionOf(exceptionId: string): Exception;
 }
@@ -42,6 +47,8 @@ export interface Step {
   task_id: string | null;
   topics?: readonly string[];
   details?: Record<string, unknown>;
+  /** What looks odd, beside what the clock says. */
+  flags?: readonly string[];
   implied?: boolean;
   applied?: boolean;
   change?: (job: Job) => Job;
@@ -71,6 +78,7 @@ export function takeStep(progress: Progress, step: Step): void {
   const version = applied ? stored.job.version + 1 : before.version;
   const after = dressJob({ ...settled, version }, progress.clock.effective_at);
   const task = step.task_id === null ? undefined : findTask(after, step.task_id);
+  const flags = [...progress.clock.flags, ...(step.flags ?? [])];
   const drafted = draftJobEvent(stored, before, after, {
     type: task === undefined ? 'job.updated' : `job.${task.kind}.updated`,
     topics: [...new Set([...(step.topics ?? []), ...topicsOf(before, after, task), ...topicsOfCases(progress, cases)])],
@@ -78,7 +86,7 @@ export function takeStep(progress: Progress, step: Step): void {
     details: {
       ...(step.details ?? {}),
       ...(cases.length > 0 && { exceptions: cases }),
-      ...(progress.clock.flags.length > 0 && { flags: progress.clock.flags }),
+      ...(flags.length > 0 && { flags }),
     },
     occurred_at: progress.clock.occurred_at,
     effective_at: progress.clock.effective_at,

@@ -7,22 +7,21 @@ const DIGEST_BYTES = 16;
 const LEAF_BYTES = 4;
 const LEAVES_MAX = 1_000;
 const POINTERS_MAX = 100;
+const HASH_START = 0x811c9dc5;
 
 /**
- * 16 bytes of SHA-256 over method, path and canonical body (members sorted by name, RFC 8785 in spirit), then
- * 4 bytes for each leaf of the body, so that a later request can be told which of its members are new.
+ * 16 bytes of SHA-256 over method, path and canonical body (members sorted by name), then 4 bytes for each leaf of the
+ * body, so that a later request can be told which of its members are new. One walk serves both: writes pay for it.
  */
 export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
-  const digest = hash('sha256', `${method}\n${path}\n${canonicalJson(body)}`, 'buffer').subarray(0, DIGEST_BYTES);
-  const leaves: number[] = [];
-  walkLeaves(body, '', (pointer, value) => {
-    if (leaves.length < LEAVES_MAX) leaves.push(hashLeaf(pointer, value));
-  });
-  const packed = Buffer.alloc(DIGEST_BYTES + leaves.length * LEAF_BYTES);
-  digest.copy(packed);
-  leaves.forEach((leaf, index) => {
-    packed.writeUInt32LE(leaf, DIGEST_BYTES + index * LEAF_BYTES);
-  });
+  const walk: Walk = { canonical: `${method}\n${path}\n`, leaves: [] };
+  walkCanonically(walk, body, HASH_START);
+  const { canonical, leaves } = walk;
+  const packed = Buffer.allocUnsafe(DIGEST_BYTES + leaves.length * LEAF_BYTES);
+  hash('sha256', canonical, 'buffer').copy(packed, 0, 0, DIGEST_BYTES);
+  for (let index = 0; index < leaves.length; index++) {
+    packed.writeUInt32LE(leaves[index] ?? 0, DIGEST_BYTES + index * LEAF_BYTES);
+  }
   return packed;
 }
 
@@ -41,30 +40,64 @@ export function differingPointers(stored: Buffer, body: unknown): string[] {
   return pointers;
 }
 
-function canonicalJson(value: unknown): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const object = value as Record<string, unknown>;
-  const members = Object.keys(object)
-    .sort()
-    .map((name) => `${JSON.stringify(name)}:${canonicalJson(object[name])}`);
-  return `{${members.join(',')}}`;
+interface Walk {
+  canonical: string;
+  leaves: number[];
 }
 
-function walkLeaves(value: unknown, pointer: string, visit: (pointer: string, value: unknown) => void): void {
-  if (value === null || typeof value !== 'object') return visit(pointer, value);
-  const entries = Object.entries(value);
-  if (entries.length === 0) return visit(pointer, Array.isArray(value) ? '[]' : '{}');
-  for (const [name, child] of entries) {
-    const escaped = name.includes('~') || name.includes('/') ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
-    walkLeaves(child, `${pointer}/${escaped}`, visit);
+/**
+ * Texts and names are written with their length before them, so that no two bodies have the same canonical text.
+ * `state` is the hash of the pointer so far, which is extended and never computed anew.
+ */
+function walkCanonically(walk: Walk, value: unknown, state: number): void {
+  if (typeof value === 'string') {
+    walk.canonical += `"${value.length}:${value}`;
+    addLeaf(walk, extendHash(extendHash(state, '="'), value));
+  } else if (typeof value !== 'object' || value === null) {
+    walk.canonical += `#${String(value)};`;
+    addLeaf(walk, extendHash(extendHash(state, '='), String(value)));
+  } else if (Array.isArray(value)) {
+    walk.canonical += '[';
+    for (let index = 0; index < value.length; index++)
+      walkCanonically(walk, value[index], extendHash(state, `/${index}`));
+    walk.canonical += ']';
+    if (value.length === 0) addLeaf(walk, extendHash(state, '="[]'));
+  } else {
+    const object = value as Record<string, unknown>;
+    const names = Object.keys(object).sort();
+    walk.canonical += '{';
+    for (const name of names) {
+      walk.canonical += `${name.length}:${name}`;
+      walkCanonically(walk, object[name], extendHash(extendHash(state, '/'), escapeName(name)));
+    }
+    walk.canonical += '}';
+    if (names.length === 0) addLeaf(walk, extendHash(state, '="{}'));
   }
 }
 
-/** FNV-1a (32 bits) over pointer and value: only tells equal from different, secrecy is not its work. */
+function addLeaf(walk: Walk, state: number): void {
+  if (walk.leaves.length < LEAVES_MAX) walk.leaves.push(state >>> 0);
+}
+
+function walkLeaves(value: unknown, pointer: string, visit: (pointer: string, value: unknown) => void): void {
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  if (entries.length === 0) {
+    visit(pointer, typeof value !== 'object' || value === null ? value : Array.isArray(value) ? '[]' : '{}');
+  }
+  for (const [name, child] of entries) walkLeaves(child, `${pointer}/${escapeName(name)}`, visit);
+}
+
+function escapeName(name: string): string {
+  return name.includes('~') || name.includes('/') ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
+}
+
 function hashLeaf(pointer: string, value: unknown): number {
-  const text = `${pointer}=${typeof value === 'string' ? `"${value}` : String(value)}`;
-  let state = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) state = Math.imul(state ^ text.charCodeAt(index), 0x01000193);
-  return state >>> 0;
+  return extendHash(HASH_START, `${pointer}=${typeof value === 'string' ? `"${value}` : String(value)}`) >>> 0;
+}
+
+/** FNV-1a (32 bits) over more characters: only tells equal from different, secrecy is not its work. */
+function extendHash(state: number, text: string): number {
+  let extended = state;
+  for (let index = 0; index < text.length; index++) extended = Math.imul(extended ^ text.charCodeAt(index), 0x01000193);
+  return extended;
 }

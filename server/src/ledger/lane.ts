@@ -237,7 +237,9 @@ export function startLane(options: LaneOptions): Lane {
     while (running !== null) await running;
     const old = connection;
     connection = null;
-    if (old !== null) await old.sql.end({ timeout: 1 });
+    if (old === null) return;
+    old.tx.release();
+    await old.sql.end({ timeout: 1 });
   }
 
   return { submit, stop };

@@ -2,7 +2,7 @@
 // parties and fleet) and differ in name only, so each statement is written once. A line belongs here if it is SQL that
 // holds for every such table.
 
-import type { Sent, Sql, Tx } from '../db/sql.ts';
+import { listOf, type Sent, type Sql, type Tx } from '../db/sql.ts';
 import type { Instant, Ref, WrittenLine } from './command.ts';
 import { refKey } from './command.ts';
 import type { Base, Resource, ResourceRules, Stored } from './resource.ts';
@@ -124,11 +124,19 @@ function writeResources<D extends Base>(tx: Tx, table: ResourceTable, lines: rea
       ${lines.map((line) => line.value.status)}::text[],
       ${lines.map((line) => line.value.document.created_at)}::timestamptz[],
       ${lines.map((line) => line.value.document.updated_at)}::timestamptz[],
-      ${lines.map((line) => line.value.deleted_at)}::timestamptz[], ${lines.map((line) => line.value.fingerprint)}::bytea[],
+      ${lines.map((line) => line.value.deleted_at)}::timestamptz[], ${listOf(
+        tx,
+        'bytea',
+        lines.map((line) => line.value.fingerprint),
+      )}::bytea[],
       ${lines.map((line) => line.document?.event_id ?? null)}::text[],
       ${lines.map((line) => line.document?.hash ?? null)}::text[],
       ${lines.map((line) => line.document?.body ?? null)}::text[],
-      ${lines.map((line) => line.document?.personal ?? null)}::bytea[])
+      ${listOf(
+        tx,
+        'bytea',
+        lines.map((line) => line.document?.personal ?? null),
+      )}::bytea[])
     on conflict (world_id, id) do update set
       external_id = excluded.external_id, parent_id = excluded.parent_id, status = excluded.status,
       updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, fingerprint = excluded.fingerprint,
@@ -146,9 +154,13 @@ export interface FoundDocument {
   text: string;
 }
 
-export interface Reading<D extends Base> {
-  sql: Sql;
+/** What reading takes. */
+export interface ReadSource {
+  reads: Sql;
   keys: SubjectKeys;
+}
+
+export interface Reading<D extends Base> extends ReadSource {
   store: ResourceStore<D>;
   rendering: 'plain' | 'personal';
 }
@@ -161,9 +173,9 @@ export async function findResource<D extends Base>(
   worldId: number,
   id: string,
 ): Promise<FoundDocument | null> {
-  const rows = await reading.sql<ShownRow[]>`
+  const rows = await reading.reads<ShownRow[]>`
     select world_id, id, created_at, updated_at, event_id, body, personal
-    from ${reading.sql(reading.store.table)}
+    from ${reading.reads(reading.store.table)}
     where world_id = ${worldId} and id = ${id} and deleted_at is null`;
   return (await showRows(reading, rows))[0] ?? null;
 }
@@ -187,7 +199,7 @@ export async function listNewestResources<D extends Base>(
   filter: ListFilter,
   after: Place | null,
 ): Promise<FoundDocument[]> {
-  const { sql } = reading;
+  const sql = reading.reads;
   const rows = await sql<ShownRow[]>`
     select world_id, id, created_at, updated_at, event_id, body, personal
     from ${sql(reading.store.table)}
@@ -205,7 +217,7 @@ export async function listUpdatedResources<D extends Base>(
   since: Instant,
   after: Place | null,
 ): Promise<FoundDocument[]> {
-  const { sql } = reading;
+  const sql = reading.reads;
   const rows = await sql<ShownRow[]>`
     select world_id, id, created_at, updated_at, event_id, body, personal
     from ${sql(reading.store.table)}
@@ -225,7 +237,7 @@ function whereFilter(sql: Sql, filter: ListFilter) {
 async function showRows<D extends Base>(reading: Reading<D>, rows: readonly ShownRow[]): Promise<FoundDocument[]> {
   const sealed = rows.map((row) => sealedOf(row));
   const texts = await reading.keys.open(
-    reading.sql,
+    reading.reads,
     sealed.filter((document) => document !== null),
     reading.rendering,
   );

@@ -39,7 +39,7 @@ export interface Stored<D extends Base> {
   deleted_at: Instant | null;
   /** Of the request that made it; null when nothing may be compared with it (any more). */
   fingerprint: Buffer | null;
-  /** The last event about it, and that event's hash; null before the row was read again. */
+  /** The last event about it, and that event's hash; null while that event belongs to the same batch. */
   event_id: string | null;
   hash: string | null;
 }
@@ -224,6 +224,8 @@ export function changeResource<D extends Base>(
     status: resource.statusOf(document),
     deleted_at: happening === 'deleted' ? moment.now : null,
     fingerprint: gone ? null : stored.fingerprint,
+    event_id: null,
+    hash: null,
   };
   return {
     events: [draftEvent(resource, happening, document, stored)],
@@ -345,4 +347,22 @@ export function refuseFaults(faults: readonly Fault[]): void {
 export function refuseUnknown(faults: readonly Fault[]): void {
   if (faults.length > 0)
     throw new WaypostError('unknown_reference', 'The request names what does not exist.', { faults });
+}
+
+/** A fault when the request names a resource that does not exist; none when it names nothing. */
+export function checkReference<D extends Base>(
+  resource: Resource<D>,
+  set: WorkingSet,
+  id: string | null | undefined,
+  pointer: string,
+): Fault[] {
+  if (id == null) return [];
+  const stored = set.get(resource.kind, id);
+  if (stored !== undefined && stored.deleted_at === null) return [];
+  return [{ pointer, code: 'unknown_reference', message: `names a ${resource.noun} that does not exist` }];
+}
+
+/** What `checkReference` needs loaded. */
+export function referenceRefs<D extends Base>(resource: Resource<D>, id: string | null | undefined): Refs {
+  return id == null ? [] : [refTo(resource.kind, id)];
 }

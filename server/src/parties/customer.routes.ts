@@ -87,7 +87,15 @@ function eraseOperation(desk: ResourceDesk, book: ContactBook): Operation {
     path_params: idPath('customer', Customer.properties.id),
     replies: { 200: { description: 'What is left of the customer.', schema: Customer } },
     errors: ['stale_version'],
-    reply_example: { ...example, external_id: null, name: null, phone: null, email: null, contact_policy: null, erased_at: example.updated_at },
+    reply_example: {
+      ...example,
+      external_id: null,
+      name: null,
+      phone: null,
+      email: null,
+      contact_policy: null,
+      erased_at: example.updated_at,
+    },
     async run(call) {
       const id = pathId(call, 'customer');
       const command = commandOf(call, 'customer.erase', loadsToErase(book, id), (set, moment) =>

@@ -1,6 +1,6 @@
 // The settings as people read them: for `waypost config` and for docs/config.md.
 
-import { type Config, type OptionKey, options } from './config.ts';
+import { type Config, type OptionKey, options } from '../config.ts';
 import type { Told } from './word.ts';
 
 /** Every setting with its value; secrets are said to be set, and no more. */

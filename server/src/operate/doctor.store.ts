@@ -1,6 +1,6 @@
 // What the doctor asks the database.
 
-import type { Sql } from './db/sql.ts';
+import type { Sql } from '../db/sql.ts';
 
 export interface DatabaseState {
   version: string;

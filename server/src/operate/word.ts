@@ -1,6 +1,6 @@
 // What a word of the launcher gets and gives back. The words themselves are listed in main.ts.
 
-import type { Config } from './config.ts';
+import type { Config } from '../config.ts';
 
 export interface WordCall {
   config: Config;

@@ -1,13 +1,13 @@
 // The word `serve`: opens the database, makes a first tenant where there is none, runs the app until told to stop.
 
 import pino, { type Logger } from 'pino';
-import { startApp } from './app.ts';
-import type { Config } from './config.ts';
-import { keepPartitions } from './db/partitions.loop.ts';
-import { openPool } from './db/sql.ts';
-import { StartError } from './db/start-error.ts';
-import { type FirstTenant, makeFirstTenant } from './operate.ts';
+import { startApp } from '../app.ts';
+import type { Config } from '../config.ts';
+import { keepPartitions } from '../db/partitions.loop.ts';
+import { openPool } from '../db/sql.ts';
+import { StartError } from '../db/start-error.ts';
 import { type Opened, openWaypost } from './open.ts';
+import { type MadeTenant, makeFirstTenant } from './tenants.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
 
@@ -23,13 +23,14 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
   let isReady = false;
   const opened = await openWaypost(config, (sentence) => (isReady ? log.warn({ msg: sentence }) : tell(sentence)));
   try {
-    const first = roles.has('api') ? await makeFirstTenant(opened) : null;
     const app = await startApp({ config, addresses: opened.addresses, masterKey: opened.masterKey, log, roles }).catch(
       async (error: unknown) => {
         throw (await explainListening(config, error)) ?? error;
       },
     );
     const endPartitions = startPartitions(opened, log);
+    // Only now: its keys are shown once, so nothing may fail before they are.
+    const first = roles.has('api') ? await makeFirstTenant(opened) : null;
     if (roles.has('api')) await writeServerFile(config.dataDir, { url: app.url, pid: process.pid });
     isReady = true;
     const tookMs = Math.round(performance.now() - startedMs);
@@ -90,7 +91,7 @@ async function explainListening(config: Config, error: unknown): Promise<StartEr
 }
 
 /** What the terminal shows once the server is ready. */
-function greet(config: Config, url: string, roles: ReadonlySet<ServerRole>, tookMs: number, first: FirstTenant | null): string {
+function greet(config: Config, url: string, roles: ReadonlySet<ServerRole>, tookMs: number, first: MadeTenant | null): string {
   const shown = config.publicUrl ?? url;
   const lines = [`Waypost is ready (${(tookMs / 1000).toFixed(1)} s).`];
   if (!roles.has('api')) return `${lines[0]} This process only sends.\n`;

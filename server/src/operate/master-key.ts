@@ -4,8 +4,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from './config.ts';
-import { explainSystemError, StartError } from './db/start-error.ts';
+import type { Config } from '../config.ts';
+import { explainSystemError, StartError } from '../db/start-error.ts';
 
 const KEY_BYTES = 32;
 const FILE = 'master.key';

@@ -4,12 +4,12 @@
 import { stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { Config } from './config.ts';
-import { planPartitions } from './db/partitions.ts';
-import { openPool, type Sql } from './db/sql.ts';
-import { StartError } from './db/start-error.ts';
-import { type HeadState, listHeads, listPartitions, readDatabaseState, readDataDirectory, readLogBlock } from './doctor.store.ts';
-import { chainEvent } from './ledger/event-text.ts';
+import type { Config } from '../config.ts';
+import { planPartitions } from '../db/partitions.ts';
+import { openPool, type Sql } from '../db/sql.ts';
+import { StartError } from '../db/start-error.ts';
+import { type HeadState, listHeads, listPartitions, type LogRow, readDatabaseState, readDataDirectory, readLogBlock } from './doctor.store.ts';
+import { chainEvent } from '../ledger/event-text.ts';
 import { type Opened, openWaypost } from './open.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
@@ -115,7 +115,7 @@ async function checkLog(sql: Sql): Promise<Finding[]> {
 }
 
 async function findBreak(sql: Sql, head: HeadState): Promise<{ events: number; sentence: string | null }> {
-  let last = { sequence: 0, recorded_at: new Date(0), chain: Buffer.alloc(32) };
+  let last: Pick<LogRow, "sequence" | "recorded_at" | "chain"> = { sequence: 0, recorded_at: new Date(0), chain: Buffer.alloc(32) };
   let events = 0;
   const broken = (sentence: string) => ({ events, sentence });
   while (last.sequence < head.sequence) {

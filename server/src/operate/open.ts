@@ -1,11 +1,11 @@
 // What every word of the launcher needs before it can do anything: the database, made ready, and the master key.
 
-import type { Config } from './config.ts';
-import { startEmbedded } from './db/embedded.ts';
-import { prepareDatabase } from './db/prepare.ts';
-import type { DatabaseAddresses } from './db/roles.ts';
-import type { DatabaseAddress } from './db/sql.ts';
-import { StartError } from './db/start-error.ts';
+import type { Config } from '../config.ts';
+import { startEmbedded } from '../db/embedded.ts';
+import { prepareDatabase } from '../db/prepare.ts';
+import type { DatabaseAddresses } from '../db/roles.ts';
+import type { DatabaseAddress } from '../db/sql.ts';
+import { StartError } from '../db/start-error.ts';
 import { fingerprintOf, openMasterKey } from './master-key.ts';
 
 export interface Opened {

@@ -1,0 +1,48 @@
+// Kills things in the middle of the day: the server twice, the receiver once. When is fixed by how far the day is, so
+// that it is always in the middle of something.
+
+import type { Receiver } from './receiver-process.ts';
+import type { OwnServer } from './stage.ts';
+
+/** Share of the steps done → what is killed. */
+const KILLS = [
+  { at: 0.25, victim: 'server' },
+  { at: 0.5, victim: 'receiver' },
+  { at: 0.7, victim: 'server' },
+] as const;
+const DOWN_MS = 400;
+
+export interface Chaos {
+  /** Told how far the day is. */
+  pass(share: number): void;
+  /** Resolves when everything that was killed runs again. */
+  settle(): Promise<void>;
+}
+
+export function createChaos(server: OwnServer, receiver: Receiver, tell: (sentence: string) => void): Chaos {
+  const left: { at: number; victim: 'server' | 'receiver' }[] = [...KILLS];
+  let chain = Promise.resolve();
+
+  async function kill(victim: 'server' | 'receiver'): Promise<void> {
+    const target = victim === 'server' ? server : receiver;
+    await target.kill();
+    const killedAt = performance.now();
+    tell(`SIGKILL to the ${victim}.`);
+    await new Promise((resolve) => setTimeout(resolve, DOWN_MS));
+    await target.restart();
+    tell(`The ${victim} is back after ${Math.round(performance.now() - killedAt)} ms.`);
+  }
+
+  return {
+    pass(share) {
+      for (let next = left[0]; next !== undefined && share >= next.at; next = left[0]) {
+        left.shift();
+        const { victim } = next;
+        chain = chain.then(() => kill(victim));
+        // Whoever settles hears of a failure; until then it must not end the process.
+        chain.catch(() => undefined);
+      }
+    },
+    settle: () => chain,
+  };
+}

@@ -1,0 +1,43 @@
+// Endpoints: where messages are sent to.
+
+import type {
+  CreateEndpointBody,
+  CreateEndpointReply,
+  GetEndpointHealthReply,
+  GetEndpointReply,
+  ListEndpointsQuery,
+  RotateEndpointSecretBody,
+  RotateEndpointSecretReply,
+  UpdateEndpointBody,
+  VerifyEndpointReply,
+} from './api.gen.ts';
+import { memberPath, resourceCalls } from './resource.ts';
+import type { CallOptions, Transport } from './transport.ts';
+
+export type Endpoint = GetEndpointReply;
+export type EndpointInput = CreateEndpointBody;
+
+const PATH = '/v1/endpoints';
+
+export function endpointCalls(transport: Transport) {
+  const act = <T>(id: string, verb: string, body: unknown, call?: CallOptions): Promise<T> =>
+    transport.send({ method: 'POST', path: memberPath(PATH, id, `/${verb}`), body }, call);
+  return {
+    ...resourceCalls<Endpoint, EndpointInput, UpdateEndpointBody, ListEndpointsQuery>(transport, PATH),
+    /** The reply is the only one that shows the secret. */
+    create: (input: EndpointInput, call?: CallOptions): Promise<CreateEndpointReply> =>
+      transport.send({ method: 'POST', path: PATH, body: input }, call),
+    /** Sends a signed `endpoint.test`; a 2xx makes the endpoint active. */
+    verify: (id: string, call?: CallOptions): Promise<VerifyEndpointReply> => act(id, 'verify', undefined, call),
+    /** For the overlap messages carry the signatures of both secrets. */
+    rotateSecret: (
+      id: string,
+      input: RotateEndpointSecretBody = {},
+      call?: CallOptions,
+    ): Promise<RotateEndpointSecretReply> => act(id, 'rotate-secret', input, call),
+    pause: (id: string, call?: CallOptions): Promise<Endpoint> => act(id, 'pause', undefined, call),
+    resume: (id: string, call?: CallOptions): Promise<Endpoint> => act(id, 'resume', undefined, call),
+    health: (id: string, call?: CallOptions): Promise<GetEndpointHealthReply> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id, '/health') }, call),
+  };
+}

@@ -1,0 +1,83 @@
+// The log by pull: the same events that webhooks deliver, in the same form and order.
+
+import type { ListEventsQuery } from './api.gen.ts';
+import type { WaypostEvent } from './event.ts';
+import type { EventTracker } from './event-tracker.ts';
+import { iteratePages, type Page } from './pages.ts';
+import { memberPath } from './resource.ts';
+import type { CallOptions, Transport } from './transport.ts';
+
+const PATH = '/v1/events';
+const PAGE_LIMIT = 200;
+const POLL_MS = 1_000;
+
+export interface FollowOptions extends CallOptions {
+  /** How often to look for news. */
+  pollMs?: number | undefined;
+}
+
+export function eventCalls(transport: Transport) {
+  const list = (query?: ListEventsQuery, call?: CallOptions): Promise<Page<WaypostEvent>> =>
+    transport.send({ method: 'GET', path: PATH, query }, call);
+
+  /** Everything after a sequence up to the end of the log as it is then. */
+  function iterate(query: ListEventsQuery = {}, call?: CallOptions): AsyncGenerator<WaypostEvent, void, undefined> {
+    return iteratePages(query.after === undefined ? undefined : String(query.after), (after) =>
+      list({ limit: PAGE_LIMIT, ...query, after: after === undefined ? undefined : Number(after) }, call),
+    );
+  }
+
+  return {
+    list,
+    iterate,
+    get: (id: string, call?: CallOptions): Promise<WaypostEvent> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
+
+    /** Goes on for ever: what is there, then what comes. Ends when `signal` is aborted. */
+    async *follow(
+      query: ListEventsQuery = {},
+      call: FollowOptions = {},
+    ): AsyncGenerator<WaypostEvent, void, undefined> {
+      let after = query.after ?? 0;
+      while (call.signal?.aborted !== true) {
+        const page = await list({ limit: PAGE_LIMIT, ...query, after }, call);
+        yield* page.data;
+        if (page.next !== null) after = Math.max(after, Number(page.next));
+        if (!page.has_more) await pause(call.pollMs ?? POLL_MS, call.signal);
+      }
+    },
+
+    /**
+     * Fetches what a tracker misses for at least `graceMs`: the events that were owed to the endpoint and did not come.
+     * Hand them to the same code as messages, then tell the tracker of each with `take`.
+     */
+    async *iterateMissing(
+      endpoint_id: string,
+      tracker: EventTracker,
+      nowMs: number,
+      graceMs: number,
+      call?: CallOptions,
+    ): AsyncGenerator<WaypostEvent, void, undefined> {
+      const gaps = new Set(tracker.listGaps(nowMs, graceMs).map((gap) => gap.sequence));
+      const last = Math.max(0, ...gaps);
+      if (last === 0) return;
+      const after = tracker.readState().through;
+      for await (const event of iterate({ endpoint_id, after }, call)) {
+        if (event.sequence > last) return;
+        if (!tracker.has(event.sequence)) yield event;
+      }
+    },
+  };
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done, { once: true });
+    function done(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    }
+  });
+}

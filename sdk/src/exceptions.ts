@@ -1,0 +1,37 @@
+// Exceptions: problems that someone must resolve.
+
+import type {
+  AcknowledgeExceptionBody,
+  AcknowledgeExceptionReply,
+  GetExceptionReply,
+  ListExceptionsQuery,
+  ResolveExceptionBody,
+  ResolveExceptionReply,
+} from './api.gen.ts';
+import { iteratePages, type Page } from './pages.ts';
+import { memberPath } from './resource.ts';
+import type { CallOptions, Transport } from './transport.ts';
+
+export type Exception = GetExceptionReply;
+
+const PATH = '/v1/exceptions';
+
+export function exceptionCalls(transport: Transport) {
+  const list = (query?: ListExceptionsQuery, call?: CallOptions): Promise<Page<Exception>> =>
+    transport.send({ method: 'GET', path: PATH, query }, call);
+  return {
+    list,
+    iterate: (query?: ListExceptionsQuery, call?: CallOptions): AsyncGenerator<Exception, void, undefined> =>
+      iteratePages(query?.after, (after) => list({ ...query, after }, call)),
+    get: (id: string, call?: CallOptions): Promise<Exception> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
+    acknowledge: (
+      id: string,
+      input: AcknowledgeExceptionBody = {},
+      call?: CallOptions,
+    ): Promise<AcknowledgeExceptionReply> =>
+      transport.send({ method: 'POST', path: memberPath(PATH, id, '/acknowledge'), body: input }, call),
+    resolve: (id: string, input: ResolveExceptionBody, call?: CallOptions): Promise<ResolveExceptionReply> =>
+      transport.send({ method: 'POST', path: memberPath(PATH, id, '/resolve'), body: input }, call),
+  };
+}

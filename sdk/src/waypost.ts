@@ -1,0 +1,36 @@
+// The client: `new Waypost({ url, key })`. A line belongs here if it says what the client offers; how each resource is
+// called stands in its own file, webhooks and errors have entries of their own (`@waypost/sdk/webhooks`, `/errors`).
+
+import { endpointCalls } from './endpoints.ts';
+import { eventCalls } from './events.ts';
+import { exceptionCalls } from './exceptions.ts';
+import { driverCalls, hubCalls, vehicleCalls } from './fleet.ts';
+import { jobCalls } from './jobs.ts';
+import { addressCalls, customerCalls } from './parties.ts';
+import { createTransport, type WaypostOptions } from './transport.ts';
+
+/** A client of one server with one key. It holds no connection and no state. */
+export class Waypost {
+  readonly jobs: ReturnType<typeof jobCalls>;
+  readonly exceptions: ReturnType<typeof exceptionCalls>;
+  readonly events: ReturnType<typeof eventCalls>;
+  readonly endpoints: ReturnType<typeof endpointCalls>;
+  readonly customers: ReturnType<typeof customerCalls>;
+  readonly addresses: ReturnType<typeof addressCalls>;
+  readonly drivers: ReturnType<typeof driverCalls>;
+  readonly vehicles: ReturnType<typeof vehicleCalls>;
+  readonly hubs: ReturnType<typeof hubCalls>;
+
+  constructor(options: WaypostOptions) {
+    const transport = createTransport(options);
+    this.jobs = jobCalls(transport);
+    this.exceptions = exceptionCalls(transport);
+    this.events = eventCalls(transport);
+    this.endpoints = endpointCalls(transport);
+    this.customers = customerCalls(transport);
+    this.addresses = addressCalls(transport);
+    this.drivers = driverCalls(transport);
+    this.vehicles = vehicleCalls(transport);
+    this.hubs = hubCalls(transport);
+  }
+}

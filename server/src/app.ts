@@ -1,0 +1,194 @@
+// The composition root: builds the rooms by hand, in the order of their floors, and takes them down again.
+// Whoever looks for what exists finds every operation, kind and loop listed here.
+
+import { hkdfSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { createAuthenticator } from './access/authenticate.ts';
+import { keyOperations } from './access/key.routes.ts';
+import type { Config } from './config.ts';
+import type { DatabaseAddresses } from './db/roles.ts';
+import { openPool, type Sql } from './db/sql.ts';
+import type { ErrorCode } from './errors.ts';
+import { eventOperations } from './events/event.routes.ts';
+import { driverOperations } from './fleet/driver.routes.ts';
+import { hubOperations } from './fleet/hub.routes.ts';
+import { vehicleOperations } from './fleet/vehicle.routes.ts';
+import { buildHttp } from './http/server.ts';
+import type { Operation } from './http/operation.ts';
+import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
+import { type Ledger, openLedger } from './ledger/ledger.ts';
+import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
+import { customerOperations } from './parties/customer.routes.ts';
+import { openContactBook } from './parties/customer.store.ts';
+import { addressOperations } from './parties/saved-address.routes.ts';
+import { addresses } from './parties/saved-address.store.ts';
+
+const READ_CONNECTIONS_MAX = 8;
+const READ_TIMEOUT_MS = 5_000;
+const KEY_USES_SAVED_EVERY_MS = 10_000;
+const READY_TIMEOUT_MS = 2_000;
+
+export interface AppOptions {
+  config: Config;
+  addresses: DatabaseAddresses;
+  masterKey: Buffer;
+  log: Logger;
+  roles: ReadonlySet<'api' | 'sender'>;
+}
+
+export interface App {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** What every room is built from. */
+export interface House {
+  reads: Sql;
+  ledger: Ledger;
+  keys: SubjectKeys;
+  config: Config;
+  log: Logger;
+  /** A key for one purpose, derived from the master key (HKDF, RFC 5869). */
+  deriveKey(purpose: string): Buffer;
+}
+
+/** Starts what the roles ask for. Throws when the port cannot be had. */
+export async function startApp(options: AppOptions): Promise<App> {
+  const { config, addresses, masterKey, log } = options;
+  const keys = createSubjectKeys(masterKey);
+  const reads = openPool(addresses.app, {
+    name: 'waypost reads',
+    connectionsMax: READ_CONNECTIONS_MAX,
+    session: { statement_timeout: READ_TIMEOUT_MS, default_transaction_read_only: 'on' },
+  });
+  const ledger = openLedger({
+    address: addresses.ledger,
+    reads,
+    keys,
+    lanes: config.lanes,
+    constraints,
+    onFault: (command, error) => log.error({ msg: 'command.failed', command: command.name, correlation_id: command.correlation_id, err: error }),
+  });
+  const house: House = {
+    reads,
+    ledger,
+    keys,
+    config,
+    log,
+    deriveKey: (purpose) => Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32)),
+  };
+  const closers: (() => Promise<void>)[] = [];
+  const watchers: ((worldIds: readonly number[]) => void)[] = [(ids) => ids.forEach(keys.forgetWorld)];
+  const watch = watchConfig(house, watchers);
+  const api = options.roles.has('api') ? await startApi(house, addresses, watchers) : null;
+  if (api !== null) closers.push(api.stop);
+  return {
+    url: api?.url ?? '',
+    async stop() {
+      watch.stop();
+      for (const close of closers.reverse()) await close();
+      await ledger.stop();
+      await reads.end({ timeout: 1 });
+    },
+  };
+}
+
+/** What a broken constraint tells the caller: the second wall behind the rules. */
+const constraints: Readonly<Record<string, ErrorCode>> = {
+  customers_external_id: 'duplicate_external_id',
+  addresses_external_id: 'duplicate_external_id',
+  drivers_external_id: 'duplicate_external_id',
+  vehicles_external_id: 'duplicate_external_id',
+  hubs_external_id: 'duplicate_external_id',
+};
+
+function watchConfig(house: House, watchers: readonly ((worldIds: readonly number[]) => void)[]): ConfigWatch {
+  const tell = (worldIds: readonly number[]) => {
+    for (const watcher of watchers) watcher(worldIds);
+  };
+  house.ledger.onCommit((_worldIds, configChanged) => {
+    if (configChanged.size > 0) tell([...configChanged]);
+  });
+  return startConfigWatch(house.reads, tell, (error) => house.log.warn({ msg: 'config_watch.failed', err: error }));
+}
+
+async function startApi(
+  house: House,
+  addresses: DatabaseAddresses,
+  watchers: ((worldIds: readonly number[]) => void)[],
+): Promise<App> {
+  const { config, log } = house;
+  const uses = openPool(addresses.ledger, { name: 'waypost key uses', connectionsMax: 1 });
+  const authenticator = createAuthenticator(house.reads, uses, () => new Date());
+  watchers.push((worldIds) => worldIds.forEach(authenticator.forgetWorld));
+  const saving = setInterval(() => {
+    authenticator.saveUses().catch((error: unknown) => log.warn({ msg: 'key_uses.failed', err: error }));
+  }, KEY_USES_SAVED_EVERY_MS);
+  const http = buildHttp({
+    operations: listOperations(house),
+    authenticate: authenticator.authenticate,
+    log,
+    publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`,
+    findUnready: () => findUnready(house.reads),
+    tags,
+    tls: await readTls(config),
+    trustProxy: config.trustProxy,
+  });
+  const stop = async () => {
+    clearInterval(saving);
+    await http.close();
+    await authenticator.saveUses().catch(() => {});
+    await uses.end({ timeout: 1 });
+  };
+  try {
+    const bound = await http.listen(config.host, config.port);
+    const scheme = config.tlsCert === null ? 'http' : 'https';
+    const host = bound.host.includes(':') ? `[${bound.host}]` : bound.host;
+    return { url: `${scheme}://${host}:${bound.port}`, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Every operation of the API. */
+export function listOperations(house: House): Operation[] {
+  const { reads, ledger, keys } = house;
+  const desk = { reads, keys, ledger };
+  const contactBook = openContactBook(house.deriveKey('contacts'));
+  return [
+    ...eventOperations({ reads, keys, filterOfEndpoint: async () => null }),
+    ...keyOperations({ reads, ledger }),
+    ...customerOperations(desk, contactBook),
+    ...addressOperations(desk, { addresses, stateKind: contactBook.stateKind }),
+    ...hubOperations(desk),
+    ...driverOperations(desk),
+    ...vehicleOperations(desk),
+  ];
+}
+
+export const tags: Readonly<Record<string, string>> = {
+  events: 'The canonical log: every change, in order, without gaps.',
+  keys: 'API keys of this world.',
+  customers: 'People and firms known to you: found by their number, erased for good.',
+  addresses: 'Places that jobs copy.',
+  hubs: 'Where drivers start and goods wait.',
+  drivers: 'Who carries out jobs.',
+  vehicles: 'What drivers drive.',
+};
+
+async function readTls(config: Config): Promise<{ cert: Buffer; key: Buffer } | null> {
+  if (config.tlsCert === null || config.tlsKey === null) return null;
+  return { cert: await readFile(config.tlsCert), key: await readFile(config.tlsKey) };
+}
+
+async function findUnready(reads: Sql): Promise<string[]> {
+  const timeout = new Promise<'late'>((resolve) => setTimeout(resolve, READY_TIMEOUT_MS, 'late').unref());
+  try {
+    const asked = reads`select 1 as one`.then(() => 'ready' as const);
+    return (await Promise.race([asked, timeout])) === 'ready' ? [] : [`The database did not answer within ${READY_TIMEOUT_MS} ms.`];
+  } catch {
+    return ['The database cannot be reached.'];
+  }
+}

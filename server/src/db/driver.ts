@@ -1,0 +1,58 @@
+// The PostgreSQL driver, repaired as it is loaded. postgres 3.4.9 has faults in what it does when a connection is lost,
+// and each of them stops a server that has to live through a restart of its database:
+//   1. bytes queued for a closed socket survive it and are sent ahead of the next session's first message;
+//   2. the flush of such bytes throws outside of any promise and ends the process (`rollback` after a lost
+//      transaction always gets there: https://github.com/porsager/postgres/issues/1208, 1154, 1066);
+//   3. the error that ended a session is thrown at the first statement of the next one;
+//   4. statements waiting on a reserved connection are never answered when it is lost.
+// The version is pinned, and a repair that no longer finds its place refuses to start.
+
+import { registerHooks } from 'node:module';
+
+interface Repair {
+  file: string;
+  find: string;
+  put: string;
+}
+
+const repairs: readonly Repair[] = [
+  {
+    file: '/postgres/src/connection.js',
+    find: 'incomings = null\n    clearImmediate(nextWriteTimer)\n',
+    put: 'incomings = null\n    clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = errorResponse = null\n',
+  },
+  {
+    file: '/postgres/src/connection.js',
+    find: 'const x = socket.write(chunk, fn)',
+    put: 'const x = socket ? socket.write(chunk, fn) : false',
+  },
+  {
+    file: '/postgres/src/connection.js',
+    find: 'if (q.cancelled)\n      return\n\n    try {',
+    put: "if (q.cancelled)\n      return\n\n    if (!socket)\n      return queryError(q, Errors.connection('CONNECTION_CLOSED', options)), true\n\n    try {",
+  },
+  {
+    file: '/postgres/src/index.js',
+    find: 'c.reserved.release = true\n',
+    put: 'c.reserved.release = true\n    c.onclose = e => { while (queue.length) queue.shift().reject(e) }\n',
+  },
+];
+
+const hooks = registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context);
+    const own = repairs.filter(({ file }) => url.endsWith(file));
+    if (own.length === 0) return loaded;
+    const source = own.reduce((text, repair) => applyRepair(text, repair), String(loaded.source));
+    return { ...loaded, source };
+  },
+});
+
+function applyRepair(text: string, { file, find, put }: Repair): string {
+  if (text.split(find).length !== 2) throw new Error(`${file} is not the version that db/driver.ts repairs: run npm ci`);
+  return text.replace(find, () => put);
+}
+
+/** The repaired driver. */
+export const { default: postgres } = await import('postgres');
+hooks.deregister();

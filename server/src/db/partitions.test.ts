@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createDatabase } from '../../test/harness.ts';
+import { makePartitions, planPartitions } from './partitions.ts';
+
+const noon = new Date('2031-02-27T12:00:00Z');
+const DAYS = ['20310226', '20310227', '20310228', '20310301', '20310302'];
+
+test('yesterday, today and three days ahead, across the end of a month', () => {
+  assert.deepEqual(planPartitions(['events'], noon).map(({ name }) => name), DAYS.map((day) => `events_${day}`));
+});
+
+test('a day begins and ends at midnight UTC, whatever the minute', () => {
+  for (const minute of ['00:00:00.000', '23:59:59.999']) {
+    const [, today] = planPartitions(['events'], new Date(`2031-02-27T${minute}Z`));
+    assert.deepEqual(today, { table: 'events', name: 'events_20310227', from: '2031-02-27T00:00:00.000Z', to: '2031-02-28T00:00:00.000Z' });
+  }
+});
+
+test('each partitioned table gets its days once', async () => {
+  const { sql } = await createDatabase();
+  const made = await makePartitions(sql, noon);
+  for (const table of ['events', 'idempotency_keys']) {
+    assert.deepEqual(made.filter((name) => name.startsWith(`${table}_`)), DAYS.map((day) => `${table}_${day}`));
+  }
+  assert.deepEqual(await makePartitions(sql, noon), []);
+});
+
+test('the next day needs one more of each', async () => {
+  const { sql } = await createDatabase();
+  await makePartitions(sql, noon);
+  const made = await makePartitions(sql, new Date('2031-02-28T00:00:00Z'));
+  assert.ok(made.includes('events_20310303'));
+  assert.ok(made.every((name) => name.endsWith('_20310303')));
+});
+
+test('processes that race make each partition once', async () => {
+  const { sql } = await createDatabase();
+  const made = await Promise.all([1, 2, 3, 4].map(() => makePartitions(sql, noon)));
+  assert.equal(made.flat().length, new Set(made.flat()).size);
+  assert.ok(made.flat().includes('events_20310227'));
+});
+
+test('making partitions does not wait for a writer, nor writers for it', async () => {
+  const { sql } = await createDatabase();
+  await sql.begin(async (tx) => {
+    await tx`insert into events ${tx(eventRow(new Date()))}`;
+    assert.notEqual((await makePartitions(sql, noon)).length, 0);
+  });
+});
+
+test('a row of a day without partition is refused, not kept elsewhere', async () => {
+  const { sql } = await createDatabase();
+  await assert.rejects(sql`insert into events ${sql(eventRow(noon))}`, { code: '23514' });
+  await makePartitions(sql, noon);
+  await sql`insert into events ${sql(eventRow(noon))}`;
+  assert.equal((await sql`select from events_20310227`).length, 1);
+});
+
+test('a partition has the keys and indexes of its table', async () => {
+  const { sql } = await createDatabase();
+  await makePartitions(sql, noon);
+  const count = async (table: string) => (await sql`select from pg_index where indrelid = ${table}::regclass`).length;
+  assert.equal(await count('events_20310227'), await count('events'));
+  await sql`insert into events ${sql(eventRow(noon))}`;
+  await assert.rejects(sql`insert into events ${sql(eventRow(noon))}`, { code: '23505' });
+});
+
+function eventRow(recorded_at: Date) {
+  const empty = Buffer.alloc(0);
+  return {
+    world_id: 1, sequence: 1, recorded_at, event_id: 'evt_1', type: 'job.created', topics: '', data_id: 'job_1',
+    correlation_id: 'c', body: '{}', personal: empty, chain: Buffer.alloc(32),
+  };
+}

@@ -1,0 +1,98 @@
+// What may be done with a vehicle: make and change. One that is no longer used becomes inactive: drivers may still
+// name it.
+
+import type { Decision, Moment, WorkingSet } from '../ledger/command.ts';
+import {
+  changeResource,
+  checkReference,
+  createResource,
+  externalIdHolderRefs,
+  externalIdRefs,
+  type Loads,
+  type Request,
+  type Resource,
+  type ResourceRules,
+  referenceRefs,
+  refTo,
+  refuseFaults,
+  refuseUnknown,
+  requireResource,
+  requireVersion,
+} from '../ledger/resource.ts';
+import { checkMetadata } from '../parties/fields.ts';
+import type { Hub } from './hub.schema.ts';
+import type { Vehicle, VehicleInput, VehiclePatch } from './vehicle.schema.ts';
+
+export const vehicleRules: ResourceRules<Vehicle> = {
+  noun: 'vehicle',
+  path: '/v1/vehicles',
+  personal: {},
+  subjectOf: (vehicle) => vehicle.id,
+  externalIdOf: (vehicle) => vehicle.reference,
+  parentOf: (vehicle) => vehicle.hub_id,
+  statusOf: (vehicle) => vehicle.status,
+};
+
+export interface VehicleBook {
+  vehicles: Resource<Vehicle>;
+  hubs: Resource<Hub>;
+}
+
+export function loadsToCreate(book: VehicleBook, input: VehicleInput): Loads {
+  return [
+    () => [...referenceRefs(book.hubs, input.hub_id), ...externalIdRefs(book.vehicles, input.reference)],
+    (set) => externalIdHolderRefs(book.vehicles, set, input.reference),
+  ];
+}
+
+export function createVehicle(
+  book: VehicleBook,
+  set: WorkingSet,
+  moment: Moment,
+  input: VehicleInput,
+  request: Request,
+): Decision {
+  const vehicle: Vehicle = {
+    id: moment.mint('veh'),
+    reference: input.reference ?? null,
+    name: input.name ?? null,
+    plate: input.plate ?? null,
+    hub_id: input.hub_id ?? null,
+    kind: input.kind,
+    status: input.status ?? 'active',
+    features: input.features ?? [],
+    metadata: input.metadata ?? {},
+    version: 1,
+    created_at: moment.now,
+    updated_at: moment.now,
+  };
+  refuseFaults(checkMetadata(vehicle.metadata, '/metadata'));
+  refuseUnknown(checkReference(book.hubs, set, vehicle.hub_id, '/hub_id'));
+  return createResource(book.vehicles, set, vehicle, request);
+}
+
+export function loadsToEdit(book: VehicleBook, id: string, patch: VehiclePatch): Loads {
+  return [
+    () => [
+      refTo(book.vehicles.kind, id),
+      ...referenceRefs(book.hubs, patch.hub_id),
+      ...externalIdRefs(book.vehicles, patch.reference),
+    ],
+    (set) => externalIdHolderRefs(book.vehicles, set, patch.reference),
+  ];
+}
+
+export function editVehicle(
+  book: VehicleBook,
+  set: WorkingSet,
+  moment: Moment,
+  id: string,
+  patch: VehiclePatch,
+  request: Request,
+): Decision {
+  const stored = requireResource(book.vehicles, set, id);
+  requireVersion(stored.document, request.if_match);
+  refuseFaults(checkMetadata(patch.metadata ?? {}, '/metadata'));
+  refuseUnknown(checkReference(book.hubs, set, patch.hub_id, '/hub_id'));
+  return changeResource(book.vehicles, set, moment, stored, { ...stored.document, ...patch }, 'updated');
+}

@@ -1,0 +1,139 @@
+// The words of the operator about keys.
+
+import { hostname } from 'node:os';
+import { defaultScopes, type Key, type KeyInput, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from '../access/key.ts';
+import { listKeys } from '../access/key.store.ts';
+import { createKeyCommand, revokeKeyCommand, rotateKeyCommand } from '../access/key-command.ts';
+import { makeSecret } from '../access/secret.ts';
+import type { Config } from '../config.ts';
+import { StartError } from '../db/start-error.ts';
+import { askedByOperator, asOperator, chooseTenant, type Operator } from './operator.ts';
+import { readServerFile } from './server-file.ts';
+import type { Told, WordCall } from './word.ts';
+
+const KEYS_LISTED_MAX = 1_000;
+const DAY_MS = 86_400_000;
+
+export type World = 'live' | 'test';
+interface MadeKey extends Key {
+  secret: string;
+}
+
+export function createKeyByWord({ config, options, names, tell }: WordCall): Promise<Told> {
+  const world = readWorld(options.world);
+  return asOperator(config, tell, async (operator) => {
+    const tenant = await chooseTenant(operator.sql, options.tenant);
+    const key = await makeKey(operator, worldIdOf(tenant, world), world, {
+      name: names[0] ?? '',
+      scopes: splitList(options.scopes) ?? defaultScopes,
+      authority: options.authority ?? 'source',
+      channel_ids: splitList(options.channels),
+      expires_at: readExpiry(options.expires, new Date()),
+    });
+    return tellKey(key, `Made the ${world} key ${key.id} of tenant ${tenant.tenant_id}.`);
+  });
+}
+
+export function listKeysByWord({ config, options, tell }: WordCall): Promise<Told> {
+  const world = readWorld(options.world);
+  return asOperator(config, tell, async ({ sql }) => {
+    const tenant = await chooseTenant(sql, options.tenant);
+    const rows = await listKeys(sql, worldIdOf(tenant, world), null, KEYS_LISTED_MAX);
+    const keys = rows.map((row) => ({
+      ...(JSON.parse(row.body) as Key),
+      last_used_at: row.last_used_at?.toISOString() ?? null,
+      last_used_from: row.last_used_from,
+    }));
+    const lines = keys.map((key) => {
+      const end = key.revoked_at !== null ? `revoked ${key.revoked_at}` : key.expires_at !== null ? `expires ${key.expires_at}` : 'no end';
+      const use = key.last_used_at === null ? 'never used' : `used ${key.last_used_at} from ${key.last_used_from ?? 'unknown'}`;
+      return `${key.id}  ${key.prefix}…  ${key.name}  ${key.authority}  ${end}  ${use}`;
+    });
+    return { lines: lines.length > 0 ? lines : [`Tenant ${tenant.tenant_id} has no ${world} key.`], value: { keys } };
+  });
+}
+
+export function revokeKeyByWord({ config, options, names, tell }: WordCall): Promise<Told> {
+  const keyId = names[0] ?? '';
+  return asOperator(config, tell, async (operator) => {
+    const worldId = worldIdOf(await chooseTenant(operator.sql, options.tenant), readWorld(options.world));
+    const key = await operator.commit<Key>(revokeKeyCommand(askedByOperator(worldId), keyId));
+    return { lines: [`The key ${key.id} is revoked; every server refuses it within a second.`], value: key };
+  });
+}
+
+export function rotateKeyByWord({ config, options, names, tell }: WordCall): Promise<Told> {
+  const keyId = names[0] ?? '';
+  const overlapS = readOverlap(options['overlap-s']);
+  return asOperator(config, tell, async (operator) => {
+    const world = readWorld(options.world);
+    const worldId = worldIdOf(await chooseTenant(operator.sql, options.tenant), world);
+    const key = await operator.commit<MadeKey>(rotateKeyCommand(askedByOperator(worldId), keyId, makeSecret(world), overlapS));
+    return tellKey(key, `Made the key ${key.id}; ${keyId} goes on for ${overlapS} s.`);
+  });
+}
+
+/** Prints nothing but lines for a shell to evaluate. */
+export function makeEnvironment({ config, options, tell }: WordCall): Promise<Told> {
+  return asOperator(config, tell, async (operator) => {
+    const tenant = await chooseTenant(operator.sql, options.tenant);
+    const name = options.name ?? `waypost env on ${hostname()}`.slice(0, 100);
+    const key = await makeKey(operator, tenant.test_world_id, 'test', {
+      name, scopes: defaultScopes, authority: 'source', channel_ids: null, expires_at: null,
+    });
+    const url = await findUrl(config, tell);
+    return {
+      lines: [`export WAYPOST_URL=${quote(url)}`, `export WAYPOST_KEY=${quote(key.secret)}`],
+      value: { url, key: key.secret, key_id: key.id },
+    };
+  });
+}
+
+/** Makes a key through the ledger. */
+export function makeKey(operator: Operator, worldId: number, world: World, input: KeyInput): Promise<MadeKey> {
+  return operator.commit<MadeKey>(createKeyCommand(askedByOperator(worldId), input, makeSecret(world)));
+}
+
+function tellKey(key: MadeKey, sentence: string): Told {
+  return { lines: [sentence, `  secret ${key.secret}  (shown once)`], value: key };
+}
+
+function worldIdOf(tenant: { live_world_id: number; test_world_id: number }, world: World): number {
+  return world === 'live' ? tenant.live_world_id : tenant.test_world_id;
+}
+
+function readWorld(text: string | undefined): World {
+  if (text === undefined || text === 'test') return 'test';
+  if (text === 'live') return 'live';
+  throw new StartError(`There is no world "${text}": --world takes test or live.`);
+}
+
+function splitList(text: string | undefined): string[] | null {
+  return text === undefined ? null : text.split(',').map((word) => word.trim());
+}
+
+function readExpiry(text: string | undefined, now: Date): string | null {
+  if (text === undefined) return null;
+  const at = /^\d{1,5}$/.test(text) ? new Date(now.getTime() + Number(text) * DAY_MS) : new Date(text);
+  if (Number.isNaN(at.getTime())) throw new StartError(`--expires takes a number of days or a time such as 2027-01-31T00:00:00Z, not "${text}".`);
+  return at.toISOString();
+}
+
+function readOverlap(text: string | undefined): number {
+  if (text === undefined) return ROTATION_OVERLAP_S;
+  const seconds = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seconds <= ROTATION_OVERLAP_MAX_S)) throw new StartError(`--overlap-s takes 0 to ${ROTATION_OVERLAP_MAX_S} seconds.`);
+  return seconds;
+}
+
+async function findUrl(config: Config, tell: (sentence: string) => void): Promise<string> {
+  const running = await readServerFile(config.dataDir);
+  if (running !== null) return config.publicUrl ?? running.url;
+  tell('No server runs here yet: start it with npm start.');
+  const scheme = config.tlsCert === null ? 'http' : 'https';
+  return config.publicUrl ?? `${scheme}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`;
+}
+
+function quote(text: string): string {
+  return /^[\w:/.@\[\]-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,417 @@
+// One endpoint being sent to: takes messages out of its window, posts them, and acts on the answers. It is told of
+// events, of answers and of time; what it has to write down it leaves in its outbox for the next flush.
+
+import { compileFilter, type Filtered } from '../events/filter.ts';
+import type { Endpoint } from './endpoint.schema.ts';
+import { type Circuit, closeCircuit, isBeyondRepair, newCircuit, noteProbe, noteResult, probePauseS, restoreCircuit } from './circuit.ts';
+import type { Answer, Destination, Flight } from './http-destination.ts';
+import type { Message, Next } from './lane.ts';
+import type { LogItem, RenderedBody } from './log-item.ts';
+import { Outbox } from './outbox.ts';
+import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen } from './pace.ts';
+import { nextTry, readRetryAfter } from './retry.ts';
+import { liveKeys, type SigningKey, signMessage } from './signing.ts';
+import { TEST_TYPE, writeTestEvent } from './test-event.ts';
+import { judge } from './verdict.ts';
+import { type Cursor, type ParkedMessage, type Place, Window } from './window.ts';
+
+export const BODY_BYTES_MAX = 1_048_576;
+export const USER_AGENT = 'Waypost/0.1 (+https://www.standardwebhooks.com)';
+/** How often what is slow is looked for. */
+const OVERDUE_CHECK_MS = 250;
+/** A command of the sender that could not be committed is tried again after this. */
+const COMMIT_RETRY_MS = 5_000;
+/** An endpoint that never answered is tested for so long. */
+const HANDSHAKE_MAX_MS = 3 * 86_400_000;
+
+/** An endpoint as senders see it. */
+export interface EndpointConfig {
+  world_id: number;
+  world: 'live' | 'test';
+  tenant_id: string;
+  share: number;
+  endpoint: Endpoint;
+  keys: SigningKey[];
+  renderings: ReadonlyMap<number, 'plain' | 'personal'>;
+}
+
+/** What an endpoint needs of the sender around it. */
+export interface Surroundings {
+  destination: Destination;
+  /** Milliseconds by the database's clock. */
+  now(): number;
+  /** Between -1 and 1. */
+  jitter(): number;
+  mintEventId(): string;
+  mintDeadLetterId(): string;
+  /** Whether the lease of a share holds at this moment, by both clocks. */
+  holds(share: number): boolean;
+  render(run: EndpointRun, item: LogItem, rendering: 'plain' | 'personal'): RenderedBody | null;
+  /** Reads the events and keys that these messages lack; then `run.launch` sends them. */
+  prepare(run: EndpointRun, nexts: readonly Next<LogItem>[]): void;
+  /** The outbox has something to write. */
+  changed(run: EndpointRun): void;
+  /** There is room for more events. */
+  hungry(run: EndpointRun): void;
+  /** Wants `wake` to be called at a time. */
+  wakeAt(run: EndpointRun, at: number): void;
+  /** Commands of the ledger; they answer when they are committed. */
+  commitVerified(run: EndpointRun): Promise<void>;
+  commitPaused(run: EndpointRun, reason: 'gone' | 'receiver' | 'broken'): Promise<void>;
+  onAttempt(run: EndpointRun, attempt: { event_id: string; type: string; sequence: number; attempt: number }, answer: Answer): void;
+}
+
+export interface SavedEndpoint {
+  cursor: Cursor;
+  circuit: { open_since: number | null; probes: number; probe_at: number };
+  parked: readonly ParkedMessage[];
+  /** Events ahead of the cursor that are settled or parked. */
+  settled: Set<number>;
+}
+
+export class EndpointRun {
+  config: EndpointConfig;
+  readonly epoch: number;
+  readonly window: Window<LogItem>;
+  readonly outbox: Outbox;
+  circuit: Circuit;
+  /** Order among those that wait for a block of the log. */
+  fed_at = 0;
+  isStopped = false;
+  readonly #around: Surroundings;
+  readonly #settled: Set<number>;
+  readonly #flights = new Map<Message<LogItem> | 'test', Flight>();
+  #pace: Pace;
+  #fits: (event: Filtered) => boolean;
+  #overdueAt = 0;
+  #handshake = { tries: 0, at: 0 };
+  #pausing: 'gone' | 'receiver' | 'broken' | null = null;
+  #commitAt = 0;
+
+  constructor(config: EndpointConfig, epoch: number, saved: SavedEndpoint, around: Surroundings) {
+    this.config = config;
+    this.epoch = epoch;
+    this.#around = around;
+    const { endpoint } = config;
+    this.window = new Window<LogItem>(saved.cursor, orderOf(endpoint));
+    this.circuit = restoreCircuit(saved.circuit);
+    this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, around.now());
+    this.#settled = saved.settled;
+    this.#fits = compileFilter(endpoint);
+    for (const row of saved.parked) this.window.restore(row);
+    this.outbox = new Outbox(this, saved.cursor);
+  }
+
+  get id(): string {
+    return this.config.endpoint.id;
+  }
+
+  get isActive(): boolean {
+    return !this.isStopped && this.#pausing === null && this.config.endpoint.status === 'active';
+  }
+
+  /** True when it takes more events. */
+  get isHungry(): boolean {
+    return this.isActive && this.circuit.state !== 'open' && this.window.isHungry;
+  }
+
+  /** Looks at one event of the log; the filter in force now decides. */
+  offer(item: LogItem, place: Place): void {
+    const { row } = item;
+    if (!this.#fits({ type: row.type, topics: item.topics, channel_id: row.channel_id })) this.window.skip(place);
+    else if (this.#settled.delete(row.sequence)) this.window.skipDelivered(place);
+    else this.window.offer(place, row.job_id ?? row.data_id, item, this.#around.now());
+  }
+
+  /** The endpoint was changed: the new settings hold at once, also for what is in flight. */
+  configure(config: EndpointConfig): void {
+    const before = this.config.endpoint;
+    const { endpoint } = config;
+    const now = this.#around.now();
+    this.config = config;
+    this.#fits = compileFilter(endpoint);
+    this.window.configure(orderOf(endpoint));
+    if (widthOf(endpoint) !== this.#pace.width_max || endpoint.rate_per_s !== this.#pace.rate_per_s) {
+      this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, now);
+    }
+    if (endpoint.status !== 'active' || endpoint.url !== before.url) this.#callOffAll();
+    if (endpoint.status === 'paused') this.#pausing = null;
+    if (endpoint.url !== before.url) this.#handshake = { tries: 0, at: now };
+    if (endpoint.status === 'active' && before.status !== 'active') this.#recover(now);
+    this.wake(now);
+  }
+
+  /** A dead letter that is to be sent again. */
+  redrive(row: ParkedMessage): void {
+    const message = this.window.restore(row);
+    this.outbox.park(message);
+    if (row.redrive !== null) this.outbox.redrive(row.redrive, 'redriving', this.#around.now());
+    this.pump();
+  }
+
+  /** Sends what may be sent now. */
+  pump(): void {
+    const now = this.#around.now();
+    if (!this.isActive || this.circuit.state === 'open') return this.#plan(now);
+    const unprepared: Next<LogItem>[] = [];
+    for (let free = room(this.#pace, this.window.in_flight, now); free > 0; free--) {
+      const next = this.window.take(now);
+      if (next === null) break;
+      noteSent(this.#pace);
+      if (!this.#trySend(next)) unprepared.push(next);
+    }
+    if (unprepared.length > 0) this.#around.prepare(this, unprepared);
+    if (this.window.isHungry) this.#around.hungry(this);
+    this.#plan(now);
+  }
+
+  /** A message whose event was read again; called back by `prepare`. */
+  launch(next: Next<LogItem>, item: LogItem | null): void {
+    const { message } = next;
+    const now = this.#around.now();
+    if (item === null || !this.isActive) return this.window.putBack(message, now);
+    message.event = item;
+    if (!this.#trySend(next)) this.window.putBack(message, now);
+  }
+
+  /** Time has passed: probes, handshakes, retries and slow messages. */
+  wake(now: number): void {
+    if (this.isStopped) return;
+    if (this.#pausing !== null) this.#commitPause(now);
+    else if (this.config.endpoint.status === 'unverified') this.#shakeHands(now);
+    else if (this.isActive) {
+      if (now >= this.#overdueAt) this.#parkOverdue(now);
+      if (this.circuit.state === 'open') this.#probe(now);
+      return this.pump();
+    }
+    this.#plan(now);
+  }
+
+  /** Forgets everything: the lease is lost or the endpoint gone. */
+  drop(): void {
+    this.isStopped = true;
+    for (const flight of this.#flights.values()) flight.callOff();
+    this.#flights.clear();
+  }
+
+  get inFlight(): number {
+    return this.#flights.size;
+  }
+
+  /** False when the event has to be read first. */
+  #trySend(next: Next<LogItem>): boolean {
+    const { message, missing } = next;
+    const { endpoint } = this.config;
+    const item = message.event;
+    if (item === null) return false;
+    const revision = message.revision ?? endpoint.revision;
+    const rendered = this.#around.render(this, item, this.config.renderings.get(revision) ?? endpoint.rendering);
+    if (rendered === null) return false;
+    const now = this.#around.now();
+    if (!this.#around.holds(this.config.share)) {
+      this.window.putBack(message, now);
+      return true;
+    }
+    message.revision = revision;
+    if (rendered.body.length > BODY_BYTES_MAX) {
+      this.#bury(message, item, 'too_large', { ...NO_ANSWER, error: `the event has ${rendered.body.length} bytes` });
+      return true;
+    }
+    const { row } = item;
+    const extra = [
+      'waypost-sequence', String(message.sequence), 'waypost-previous', String(message.previous), 'waypost-attempt', String(message.attempts),
+    ];
+    if (missing !== null) extra.push('waypost-missing', String(missing));
+    if (rendered.redacted) extra.push('waypost-redacted', 'true');
+    if (message.redrive !== null) extra.push('waypost-redrive', message.redrive);
+    const flight = this.#post(row.event_id, rendered.body, extra, now, (answer) => {
+      this.#flights.delete(message);
+      if (!this.isStopped) this.#onAnswer(message, item, answer, now);
+    });
+    this.#flights.set(message, flight);
+    return true;
+  }
+
+  #post(event_id: string, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
+    const { endpoint, keys, world } = this.config;
+    const timestamp = Math.floor(now / 1_000);
+    const url = new URL(endpoint.url);
+    const headers = [
+      'content-type', 'application/json', 'user-agent', USER_AGENT, 'webhook-id', event_id, 'webhook-timestamp', String(timestamp),
+      'webhook-signature', signMessage(liveKeys(keys, now), event_id, timestamp, body), ...extra,
+    ];
+    const { origin } = url;
+    const path = `${url.pathname}${url.search}`;
+    return this.#around.destination.post({ origin, path, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000 }, onAnswer);
+  }
+
+  #onAnswer(message: Message<LogItem>, item: LogItem, answer: Answer, started_at: number): void {
+    const now = this.#around.now();
+    const { row } = item;
+    const said = { event_id: row.event_id, type: row.type, sequence: message.sequence, attempt: message.attempts };
+    this.outbox.attempt({ ...said, correlation_id: row.correlation_id, redrive: message.redrive }, answer, started_at);
+    this.#around.onAttempt(this, said, answer);
+    const { verdict, pause, slower } = judge(answer);
+    if (verdict === 'called_off') this.window.putBack(message, now);
+    else {
+      if (slower) slowDown(this.#pace, readRetryAfter(answer.retry_after, now), started_at, now);
+      const wasOpen = this.circuit.state === 'open';
+      const isPassed = verdict === 'delivered';
+      if (!wasOpen && pause === null) noteResult(this.circuit, { passed: isPassed, job: message.lane, now });
+      if (isPassed) this.#deliver(message);
+      else if (verdict === 'abort') this.#bury(message, item, 'aborted_by_receiver', answer);
+      else if (pause !== null || (this.circuit.state === 'open' && !message.parked)) this.window.putBack(message, now);
+      else this.#retry(message, item, answer, now);
+    }
+    if (pause !== null) this.#pause(pause, now);
+    this.#around.changed(this);
+    this.pump();
+  }
+
+  #deliver(message: Message<LogItem>): void {
+    const { redrive, parked } = message;
+    this.window.deliver(message);
+    if (parked) this.outbox.unpark(message);
+    if (redrive !== null) this.outbox.redrive(redrive, 'delivered', this.#around.now());
+    if (widen(this.#pace) && this.circuit.state === 'proving') closeCircuit(this.circuit);
+    else if (this.circuit.state === 'proving' && this.#pace.width >= this.#pace.width_max) closeCircuit(this.circuit);
+  }
+
+  #retry(message: Message<LogItem>, item: LogItem, answer: Answer, now: number): void {
+    const failed_since = this.window.failedSince(message, now);
+    const retry_after_s = readRetryAfter(answer.retry_after, now);
+    const at = nextTry({ tries: message.rung, failed_since, now, jitter: this.#around.jitter(), retry_after_s });
+    if (at === null) return this.#bury(message, item, 'tries_used', answer);
+    this.window.retry(message, at, now);
+    this.outbox.park(message);
+  }
+
+  #bury(message: Message<LogItem>, item: LogItem, reason: 'tries_used' | 'aborted_by_receiver' | 'too_large', answer: Answer): void {
+    const dead_letter_id = message.redrive ?? this.#around.mintDeadLetterId();
+    this.outbox.bury(message, item.row, { dead_letter_id, reason, answer, now: this.#around.now() });
+    this.window.bury(message);
+    this.#around.changed(this);
+  }
+
+  #parkOverdue(now: number): void {
+    for (const message of this.window.overdue(now)) {
+      this.window.park(message);
+      this.outbox.park(message);
+      this.#around.changed(this);
+    }
+    this.#overdueAt = now + OVERDUE_CHECK_MS;
+  }
+
+  /** Another job's oldest message or, when there is none, a signed endpoint.test. */
+  #probe(now: number): void {
+    if (isBeyondRepair(this.circuit, now)) return this.#pause('broken', now);
+    if (now < this.circuit.probe_at || this.#flights.has('test')) return;
+    const next = this.window.in_flight > 0 ? null : this.window.takeProbe(now);
+    // A probe in flight is not joined by another: the next one is planned as if this one had failed.
+    this.circuit.probe_at = now + probePauseS(this.circuit.probes + 1) * 1_000;
+    if (next === null) return this.#sendTest(now, (answer) => this.#onProbe(answer));
+    this.#sendProbe(next, now);
+  }
+
+  #sendProbe(next: Next<LogItem>, now: number): void {
+    const { message } = next;
+    const item = message.event;
+    if (item === null || !this.#trySend(next)) {
+      this.window.putBack(message, now);
+      return this.#sendTest(now, (answer) => this.#onProbe(answer));
+    }
+    this.#probing = message;
+  }
+  #probing: Message<LogItem> | null = null;
+
+  #onProbe(answer: Answer): void {
+    const now = this.#around.now();
+    noteProbe(this.circuit, answer.outcome === 'delivered', now);
+    if (this.circuit.state === 'proving') this.#recover(now);
+    this.#around.changed(this);
+  }
+
+  /** The endpoint answers again: one message at a time at first, and what failed before is tried at once. */
+  #recover(now: number): void {
+    if (this.circuit.state === 'open') this.circuit = newCircuit();
+    narrow(this.#pace);
+    for (const message of this.window.recover(now)) this.outbox.park(message);
+    this.#around.changed(this);
+  }
+
+  #shakeHands(now: number): void {
+    const { endpoint } = this.config;
+    if (this.#flights.has('test') || now < this.#handshake.at || now - Date.parse(endpoint.status_since) > HANDSHAKE_MAX_MS) return;
+    const { url } = endpoint;
+    this.#sendTest(now, (answer) => {
+      if (this.config.endpoint.url !== url || this.config.endpoint.status !== 'unverified') return;
+      const pause_s = answer.outcome === 'delivered' ? COMMIT_RETRY_MS / 1_000 : probePauseS(this.#handshake.tries++);
+      this.#handshake.at = this.#around.now() + pause_s * 1_000;
+      if (answer.outcome === 'delivered') void this.#around.commitVerified(this);
+    });
+  }
+
+  #sendTest(now: number, onAnswer: (answer: Answer) => void): void {
+    if (!this.#around.holds(this.config.share)) return;
+    const { endpoint, tenant_id, world } = this.config;
+    const event_id = this.#around.mintEventId();
+    const text = writeTestEvent({ event_id, now: new Date(now).toISOString(), correlation_id: event_id, tenant_id, world, endpoint });
+    const said = { event_id, type: TEST_TYPE, sequence: 0, attempt: 1 };
+    const flight = this.#post(event_id, Buffer.from(text), ['waypost-attempt', '1'], now, (answer) => {
+      this.#flights.delete('test');
+      if (this.isStopped) return;
+      this.outbox.attempt({ ...said, correlation_id: event_id, redrive: null }, answer, now);
+      this.#around.onAttempt(this, said, answer);
+      this.#around.changed(this);
+      onAnswer(answer);
+      this.wake(this.#around.now());
+    });
+    this.#flights.set('test', flight);
+  }
+
+  #pause(reason: 'gone' | 'receiver' | 'broken', now: number): void {
+    if (this.#pausing !== null) return;
+    this.#pausing = reason;
+    this.#callOffAll();
+    this.#commitPause(now);
+  }
+
+  /** Nothing is sent from now on, whether or not the command goes through at the first try. */
+  #commitPause(now: number): void {
+    if (this.#pausing === null || now < this.#commitAt) return;
+    this.#commitAt = now + COMMIT_RETRY_MS;
+    void this.#around.commitPaused(this, this.#pausing);
+  }
+
+  #callOffAll(): void {
+    for (const flight of [...this.#flights.values()]) flight.callOff();
+  }
+
+  /** Says when it wants to be woken. */
+  #plan(now: number): void {
+    const times: (number | null)[] = [];
+    if (this.isStopped) return;
+    if (this.#pausing !== null) times.push(this.#commitAt);
+    else if (this.config.endpoint.status === 'unverified') times.push(this.#flights.has('test') ? null : this.#handshake.at);
+    else if (this.isActive && this.circuit.state === 'open') times.push(this.circuit.probe_at);
+    else if (this.isActive) {
+      times.push(this.window.wakeAt(), roomAt(this.#pace, this.window.in_flight, now));
+    }
+    if (this.window.in_flight > 0 || this.window.waiting > 0) times.push(this.#overdueAt);
+    const soonest = times.filter((at) => at !== null).sort((a, b) => a - b)[0];
+    if (soonest !== undefined) this.#around.wakeAt(this, soonest);
+  }
+}
+
+const NO_ANSWER: Answer = {
+  outcome: 'failed', status: null, error: null, reply: null, retry_after: null, control: null, duration_ms: 0,
+};
+
+/** Strict order means one at a time. */
+function widthOf(endpoint: Endpoint): number {
+  return endpoint.ordering === 'strict' ? 1 : endpoint.in_flight_max;
+}
+
+function orderOf(endpoint: Endpoint) {
+  return { ordering: endpoint.ordering, order_patience_ms: endpoint.order_patience_s * 1_000 };
+}

@@ -1,0 +1,262 @@
+// The wire shapes of endpoints and of what is shown of their messages, attempts and health.
+
+import type { Static } from 'typebox';
+import Type from 'typebox';
+import { closed, Instant, idOf, nullable, word } from '../parties/fields.ts';
+import { URL_LENGTH_MAX } from './egress.ts';
+import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
+import { IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, RATE_MAX_PER_S } from './pace.ts';
+import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S } from './signing.ts';
+import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
+
+export const ENDPOINTS_MAX = 500;
+export const TIMEOUT_DEFAULT_S = 15;
+export const TIMEOUT_MAX_S = 30;
+export const DESCRIPTION_LENGTH_MAX = 200;
+export const CHANNELS_MAX = 100;
+export const ORDER_PATIENCE_MAX_S = 3 * 86_400;
+
+export const EndpointId = idOf('whe', 'Identifier of an endpoint.');
+export const DeadLetterId = idOf('dlt', 'Identifier of a dead letter.');
+
+const patterns = (description: string) =>
+  Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), { maxItems: PATTERNS_MAX, uniqueItems: true, description });
+
+const url = Type.String({
+  minLength: 1,
+  maxLength: URL_LENGTH_MAX,
+  description: 'Where messages are posted to: http or https, without user name and fragment, a public address.',
+  examples: ['https://shop.example/hooks'],
+});
+const description = Type.String({ maxLength: DESCRIPTION_LENGTH_MAX, description: 'Words for people.' });
+const types = patterns('Event types: whole names, beginnings such as `job.*`, or `*`.');
+const topics = patterns('Topics, written in the same way. An event that fits a type or a topic is sent once.');
+const channelIds = Type.Array(Type.String({ maxLength: 40 }), {
+  minItems: 1,
+  maxItems: CHANNELS_MAX,
+  uniqueItems: true,
+  description: 'Only events of these channels.',
+});
+const orderings = ['per_job', 'strict', 'none'] as const;
+const ordering = word(orderings, {
+  description:
+    'per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go.',
+});
+const orderPatienceS = Type.Integer({
+  minimum: 0,
+  maximum: ORDER_PATIENCE_MAX_S,
+  description: 'For so long the later events of a job wait behind a failing one (per_job).',
+});
+const rendering = word(['plain', 'personal'] as const, {
+  description: 'plain: phone and e-mail masked. personal: in full; the key needs contacts:read.',
+});
+const timeoutS = Type.Integer({ minimum: 1, maximum: TIMEOUT_MAX_S, description: 'Within so many seconds the receiver answers 2xx.' });
+const inFlightMax = Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX, description: 'Messages on their way at the same time.' });
+const ratePerS = nullable(Type.Integer({ minimum: 1, maximum: RATE_MAX_PER_S }), {
+  description: 'Messages a second at most; null: no limit but the one in flight.',
+});
+const startAt = Type.Unsafe<string | number>({
+  type: ['string', 'integer'],
+  description:
+    'The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339).',
+  examples: ['now', 'beginning', 10291, '2026-11-21T00:00:00.000Z'],
+});
+
+export const EndpointInput = closed({
+  url,
+  description: Type.Optional(nullable(description)),
+  types: Type.Optional(types),
+  topics: Type.Optional(topics),
+  channel_ids: Type.Optional(nullable(channelIds)),
+  ordering: Type.Optional(ordering),
+  order_patience_s: Type.Optional(orderPatienceS),
+  rendering: Type.Optional(rendering),
+  timeout_s: Type.Optional(timeoutS),
+  in_flight_max: Type.Optional(inFlightMax),
+  rate_per_s: Type.Optional(ratePerS),
+  start_at: Type.Optional(startAt),
+});
+export type EndpointInput = Static<typeof EndpointInput>;
+
+export const EndpointPatch = closed({
+  url: Type.Optional(url),
+  description: Type.Optional(nullable(description)),
+  types: Type.Optional(types),
+  topics: Type.Optional(topics),
+  channel_ids: Type.Optional(nullable(channelIds)),
+  ordering: Type.Optional(ordering),
+  order_patience_s: Type.Optional(orderPatienceS),
+  rendering: Type.Optional(rendering),
+  timeout_s: Type.Optional(timeoutS),
+  in_flight_max: Type.Optional(inFlightMax),
+  rate_per_s: Type.Optional(ratePerS),
+});
+export type EndpointPatch = Static<typeof EndpointPatch>;
+
+export const endpointStatuses = ['unverified', 'active', 'paused'] as const;
+export const pauseReasons = ['requested', 'gone', 'receiver', 'broken'] as const;
+
+const endpointMembers = {
+  id: EndpointId,
+  url,
+  description: nullable(description),
+  types,
+  topics,
+  channel_ids: nullable(channelIds, { description: 'Null: events of every channel and of none.' }),
+  ordering,
+  order_patience_s: orderPatienceS,
+  rendering,
+  timeout_s: timeoutS,
+  in_flight_max: inFlightMax,
+  rate_per_s: ratePerS,
+  start_at: startAt,
+  status: word(endpointStatuses, {
+    description: 'unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent.',
+  }),
+  status_since: Instant,
+  paused_reason: nullable(word(pauseReasons), {
+    description:
+      'requested by an operation; gone: it answered 410; receiver: it answered `webhook-delivery: pause`; broken: for three days.',
+  }),
+  verified_at: nullable(Instant),
+  previous_secret_expires_at: nullable(Instant, { description: 'Until then the secret before the last rotation signs too.' }),
+  revision: Type.Integer({ minimum: 1, description: 'Counts changes of how messages are rendered.' }),
+  version: Type.Integer({ minimum: 1 }),
+  created_at: Instant,
+  updated_at: Instant,
+};
+export const EndpointSchema = closed(endpointMembers, { $id: 'Endpoint' });
+export type Endpoint = Static<typeof EndpointSchema>;
+
+/** As it is answered once, with the secret. */
+export const EndpointWithSecret = closed({
+  ...endpointMembers,
+  secret: nullable(Type.String(), {
+    description: 'The signing secret, shown here only. Null when the request is repeated: rotate it then.',
+    examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+  }),
+});
+
+export const RotateInput = closed({
+  overlap_s: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: OVERLAP_MAX_S,
+      description: `For so long messages carry the signatures of both secrets; ${OVERLAP_DEFAULT_S} when absent.`,
+    }),
+  ),
+});
+
+export const outcomes = ['delivered', 'refused', 'failed', 'timed_out', 'called_off'] as const;
+
+const status = nullable(Type.Integer({ minimum: 100, maximum: 999 }), { description: 'HTTP status; null: no answer came.' });
+const error = nullable(Type.String(), { description: 'What went wrong, in words.' });
+
+export const AttemptSchema = closed(
+  {
+    endpoint_id: EndpointId,
+    event_id: Type.String(),
+    type: Type.String(),
+    sequence: nullable(Type.Integer({ minimum: 1 }), { description: 'Null: an endpoint.test, which is not in the log.' }),
+    attempt: Type.Integer({ minimum: 1 }),
+    started_at: Instant,
+    duration_ms: Type.Integer({ minimum: 0 }),
+    outcome: word(outcomes, {
+      description: 'refused: an answer other than 2xx. failed: no whole answer. called_off: by a change of the endpoint.',
+    }),
+    status,
+    error,
+    reply: nullable(Type.String(), { description: 'The first 4 KiB of the answer.' }),
+    correlation_id: Type.String(),
+    dead_letter_id: nullable(Type.String(), { description: 'The dead letter that was sent again.' }),
+  },
+  { $id: 'Attempt' },
+);
+export type Attempt = Static<typeof AttemptSchema>;
+
+/** What came of an endpoint.test that was asked for. */
+export const TestResult = closed({
+  delivered: Type.Boolean(),
+  attempt: AttemptSchema,
+  endpoint: EndpointSchema,
+});
+
+export const messageStates = ['delivered', 'retrying', 'in_flight', 'waiting', 'dead'] as const;
+export const MessageSchema = closed(
+  {
+    endpoint_id: EndpointId,
+    event_id: Type.String(),
+    type: Type.String(),
+    job_id: nullable(Type.String()),
+    sequence: Type.Integer({ minimum: 1 }),
+    state: word(messageStates, {
+      description: 'waiting: behind an earlier event of its job. A message exists once it was tried or had to wait.',
+    }),
+    attempts: Type.Integer({ minimum: 0 }),
+    last_attempt_at: nullable(Instant),
+    last_status: status,
+    last_error: error,
+    next_attempt_at: nullable(Instant),
+  },
+  { $id: 'Message' },
+);
+export type Message = Static<typeof MessageSchema>;
+
+export const HealthSchema = closed(
+  {
+    endpoint_id: EndpointId,
+    status: word(endpointStatuses),
+    circuit: word(['closed', 'open'] as const, { description: 'open: it counts as broken and gets nothing but probes.' }),
+    broken_since: nullable(Instant),
+    next_probe_at: nullable(Instant),
+    events_behind: Type.Integer({ minimum: 0, description: 'Events between the end of the log and what is settled.' }),
+    oldest_unsettled_at: nullable(Instant, { description: 'When the oldest of these was recorded; null: none.' }),
+    settled_sequence: Type.Integer({ minimum: 0 }),
+    retrying: Type.Integer({ minimum: 0 }),
+    in_flight: Type.Integer({ minimum: 0, description: 'On their way for more than a second.' }),
+    waiting: Type.Integer({ minimum: 0, description: 'Behind an earlier event of their job.' }),
+    dead_letters: Type.Integer({ minimum: 0 }),
+    last_hour: closed({
+      attempts: Type.Integer({ minimum: 0 }),
+      delivered: Type.Integer({ minimum: 0 }),
+      duration_ms_p50: nullable(Type.Integer({ minimum: 0 })),
+      duration_ms_p95: nullable(Type.Integer({ minimum: 0 })),
+    }),
+    last_delivered_at: nullable(Instant, { description: 'Within the last day.' }),
+    last_failure: nullable(closed({ at: Instant, status, error }), { description: 'Within the last day.' }),
+  },
+  { $id: 'EndpointHealth' },
+);
+export type Health = Static<typeof HealthSchema>;
+
+export const DeadLetterSchema = closed(
+  {
+    id: DeadLetterId,
+    endpoint_id: EndpointId,
+    event_id: Type.String(),
+    type: Type.String(),
+    job_id: nullable(Type.String()),
+    sequence: Type.Integer({ minimum: 1 }),
+    state: word(['dead', 'redriving', 'delivered'] as const),
+    reason: word(['tries_used', 'aborted_by_receiver', 'too_large'] as const),
+    attempts: Type.Integer({ minimum: 0 }),
+    first_attempt_at: Instant,
+    died_at: Instant,
+    last_status: status,
+    last_error: error,
+    settled_at: nullable(Instant, { description: 'When a redrive was delivered.' }),
+    correlation_id: Type.String(),
+  },
+  { $id: 'DeadLetter' },
+);
+export type DeadLetter = Static<typeof DeadLetterSchema>;
+
+export const defaults = {
+  types: ['*'] as string[],
+  ordering: 'per_job' as const,
+  order_patience_s: ORDER_PATIENCE_DEFAULT_S,
+  rendering: 'plain' as const,
+  timeout_s: TIMEOUT_DEFAULT_S,
+  in_flight_max: IN_FLIGHT_DEFAULT,
+  start_at: 'now',
+};

@@ -1,0 +1,156 @@
+// The statements about endpoints: how the ledger loads and writes them, how the API lists them.
+// What senders read and write is in sender.store.ts.
+
+import type { Sql, Tx } from '../db/sql.ts';
+import { listOf } from '../db/sql.ts';
+import type { Instant, Kind, WrittenLine } from '../ledger/command.ts';
+import { refKey } from '../ledger/command.ts';
+import { SCHEMA_VERSION } from '../ledger/event-text.ts';
+import type { StoredEndpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.schema.ts';
+import { shareOf } from './share.ts';
+
+interface Row {
+  world_id: number;
+  endpoint_id: string;
+  deleted_at: Date | null;
+  start_sequence: number;
+  start_recorded_at: Date;
+  secret_key_id: string;
+  secret: Buffer;
+  previous_secret: Buffer | null;
+  event_id: string;
+  hash: string;
+  body: string;
+}
+
+export const endpointKind: Kind<StoredEndpoint> = {
+  name: 'endpoint',
+  async load(tx, refs) {
+    const rows = await tx<Row[]>`
+      select e.world_id, e.endpoint_id, e.deleted_at, e.start_sequence, e.start_recorded_at, e.secret_key_id, e.secret,
+        e.previous_secret, e.event_id, e.hash, e.body
+      from unnest(${refs.map((ref) => ref.world_id)}::int[], ${refs.map((ref) => ref.key)}::text[]) as n (world_id, endpoint_id)
+      join endpoints e on e.world_id = n.world_id and e.endpoint_id = n.endpoint_id`;
+    return new Map(rows.map((row) => [refKey(row.world_id, row.endpoint_id), storedOf(row)]));
+  },
+  write(tx, lines) {
+    const revised = lines.filter(({ value, before }) => before?.endpoint.revision !== value.endpoint.revision);
+    return [writeEndpoints(tx, lines).execute(), ...(revised.length > 0 ? [writeRevisions(tx, revised).execute()] : [])];
+  },
+};
+
+function storedOf(row: Row): StoredEndpoint {
+  return {
+    endpoint: JSON.parse(row.body) as Endpoint,
+    deleted_at: row.deleted_at?.toISOString() ?? null,
+    start: { sequence: row.start_sequence, recorded_at: row.start_recorded_at.toISOString() },
+    secret: { key_id: row.secret_key_id, sealed: row.secret },
+    previous_secret: row.previous_secret,
+    event_id: row.event_id,
+    hash: row.hash,
+  };
+}
+
+/** An endpoint that begins `now` begins after the event that made it: its place is known only here. */
+function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
+  const documents = lines.map(({ document }) => {
+    if (document === null) throw new Error('an endpoint changes with its event');
+    return document;
+  });
+  const starts = lines.map(({ value }, index) => value.start ?? documents[index] ?? null);
+  const of = <T>(read: (stored: StoredEndpoint) => T) => lines.map(({ value }) => read(value));
+  return tx`
+    insert into endpoints (world_id, endpoint_id, share, status, created_at, updated_at, deleted_at, start_sequence,
+      start_recorded_at, revision, secret_key_id, secret, previous_secret, previous_secret_expires_at, event_id, hash, body)
+    select * from unnest(
+      ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
+      ${lines.map((line) => shareOf(line.key))}::smallint[], ${of(({ endpoint }) => endpoint.status)}::text[],
+      ${of(({ endpoint }) => endpoint.created_at)}::timestamptz[], ${of(({ endpoint }) => endpoint.updated_at)}::timestamptz[],
+      ${of(({ deleted_at }) => deleted_at)}::timestamptz[], ${starts.map((start) => start?.sequence ?? 0)}::bigint[],
+      ${starts.map((start) => start?.recorded_at ?? null)}::timestamptz[], ${of(({ endpoint }) => endpoint.revision)}::int[],
+      ${of(({ secret }) => secret.key_id)}::text[], ${listOf(tx, 'bytea', of(({ secret }) => secret.sealed))}::bytea[],
+      ${listOf(tx, 'bytea', of(({ previous_secret }) => previous_secret))}::bytea[],
+      ${of(({ endpoint, previous_secret }) => (previous_secret === null ? null : endpoint.previous_secret_expires_at))}::timestamptz[],
+      ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[],
+      ${documents.map((document) => document.body)}::text[])
+    on conflict (world_id, endpoint_id) do update set
+      status = excluded.status, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
+      revision = excluded.revision, secret_key_id = excluded.secret_key_id, secret = excluded.secret,
+      previous_secret = excluded.previous_secret, previous_secret_expires_at = excluded.previous_secret_expires_at,
+      event_id = excluded.event_id, hash = excluded.hash, body = excluded.body`;
+}
+
+function writeRevisions(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
+  return tx`
+    insert into endpoint_revisions (world_id, endpoint_id, revision, rendering, schema_version, created_at)
+    select * from unnest(
+      ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
+      ${lines.map(({ value }) => value.endpoint.revision)}::int[], ${lines.map(({ value }) => value.endpoint.rendering)}::text[],
+      ${lines.map(() => SCHEMA_VERSION)}::text[], ${lines.map((line) => line.now)}::timestamptz[])`;
+}
+
+/** How many endpoints a world has; nothing to write, the endpoints themselves are counted. */
+export const endpointCountKind: Kind<number> = {
+  name: 'endpoint_count',
+  async load(tx, refs) {
+    const rows = await tx<{ world_id: number; count: number }[]>`
+      select world_id, count(*)::int as count from endpoints
+      where world_id = any(${refs.map((ref) => ref.world_id)}::int[]) and deleted_at is null
+      group by world_id`;
+    const counts = new Map(rows.map((row) => [row.world_id, row.count]));
+    return new Map(refs.map((ref) => [refKey(ref.world_id, ref.key), counts.get(ref.world_id) ?? 0]));
+  },
+};
+
+/** What senders are asked to send again; they delete the line when they have taken it on. */
+export const redriveKind: Kind<{ endpoint_id: string; requested_at: Instant }> = {
+  name: 'redrive_request',
+  async load() {
+    return new Map();
+  },
+  write(tx, lines) {
+    return [
+      tx`
+        insert into redrive_requests (world_id, dead_letter_id, endpoint_id, requested_at)
+        select * from unnest(
+          ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
+          ${lines.map(({ value }) => value.endpoint_id)}::text[], ${lines.map(({ value }) => value.requested_at)}::timestamptz[])
+        on conflict (world_id, dead_letter_id) do nothing`.execute(),
+    ];
+  },
+};
+
+export interface FoundEndpoint {
+  endpoint: Endpoint;
+  secret: Buffer;
+  previous_secret: Buffer | null;
+}
+
+/** One that is not deleted, or null. */
+export async function findEndpoint(sql: Sql, worldId: number, endpointId: string): Promise<FoundEndpoint | null> {
+  const [row] = await sql<Row[]>`
+    select secret, previous_secret, body from endpoints
+    where world_id = ${worldId} and endpoint_id = ${endpointId} and deleted_at is null`;
+  if (row === undefined) return null;
+  return { endpoint: JSON.parse(row.body) as Endpoint, secret: row.secret, previous_secret: row.previous_secret };
+}
+
+/** The newest first. Asks for one more than `limit`, so that the caller sees whether more follow. */
+export async function listEndpoints(
+  sql: Sql,
+  worldId: number,
+  filter: { status: string | null; channel_ids: readonly string[] | null; limit: number },
+  after: { at: Instant; id: string } | null,
+): Promise<Endpoint[]> {
+  const bound = filter.channel_ids;
+  const rows = await sql<{ body: string }[]>`
+    select body from endpoints
+    where world_id = ${worldId} and deleted_at is null
+      ${filter.status === null ? sql`` : sql`and status = ${filter.status}`}
+      ${bound === null ? sql`` : sql`and body::jsonb -> 'channel_ids' <@ ${JSON.stringify(bound)}::text::jsonb and jsonb_typeof(body::jsonb -> 'channel_ids') = 'array'`}
+      ${after === null ? sql`` : sql`and (created_at, endpoint_id) < (${after.at}::timestamptz, ${after.id})`}
+    order by created_at desc, endpoint_id desc
+    limit ${filter.limit + 1}`;
+  return rows.map((row) => JSON.parse(row.body) as Endpoint);
+}

@@ -1,0 +1,283 @@
+// Endpoints: what they are, how they change, and when they may be sent to. Pure rules; the ledger calls them.
+
+import { WaypostError } from '../errors.ts';
+import type { Accepted, Document, EventDraft, Instant, Moment, WorkingSet } from '../ledger/command.ts';
+import { SPREAD } from '../ledger/command.ts';
+import { diffDocuments } from '../ledger/resource.ts';
+import { defaults, type Endpoint, type EndpointInput, type EndpointPatch, ENDPOINTS_MAX } from './endpoint.schema.ts';
+import { endpointCountKind, endpointKind, redriveKind } from './endpoint.store.ts';
+import { OVERLAP_DEFAULT_S } from './signing.ts';
+
+/** A place in the log; `null` where it is that of the endpoint's own first event. */
+export interface StartPlace {
+  sequence: number;
+  recorded_at: Instant;
+}
+
+/** A secret sealed under the server's key. */
+export interface SealedSecret {
+  key_id: string;
+  sealed: Buffer;
+}
+
+/** An endpoint as it is loaded and written. */
+export interface StoredEndpoint {
+  endpoint: Endpoint;
+  deleted_at: Instant | null;
+  /** Null: just after the event that made it. */
+  start: StartPlace | null;
+  secret: SealedSecret;
+  previous_secret: Buffer | null;
+  event_id: string | null;
+  hash: string | null;
+}
+
+/** Who asks: what its key may do with endpoints. */
+export interface Asker {
+  channel_ids: readonly string[] | null;
+  may_read_contacts: boolean;
+}
+
+const ENDPOINT_COUNT = 'count';
+
+export interface NewEndpoint {
+  id: string;
+  input: EndpointInput;
+  start: StartPlace | null;
+  secret: SealedSecret;
+  /** Shown once. */
+  secret_text: string;
+}
+
+export function loadForCreate() {
+  return [() => [{ kind: endpointCountKind as never, key: ENDPOINT_COUNT }]];
+}
+
+export function loadOne(id: string) {
+  return [() => [{ kind: endpointKind as never, key: id }]];
+}
+
+export function loadForDelete(id: string) {
+  return [() => [{ kind: endpointKind as never, key: id }, { kind: endpointCountKind as never, key: ENDPOINT_COUNT }]];
+}
+
+export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoint, asker: Asker): Accepted {
+  const count = set.get(endpointCountKind, ENDPOINT_COUNT) ?? 0;
+  if (count >= ENDPOINTS_MAX) {
+    throw new WaypostError('limit_reached', `A world has at most ${ENDPOINTS_MAX} endpoints; delete one first.`, {
+      extra: { limit: ENDPOINTS_MAX },
+    });
+  }
+  const { input } = made;
+  const hasFilter = input.types !== undefined || input.topics !== undefined;
+  const endpoint: Endpoint = {
+    id: made.id,
+    url: input.url,
+    description: input.description ?? null,
+    types: hasFilter ? (input.types ?? []) : defaults.types,
+    topics: input.topics ?? [],
+    channel_ids: channelsFor(input.channel_ids, asker),
+    ordering: input.ordering ?? defaults.ordering,
+    order_patience_s: input.order_patience_s ?? defaults.order_patience_s,
+    rendering: input.rendering ?? defaults.rendering,
+    timeout_s: input.timeout_s ?? defaults.timeout_s,
+    in_flight_max: input.in_flight_max ?? defaults.in_flight_max,
+    rate_per_s: input.rate_per_s ?? null,
+    start_at: input.start_at ?? defaults.start_at,
+    status: 'unverified',
+    status_since: moment.now,
+    paused_reason: null,
+    verified_at: null,
+    previous_secret_expires_at: null,
+    revision: 1,
+    version: 1,
+    created_at: moment.now,
+    updated_at: moment.now,
+  };
+  requireUsable(endpoint, asker);
+  const stored: StoredEndpoint = {
+    endpoint, deleted_at: null, start: made.start, secret: made.secret, previous_secret: null, event_id: null, hash: null,
+  };
+  const accepted = accept(stored, 'endpoint.created', {}, 201);
+  return {
+    ...accepted,
+    puts: [...accepted.puts, { kind: endpointCountKind as never, key: ENDPOINT_COUNT, value: count + 1 }],
+    reply: {
+      ...accepted.reply,
+      body: { [SPREAD]: 0, secret: null },
+      secret: { secret: made.secret_text },
+      location: `/v1/endpoints/${made.id}`,
+    },
+  };
+}
+
+/** The endpoint, or 404: also when it sends events of channels that the key is not bound to. */
+export function requireEndpoint(set: WorkingSet, id: string, asker: Asker): StoredEndpoint {
+  const stored = set.get(endpointKind, id);
+  if (stored === undefined || stored.deleted_at !== null || !isVisible(stored.endpoint, asker.channel_ids)) throw noEndpoint(id);
+  return stored;
+}
+
+export function noEndpoint(id: string): WaypostError {
+  return new WaypostError('not_found', `There is no endpoint with the id ${id}.`);
+}
+
+/** A key that is bound to channels sees the endpoints that send events of these only. */
+export function isVisible(endpoint: Pick<Endpoint, 'channel_ids'>, bound: readonly string[] | null): boolean {
+  if (bound === null) return true;
+  return endpoint.channel_ids?.every((channel) => bound.includes(channel)) ?? false;
+}
+
+/** Changes members. A new URL has to be verified again: nothing is sent to a place that never answered. */
+export function editEndpoint(stored: StoredEndpoint, moment: Moment, patch: EndpointPatch, asker: Asker): Accepted {
+  const before = stored.endpoint;
+  const after: Endpoint = { ...before, ...patch };
+  if (patch.channel_ids !== undefined) after.channel_ids = channelsFor(patch.channel_ids, asker);
+  if (after.rendering !== before.rendering) after.revision = before.revision + 1;
+  if (after.url !== before.url) {
+    after.verified_at = null;
+    if (after.status === 'active') setStatus(after, 'unverified', null, moment.now);
+  }
+  requireUsable(after, asker, before);
+  return change(stored, after, moment, 'endpoint.updated');
+}
+
+export function pauseEndpoint(stored: StoredEndpoint, moment: Moment, reason: NonNullable<Endpoint['paused_reason']>): Accepted {
+  if (stored.endpoint.status === 'paused') return unchanged(stored);
+  const after = { ...stored.endpoint };
+  setStatus(after, 'paused', reason, moment.now);
+  return change(stored, after, moment, 'endpoint.paused');
+}
+
+/** Goes on where it stood; one that never answered a test is verified first. */
+export function resumeEndpoint(stored: StoredEndpoint, moment: Moment): Accepted {
+  if (stored.endpoint.status !== 'paused') return unchanged(stored);
+  const after = { ...stored.endpoint };
+  setStatus(after, after.verified_at === null ? 'unverified' : 'active', null, moment.now);
+  return change(stored, after, moment, 'endpoint.resumed');
+}
+
+/** An endpoint.test was answered with 2xx by `url`. One that is paused stays so, verified. */
+export function verifyEndpoint(stored: StoredEndpoint, moment: Moment, url: string): Accepted {
+  const before = stored.endpoint;
+  if (before.url !== url || before.verified_at !== null) return unchanged(stored);
+  const after: Endpoint = { ...before, verified_at: moment.now };
+  if (before.status === 'unverified') setStatus(after, 'active', null, moment.now);
+  return change(stored, after, moment, 'endpoint.verified');
+}
+
+export function rotateSecret(
+  stored: StoredEndpoint,
+  moment: Moment,
+  secret: SealedSecret,
+  secret_text: string,
+  overlap_s: number = OVERLAP_DEFAULT_S,
+): Accepted {
+  const expires_at = new Date(Date.parse(moment.now) + overlap_s * 1_000).toISOString();
+  const after: Endpoint = { ...stored.endpoint, previous_secret_expires_at: overlap_s === 0 ? null : expires_at };
+  const rotated = { ...stored, secret, previous_secret: overlap_s === 0 ? null : stored.secret.sealed };
+  const accepted = change(rotated, after, moment, 'endpoint.secret_rotated', true);
+  return { ...accepted, reply: { ...accepted.reply, body: { [SPREAD]: 0, secret: null }, secret: { secret: secret_text } } };
+}
+
+export function deleteEndpoint(set: WorkingSet, stored: StoredEndpoint, moment: Moment): Accepted {
+  const count = set.get(endpointCountKind, ENDPOINT_COUNT) ?? 1;
+  const accepted = change({ ...stored, deleted_at: moment.now }, { ...stored.endpoint }, moment, 'endpoint.deleted', true);
+  return {
+    ...accepted,
+    puts: [...accepted.puts, { kind: endpointCountKind as never, key: ENDPOINT_COUNT, value: count - 1 }],
+    reply: { status: 204, body: null, version: null, location: null },
+  };
+}
+
+/** Asks the sender to send dead letters again. They are marked, and may be older than what went before. */
+export function redriveDeadLetters(
+  stored: StoredEndpoint,
+  moment: Moment,
+  letters: readonly { dead_letter_id: string; event_id: string }[],
+  body: unknown,
+): Accepted {
+  const { id } = stored.endpoint;
+  const accepted = accept(stored, 'endpoint.redrive_requested', {}, 202);
+  const [event] = accepted.events as [EventDraft];
+  return {
+    ...accepted,
+    events: [{ ...event, document: null, details: { dead_letters: letters } }],
+    puts: letters.map(({ dead_letter_id }) => ({
+      kind: redriveKind as never,
+      key: dead_letter_id,
+      value: { endpoint_id: id, requested_at: moment.now },
+    })),
+    reply: { status: 202, body, version: null, location: null },
+  };
+}
+
+function setStatus(endpoint: Endpoint, status: Endpoint['status'], reason: Endpoint['paused_reason'], now: Instant): void {
+  endpoint.status = status;
+  endpoint.status_since = now;
+  endpoint.paused_reason = reason;
+}
+
+function channelsFor(asked: readonly string[] | null | undefined, asker: Asker): string[] | null {
+  if (asked == null) return asker.channel_ids === null ? null : [...asker.channel_ids];
+  return [...asked];
+}
+
+/** What a key may not give to an endpoint that it does not have itself, and filters that let nothing through. */
+function requireUsable(after: Endpoint, asker: Asker, before?: Endpoint): void {
+  if (after.rendering === 'personal' && before?.rendering !== 'personal' && !asker.may_read_contacts) {
+    throw new WaypostError('forbidden', 'The rendering personal needs a key with the scope contacts:read.', {
+      extra: { missing_scope: 'contacts:read' },
+    });
+  }
+  if (after.types.length === 0 && after.topics.length === 0) {
+    throw new WaypostError('invalid_request', 'An endpoint without types and topics would never be sent anything.', {
+      faults: [{ pointer: '/types', code: 'empty', message: 'Name a type or a topic; "*" means every type.' }],
+    });
+  }
+  if (!isVisible(after, asker.channel_ids)) {
+    throw new WaypostError('invalid_request', 'The key is bound to channels and cannot ask for events of others.', {
+      faults: [{ pointer: '/channel_ids', code: 'unknown_channel', message: `The key is bound to ${asker.channel_ids?.join(', ')}.` }],
+    });
+  }
+}
+
+function change(stored: StoredEndpoint, after: Endpoint, moment: Moment, type: string, always = false): Accepted {
+  const changes = diffDocuments(stored.endpoint, after);
+  if (!always && Object.keys(changes).length === 0) return unchanged(stored);
+  const endpoint = { ...after, version: stored.endpoint.version + 1, updated_at: moment.now };
+  return accept({ ...stored, endpoint }, type, changes, 200);
+}
+
+function accept(stored: StoredEndpoint, type: string, changes: EventDraft['changes'], status: number): Accepted {
+  const { endpoint } = stored;
+  return {
+    events: [
+      {
+        type, topics: [], data_id: endpoint.id, job_id: null, job_sequence: null, channel_id: null,
+        document: documentOf(endpoint), changes, occurred_at: null, effective_at: null, implied: false, applied: true,
+        causation_id: null, previous_hash: stored.hash,
+      },
+    ],
+    puts: [{ kind: endpointKind as never, key: endpoint.id, value: stored, document_of: endpoint.id }],
+    reply: { status, body: { [SPREAD]: 0 }, version: endpoint.version, location: null },
+    config_changed: true,
+  };
+}
+
+function unchanged(stored: StoredEndpoint): Accepted {
+  const { endpoint } = stored;
+  return {
+    events: [],
+    puts: [],
+    reply: {
+      status: 200, body: { [SPREAD]: 0 }, version: endpoint.version, location: null, document: documentOf(endpoint),
+      ...(stored.event_id !== null && { event_id: stored.event_id }),
+    },
+  };
+}
+
+/** Nothing in an endpoint is personal. */
+function documentOf(endpoint: Endpoint): Document<Endpoint> {
+  return { name: 'endpoint', value: endpoint, cut: (value) => value, cutChange: () => null };
+}

@@ -1,0 +1,202 @@
+// What a sender writes: attempts, parked messages, dead letters and cursors, all in one transaction that counts only
+// while its leases are ours.
+
+import type { Sql, Tx } from '../db/sql.ts';
+import type { Instant } from '../ledger/command.ts';
+import type { Answer } from './http-destination.ts';
+import type { Cursor, ParkedMessage } from './window.ts';
+
+export interface AttemptRow {
+  world_id: number;
+  endpoint_id: string;
+  sequence: number;
+  started_at: Instant;
+  attempt: number;
+  event_id: string;
+  type: string;
+  correlation_id: string;
+  outcome: Answer['outcome'];
+  duration_ms: number;
+  status: number | null;
+  error: string | null;
+  reply: string | null;
+  redrive: string | null;
+}
+
+export interface CursorUpdate extends Cursor {
+  world_id: number;
+  endpoint_id: string;
+  epoch: number;
+  broken_since: Instant | null;
+  probes: number;
+  probe_at: Instant | null;
+}
+
+export interface ParkedUpdate extends ParkedMessage {
+  world_id: number;
+  endpoint_id: string;
+}
+
+export interface UnparkedKey {
+  world_id: number;
+  endpoint_id: string;
+  sequence: number;
+  redrive: string | null;
+}
+
+export interface DeadLetterRow {
+  world_id: number;
+  dead_letter_id: string;
+  endpoint_id: string;
+  sequence: number;
+  recorded_at: Instant;
+  event_id: string;
+  type: string;
+  job_id: string | null;
+  correlation_id: string;
+  previous: number | null;
+  revision: number;
+  reason: 'tries_used' | 'aborted_by_receiver' | 'too_large';
+  attempts: number;
+  first_attempt_at: Instant;
+  died_at: Instant;
+  last_status: number | null;
+  last_error: string | null;
+}
+
+/** What became of a dead letter that is sent again. */
+export interface RedriveUpdate {
+  world_id: number;
+  dead_letter_id: string;
+  state: 'redriving' | 'delivered';
+  at: Instant;
+}
+
+export interface Flush {
+  cursors: CursorUpdate[];
+  attempts: AttemptRow[];
+  parked: ParkedUpdate[];
+  unparked: UnparkedKey[];
+  dead: DeadLetterRow[];
+  redrives: RedriveUpdate[];
+}
+
+/** The flush was taken back: these endpoints belong to another sender now. */
+export class LeaseLostError extends Error {
+  readonly endpoints: ReadonlySet<string>;
+  constructor(endpoints: ReadonlySet<string>) {
+    super(`the leases of ${endpoints.size} endpoints were lost`);
+    this.name = 'LeaseLostError';
+    this.endpoints = endpoints;
+  }
+}
+
+export const endpointName = (world_id: number, endpoint_id: string) => `${world_id}/${endpoint_id}`;
+
+/** Writes everything or, when a single cursor is no longer ours, nothing. Every endpoint concerned has its cursor in it. */
+export async function writeFlush(sql: Sql, flush: Flush): Promise<void> {
+  await sql.begin(async (tx) => {
+    const [moved] = await Promise.all([
+      moveCursors(tx, flush.cursors),
+      flush.attempts.length > 0 && insertAttempts(tx, flush.attempts),
+      flush.unparked.length > 0 && deleteParked(tx, flush.unparked),
+      flush.parked.length > 0 && upsertParked(tx, flush.parked),
+      flush.dead.length > 0 && upsertDeadLetters(tx, flush.dead),
+      flush.redrives.length > 0 && updateRedrives(tx, flush.redrives),
+    ]);
+    if (moved.length === flush.cursors.length) return;
+    const ours = new Set(moved.map((row) => endpointName(row.world_id, row.endpoint_id)));
+    const names = flush.cursors.map((each) => endpointName(each.world_id, each.endpoint_id));
+    throw new LeaseLostError(new Set(names.filter((name) => !ours.has(name))));
+  });
+}
+
+function moveCursors(tx: Tx, rows: readonly CursorUpdate[]) {
+  return tx<{ world_id: number; endpoint_id: string }[]>`
+    update cursors c set sequence = n.sequence, recorded_at = n.recorded_at, previous = n.previous,
+      broken_since = n.broken_since, probes = n.probes, probe_at = n.probe_at, saved_at = clock_timestamp()
+    from unnest(
+      ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
+      ${rows.map((row) => row.epoch)}::bigint[], ${rows.map((row) => row.sequence)}::bigint[],
+      ${rows.map((row) => row.recorded_at)}::timestamptz[], ${rows.map((row) => row.previous)}::bigint[],
+      ${rows.map((row) => row.broken_since)}::timestamptz[], ${rows.map((row) => row.probes)}::int[],
+      ${rows.map((row) => row.probe_at)}::timestamptz[])
+      as n (world_id, endpoint_id, epoch, sequence, recorded_at, previous, broken_since, probes, probe_at)
+    where c.world_id = n.world_id and c.endpoint_id = n.endpoint_id and c.epoch = n.epoch and c.sequence <= n.sequence
+    returning c.world_id, c.endpoint_id`;
+}
+
+export function insertAttempts(sql: Sql | Tx, rows: readonly AttemptRow[]) {
+  return sql`
+    insert into attempts (world_id, endpoint_id, sequence, started_at, attempt, event_id, type, correlation_id, outcome,
+      duration_ms, status, error, reply, redrive)
+    select * from unnest(
+      ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
+      ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.started_at)}::timestamptz[],
+      ${rows.map((row) => row.attempt)}::int[], ${rows.map((row) => row.event_id)}::text[],
+      ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.correlation_id)}::text[],
+      ${rows.map((row) => row.outcome)}::text[], ${rows.map((row) => row.duration_ms)}::int[],
+      ${rows.map((row) => row.status)}::smallint[], ${rows.map((row) => row.error)}::text[],
+      ${rows.map((row) => row.reply)}::text[], ${rows.map((row) => row.redrive)}::text[])
+    on conflict do nothing`;
+}
+
+function deleteParked(tx: Tx, rows: readonly UnparkedKey[]) {
+  return tx`
+    delete from parked_messages p
+    using unnest(${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
+      ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.redrive ?? '')}::text[])
+      as n (world_id, endpoint_id, sequence, redrive)
+    where p.world_id = n.world_id and p.endpoint_id = n.endpoint_id and p.sequence = n.sequence and p.redrive = n.redrive`;
+}
+
+function upsertParked(tx: Tx, rows: readonly ParkedUpdate[]) {
+  const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+  return tx`
+    insert into parked_messages (world_id, endpoint_id, sequence, recorded_at, state, lane, previous, attempts, rung,
+      due_at, failed_since, first_attempt_at, revision, redrive)
+    select * from unnest(
+      ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
+      ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.recorded_at)}::timestamptz[],
+      ${rows.map((row) => row.state)}::text[], ${rows.map((row) => row.lane)}::text[],
+      ${rows.map((row) => row.previous)}::bigint[], ${rows.map((row) => row.attempts)}::int[],
+      ${rows.map((row) => row.rung)}::int[], ${rows.map((row) => instant(row.due_at))}::timestamptz[],
+      ${rows.map((row) => instant(row.failed_since))}::timestamptz[],
+      ${rows.map((row) => instant(row.first_attempt_at))}::timestamptz[], ${rows.map((row) => row.revision)}::int[],
+      ${rows.map((row) => row.redrive ?? '')}::text[])
+    on conflict (world_id, endpoint_id, sequence, redrive) do update set state = excluded.state,
+      attempts = excluded.attempts, rung = excluded.rung, due_at = excluded.due_at, failed_since = excluded.failed_since,
+      first_attempt_at = excluded.first_attempt_at, revision = excluded.revision`;
+}
+
+/** One that died a second time stays the dead letter that it was. */
+function upsertDeadLetters(tx: Tx, rows: readonly DeadLetterRow[]) {
+  return tx`
+    insert into dead_letters (world_id, dead_letter_id, endpoint_id, sequence, recorded_at, event_id, type, job_id,
+      correlation_id, previous, revision, reason, state, attempts, first_attempt_at, died_at, last_status, last_error)
+    select * from unnest(
+      ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.dead_letter_id)}::text[],
+      ${rows.map((row) => row.endpoint_id)}::text[], ${rows.map((row) => row.sequence)}::bigint[],
+      ${rows.map((row) => row.recorded_at)}::timestamptz[], ${rows.map((row) => row.event_id)}::text[],
+      ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.job_id)}::text[],
+      ${rows.map((row) => row.correlation_id)}::text[], ${rows.map((row) => row.previous)}::bigint[],
+      ${rows.map((row) => row.revision)}::int[], ${rows.map((row) => row.reason)}::text[],
+      ${rows.map(() => 'dead')}::text[], ${rows.map((row) => row.attempts)}::int[],
+      ${rows.map((row) => row.first_attempt_at)}::timestamptz[], ${rows.map((row) => row.died_at)}::timestamptz[],
+      ${rows.map((row) => row.last_status)}::smallint[], ${rows.map((row) => row.last_error)}::text[])
+    on conflict (world_id, endpoint_id, sequence) do update set state = 'dead', reason = excluded.reason,
+      attempts = excluded.attempts, died_at = excluded.died_at, last_status = excluded.last_status, last_error = excluded.last_error`;
+}
+
+/** The request of the API is done with as soon as the sender has taken the letter on. */
+function updateRedrives(tx: Tx, rows: readonly RedriveUpdate[]) {
+  return tx`
+    with n as (
+      select * from unnest(${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.dead_letter_id)}::text[],
+        ${rows.map((row) => row.state)}::text[], ${rows.map((row) => row.at)}::timestamptz[]) as n (world_id, dead_letter_id, state, at)
+    ), taken as (
+      delete from redrive_requests q using n where q.world_id = n.world_id and q.dead_letter_id = n.dead_letter_id
+    )
+    update dead_letters d set state = n.state, settled_at = case when n.state = 'delivered' then n.at end
+    from n where d.world_id = n.world_id and d.dead_letter_id = n.dead_letter_id`;
+}

@@ -1,0 +1,298 @@
+// Posts one message to an HTTP receiver: connections that are checked each time they are made, a deadline over the
+// whole exchange, and an answer in our words. No redirects, no retries but one of a connection that never came about.
+
+import { lookup } from 'node:dns/promises';
+import { isIP, type LookupFunction } from 'node:net';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { WaypostError } from '../errors.ts';
+import { checkAddress, checkUrl, type EgressRules, literalAddress, type Refusal } from './egress.ts';
+
+/** So much of an answer is kept with the attempt. */
+export const REPLY_KEPT_BYTES = 4_096;
+/** So much is read at most, so that the connection can be used again. */
+export const REPLY_READ_BYTES = 65_536;
+const CONNECT_TIMEOUT_MS = 10_000;
+const DEADLINE_SWEEP_MS = 50;
+/** Connections to a receiver that nothing was sent to for so long are closed for good. */
+const POOL_IDLE_MS = 300_000;
+const RESOLVE_FOR_CHECK_MS = 2_000;
+
+export interface ResolvedAddress {
+  address: string;
+  family: number;
+}
+/** Finds all addresses of a name. An argument so that tests can lie like a hostile name server. */
+export type Resolve = (hostname: string) => Promise<ResolvedAddress[]>;
+
+export const resolveBySystem: Resolve = (hostname) => lookup(hostname, { all: true });
+
+export interface Posting {
+  origin: string;
+  path: string;
+  world: 'live' | 'test';
+  /** Names and values, one after the other. */
+  headers: string[];
+  body: Buffer;
+  timeout_ms: number;
+}
+
+export interface Answer {
+  outcome: 'delivered' | 'refused' | 'failed' | 'timed_out' | 'called_off';
+  status: number | null;
+  /** What went wrong, in words; null when delivered. */
+  error: string | null;
+  reply: string | null;
+  retry_after: string | null;
+  /** What the receiver asks for in `webhook-delivery`. */
+  control: 'abort' | 'pause' | null;
+  duration_ms: number;
+}
+
+export interface Flight {
+  /** Ends it now: answered as `called_off`. */
+  callOff(): void;
+}
+
+export interface Destination {
+  post(posting: Posting, onAnswer: (answer: Answer) => void): Flight;
+  /** Ends what is in flight and closes all connections. */
+  close(): Promise<void>;
+}
+
+export interface DestinationOptions {
+  egress: EgressRules;
+  resolve: Resolve;
+  /** Milliseconds; deadlines are counted by it. */
+  now(): number;
+}
+
+/** Thrown inside the connector; the attempt fails with its sentence. */
+class EgressError extends Error {
+  constructor(refusal: Refusal) {
+    super(refusal.sentence);
+    this.name = 'EgressError';
+  }
+}
+
+export function openDestination(options: DestinationOptions): Destination {
+  const pools = new Map<string, { pool: Pool; used_at: number }>();
+  const flights = new Set<HttpFlight>();
+  const sweep = setInterval(() => {
+    const now = options.now();
+    for (const flight of flights) flight.checkDeadline(now);
+    for (const [key, { pool, used_at }] of pools) {
+      if (now - used_at < POOL_IDLE_MS || pool.stats.size > 0) continue;
+      pools.delete(key);
+      void pool.close();
+    }
+  }, DEADLINE_SWEEP_MS);
+  sweep.unref();
+
+  /** Worlds do not share connections: one may be allowed to reach what the other may not. */
+  function poolFor(posting: Posting): Pool {
+    const key = `${posting.world} ${posting.origin}`;
+    let entry = pools.get(key);
+    if (entry === undefined) {
+      const connect = checkedConnector(options, posting.world);
+      const pool = new Pool(posting.origin, { connect, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, allowH2: false });
+      entry = { pool, used_at: 0 };
+      pools.set(key, entry);
+    }
+    entry.used_at = options.now();
+    return entry.pool;
+  }
+
+  return {
+    post(posting, onAnswer) {
+      const flight = new HttpFlight(posting, options.now, (answer) => {
+        flights.delete(flight);
+        onAnswer(answer);
+      });
+      flights.add(flight);
+      flight.start(poolFor(posting));
+      return flight;
+    },
+    async close() {
+      clearInterval(sweep);
+      for (const flight of [...flights]) flight.callOff();
+      await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()));
+      pools.clear();
+    },
+  };
+}
+
+type ReplyHeaders = Record<string, string | string[] | undefined>;
+
+/** One request on its way. It answers exactly once. */
+class HttpFlight implements Flight, Dispatcher.DispatchHandler {
+  readonly #posting: Posting;
+  readonly #now: () => number;
+  #answer: ((answer: Answer) => void) | null;
+  readonly #started_at: number;
+  #pool: Pool | null = null;
+  #controller: Dispatcher.DispatchController | null = null;
+  #status: number | null = null;
+  #headers: ReplyHeaders = {};
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #readBytes = 0;
+  #isSecond = false;
+
+  constructor(posting: Posting, now: () => number, answer: (answer: Answer) => void) {
+    this.#posting = posting;
+    this.#now = now;
+    this.#answer = answer;
+    this.#started_at = now();
+  }
+
+  start(pool: Pool): void {
+    const { path, headers, body } = this.#posting;
+    this.#pool = pool;
+    try {
+      pool.dispatch({ path, method: 'POST', headers, body }, this);
+    } catch (error) {
+      this.onResponseError(null, error as Error);
+    }
+  }
+
+  callOff(): void {
+    this.#end('called_off', 'called off by a change of the endpoint');
+  }
+
+  checkDeadline(now: number): void {
+    const { timeout_ms } = this.#posting;
+    if (now - this.#started_at < timeout_ms) return;
+    const what = this.#status === null ? 'no answer' : `no end of the answer (${this.#status})`;
+    this.#end('timed_out', `${what} within ${timeout_ms / 1_000} s`);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#answer === null) controller.abort(new Error('called off'));
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
+    // 1xx answers come before the one that counts.
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#readBytes += chunk.length;
+    if (this.#keptBytes < REPLY_KEPT_BYTES) {
+      const kept = chunk.subarray(0, REPLY_KEPT_BYTES - this.#keptBytes);
+      this.#kept.push(kept);
+      this.#keptBytes += kept.length;
+    }
+    if (this.#readBytes > REPLY_READ_BYTES) this.#judge();
+  }
+
+  onResponseEnd(): void {
+    this.#judge();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (this.#answer === null) return;
+    // Nothing was sent: the receiver cannot have seen it, so it costs nothing to try once more at once.
+    if (this.#controller === null && !this.#isSecond && !(error instanceof EgressError) && this.#pool !== null) {
+      this.#isSecond = true;
+      this.start(this.#pool);
+      return;
+    }
+    this.#end('failed', wordsFor(error, this.#status));
+  }
+
+  #judge(): void {
+    const status = this.#status ?? 0;
+    if (status >= 200 && status < 300) this.#end('delivered', null);
+    else if (status >= 300 && status < 400) this.#end('refused', `redirects are not followed (${status}): give the endpoint its final URL`);
+    else this.#end('refused', `answered with status ${status}`);
+  }
+
+  #end(outcome: Answer['outcome'], error: string | null): void {
+    const answer = this.#answer;
+    if (answer === null) return;
+    this.#answer = null;
+    const isWhole = outcome === 'delivered' || outcome === 'refused';
+    if (!isWhole || this.#readBytes > REPLY_READ_BYTES) this.#controller?.abort(new Error(error ?? 'the answer is too long'));
+    const reply = this.#keptBytes === 0 ? null : Buffer.concat(this.#kept).toString('utf8').replaceAll('\u0000', '\uFFFD');
+    const control = this.#header('webhook-delivery')?.trim().toLowerCase();
+    answer({
+      outcome, error, reply,
+      status: this.#status,
+      retry_after: this.#header('retry-after'),
+      control: control === 'abort' || control === 'pause' ? control : null,
+      duration_ms: Math.max(0, Math.round(this.#now() - this.#started_at)),
+    });
+  }
+
+  #header(name: string): string | null {
+    const value = this.#headers[name];
+    return (Array.isArray(value) ? value[0] : value) ?? null;
+  }
+}
+
+/** Looks at the address at every connect: a name that pointed elsewhere yesterday is checked as it points now. */
+function checkedConnector(options: DestinationOptions, world: 'live' | 'test'): buildConnector.connector {
+  const refuse = (address: string) => checkAddress(address, options.egress, world);
+  const resolveChecked: LookupFunction = (hostname, wanted, callback) => {
+    options.resolve(hostname).then((found) => {
+      const refusal = found.map(({ address }) => refuse(address)).find((each) => each !== null);
+      const [first] = found;
+      if (refusal !== undefined) callback(new EgressError(named(hostname, refusal)), '', 0);
+      else if (first === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '', 0);
+      else if (wanted.all === true) callback(null, found);
+      else callback(null, first.address, first.family);
+    }, (error: NodeJS.ErrnoException) => callback(error, '', 0));
+  };
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false, lookup: resolveChecked } as buildConnector.BuildOptions);
+  return (target, callback) => {
+    const host = target.hostname.replace(/^\[|\]$/g, '');
+    const refusal = isIP(host) === 0 ? null : refuse(host);
+    if (refusal !== null) callback(new EgressError(refusal), null);
+    else connect(target, callback);
+  };
+}
+
+const named = (hostname: string, { rule, sentence }: Refusal): Refusal => ({ rule, sentence: `${hostname}: ${sentence}` });
+
+/** What went wrong, for people: the words say what a receiver's engineer can look for. */
+function wordsFor(error: Error & { code?: string }, status: number | null): string {
+  if (error instanceof EgressError) return error.message;
+  const { code = '' } = error;
+  if (status !== null) return `the answer (${status}) was cut off before its end`;
+  if (code === 'ECONNREFUSED') return 'connection refused: nothing listens there';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name does not resolve';
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'no connection came about in time';
+  if (code.startsWith('HPE_')) return 'the answer is not HTTP';
+  if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return 'the connection was closed before an answer came';
+  return `${error.message}${code === '' ? '' : ` (${code})`}`;
+}
+
+/**
+ * Checks the URL of an endpoint as it is written: its form, and where its host leads now. A name that does not resolve
+ * yet passes: it is looked at again at every connect. Throws `url_not_allowed` with the rule and what to do.
+ */
+export async function requireAllowedUrl(text: string, rules: EgressRules, world: 'live' | 'test', resolve: Resolve): Promise<void> {
+  const { url, refusal } = checkUrl(text);
+  if (refusal !== null) throw urlRefused(refusal);
+  const literal = literalAddress(url);
+  const addresses = literal === null ? await resolveSoon(url.hostname, resolve) : [literal];
+  for (const address of addresses) {
+    const found = checkAddress(address, rules, world);
+    if (found !== null) throw urlRefused(literal === null ? named(url.hostname, found) : found);
+  }
+}
+
+function urlRefused({ rule, sentence }: Refusal): WaypostError {
+  return new WaypostError('url_not_allowed', sentence, { faults: [{ pointer: '/url', code: rule, message: sentence }], extra: { rule } });
+}
+
+async function resolveSoon(hostname: string, resolve: Resolve): Promise<string[]> {
+  const late = new Promise<ResolvedAddress[]>((done) => {
+    setTimeout(() => done([]), RESOLVE_FOR_CHECK_MS).unref();
+  });
+  const found = await Promise.race([resolve(hostname).catch(() => []), late]);
+  return found.map(({ address }) => address);
+}

@@ -1,0 +1,47 @@
+// An event of the log on its way to many endpoints: read once, rendered once for each rendering, as the bytes to send.
+
+import type { LogRow } from '../events/log.store.ts';
+import { renderEvent } from '../events/render.ts';
+import type { Instant, Rendering } from '../ledger/command.ts';
+import type { SubjectKeys } from '../ledger/subject-keys.ts';
+
+export interface RenderedBody {
+  body: Buffer;
+  redacted: boolean;
+}
+
+export interface LogItem {
+  row: LogRow;
+  recorded_at: Instant;
+  /** What a filter looks at. */
+  topics: readonly string[];
+  /** The configuration of the world for which it was rendered: an erased person's values are gone with the next one. */
+  config_version: number;
+  plain: RenderedBody | null;
+  personal: RenderedBody | null;
+}
+
+export function itemOf(row: LogRow, config_version: number): LogItem {
+  const topics = row.topics === '' ? [] : row.topics.split(' ');
+  return { row, recorded_at: row.recorded_at.toISOString(), topics, config_version, plain: null, personal: null };
+}
+
+/** The bytes to send. Null when a key has to be fetched first. */
+export function renderItem(item: LogItem, keys: SubjectKeys, rendering: Rendering, config_version: number): RenderedBody | null {
+  if (item.config_version !== config_version) {
+    item.plain = null;
+    item.personal = null;
+    item.config_version = config_version;
+  }
+  const known = item[rendering];
+  if (known !== null) return known;
+  try {
+    const { text, redacted } = renderEvent(item.row, keys, rendering);
+    const rendered = { body: Buffer.from(text), redacted };
+    item[rendering] = rendered;
+    return rendered;
+  } catch {
+    // The key was forgotten meanwhile. Whoever fetches it again sees the true error, if there is one.
+    return null;
+  }
+}

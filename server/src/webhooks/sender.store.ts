@@ -1,0 +1,221 @@
+// The statements of senders about their leases, the news, and what they have to know of endpoints. What they write with
+// each flush is in flush.store.ts.
+
+import type { Sql } from '../db/sql.ts';
+import type { Instant } from '../ledger/command.ts';
+import type { LogRow } from '../events/log.store.ts';
+import { LEASE_MS } from './share.ts';
+
+/** Above so many worlds the news are asked for by bucket first. */
+export const WORLDS_ASKED_MAX = 2_000;
+export const NEWS_BUCKETS = 256;
+/** A sender that was not seen for so long does not count any more. */
+const SENDER_FORGOTTEN_MS = 60_000;
+
+export interface HeadNews {
+  world_id: number;
+  sequence: number;
+  config_version: number;
+}
+
+export function readHeads(sql: Sql): Promise<HeadNews[]> {
+  return sql<HeadNews[]>`
+    -- all worlds: because a sender learns from the heads which world has news
+    select world_id, sequence, config_version from heads`;
+}
+
+/** One number for each bucket of worlds: whatever happens in one of them makes it larger. */
+export function readHeadSums(sql: Sql): Promise<{ bucket: number; sum: number }[]> {
+  return sql<{ bucket: number; sum: number }[]>`
+    -- all worlds: because above some thousand worlds only the buckets with news are read in full
+    select world_id % ${NEWS_BUCKETS} as bucket, sum(sequence + config_version)::bigint as sum from heads group by 1`;
+}
+
+export function readHeadsOf(sql: Sql, buckets: readonly number[]): Promise<HeadNews[]> {
+  return sql<HeadNews[]>`
+    -- all worlds: because a bucket holds many of them
+    select world_id, sequence, config_version from heads where world_id % ${NEWS_BUCKETS} = any(${buckets as number[]}::int[])`;
+}
+
+export interface Lease {
+  share: number;
+  epoch: number;
+}
+
+/** Says that this sender is alive; answers how many are, and the database's clock. */
+export async function noteSender(sql: Sql, sender: string): Promise<{ senders: number; now: Date }> {
+  await sql`
+    insert into senders (sender, seen_at) values (${sender}, clock_timestamp())
+    on conflict (sender) do update set seen_at = excluded.seen_at`;
+  const [row] = await sql<{ senders: number; now: Date }[]>`
+    select count(*) filter (where seen_at > clock_timestamp() - ${`${LEASE_MS} ms`}::interval)::int as senders,
+      clock_timestamp() as now
+    from senders`;
+  if (row === undefined) throw new Error('the senders cannot be counted');
+  return row;
+}
+
+export async function forgetSenders(sql: Sql, self: string): Promise<void> {
+  await sql`delete from senders where sender = ${self} or seen_at < clock_timestamp() - ${`${SENDER_FORGOTTEN_MS} ms`}::interval`;
+}
+
+/** Renews the leases that are still ours and answers these. */
+export function renewLeases(sql: Sql, holder: string, leases: readonly Lease[]): Promise<Lease[]> {
+  return sql<Lease[]>`
+    update sender_leases l set expires_at = clock_timestamp() + ${`${LEASE_MS} ms`}::interval
+    from unnest(${leases.map((lease) => lease.share)}::smallint[], ${leases.map((lease) => lease.epoch)}::bigint[]) as n (share, epoch)
+    where l.share = n.share and l.epoch = n.epoch and l.holder = ${holder}
+    returning l.share, l.epoch`;
+}
+
+/** Takes up to `count` shares that nobody holds, each under a new epoch. */
+export function claimLeases(sql: Sql, holder: string, count: number): Promise<Lease[]> {
+  return sql<Lease[]>`
+    update sender_leases l set holder = ${holder}, epoch = l.epoch + 1, expires_at = clock_timestamp() + ${`${LEASE_MS} ms`}::interval
+    where l.share = any(array(
+      select share from sender_leases where holder is null or expires_at < clock_timestamp()
+      order by share limit ${count} for update skip locked))
+    returning l.share, l.epoch`;
+}
+
+export async function releaseLeases(sql: Sql, holder: string, leases: readonly Lease[]): Promise<void> {
+  await sql`
+    update sender_leases l set holder = null, expires_at = null
+    from unnest(${leases.map((lease) => lease.share)}::smallint[], ${leases.map((lease) => lease.epoch)}::bigint[]) as n (share, epoch)
+    where l.share = n.share and l.epoch = n.epoch and l.holder = ${holder}`;
+}
+
+export interface EndpointRow {
+  world_id: number;
+  world: 'live' | 'test';
+  tenant_id: string;
+  endpoint_id: string;
+  share: number;
+  start_sequence: number;
+  start_recorded_at: Date;
+  secret: Buffer;
+  previous_secret: Buffer | null;
+  previous_secret_expires_at: Date | null;
+  body: string;
+}
+
+/** The endpoints of these shares, in one world or in all. */
+export function readEndpoints(sql: Sql, shares: readonly number[], worldId: number | null): Promise<EndpointRow[]> {
+  return sql<EndpointRow[]>`
+    -- all worlds: because a share holds endpoints of every world
+    select e.world_id, w.world, w.tenant_id, e.endpoint_id, e.share, e.start_sequence, e.start_recorded_at, e.secret,
+      e.previous_secret, e.previous_secret_expires_at, e.body
+    from endpoints e join worlds w on w.world_id = e.world_id
+    where e.deleted_at is null and e.share = any(${shares as number[]}::smallint[])
+      ${worldId === null ? sql`` : sql`and e.world_id = ${worldId}`}`;
+}
+
+export interface CursorRow {
+  world_id: number;
+  endpoint_id: string;
+  sequence: number;
+  recorded_at: Date;
+  previous: number | null;
+  broken_since: Date | null;
+  probes: number;
+  probe_at: Date | null;
+}
+
+/**
+ * Makes the cursors ours: from now on whoever held the lease before finds no row to update. A new endpoint begins at its
+ * start. No row comes back for an endpoint whose lease a third one has taken meanwhile.
+ */
+export function claimCursors(sql: Sql, endpoints: readonly (EndpointRow & { epoch: number })[]): Promise<CursorRow[]> {
+  return sql<CursorRow[]>`
+    insert into cursors as c (world_id, endpoint_id, epoch, log_epoch, sequence, recorded_at)
+    select n.world_id, n.endpoint_id, n.epoch, h.log_epoch, n.sequence, n.recorded_at
+    from unnest(${endpoints.map((each) => each.world_id)}::int[], ${endpoints.map((each) => each.endpoint_id)}::text[],
+      ${endpoints.map((each) => each.epoch)}::bigint[], ${endpoints.map((each) => each.start_sequence)}::bigint[],
+      ${endpoints.map((each) => each.start_recorded_at.toISOString())}::timestamptz[])
+      as n (world_id, endpoint_id, epoch, sequence, recorded_at)
+    join heads h on h.world_id = n.world_id
+    on conflict (world_id, endpoint_id) do update set epoch = excluded.epoch where c.epoch <= excluded.epoch
+    returning world_id, endpoint_id, sequence, recorded_at, previous, broken_since, probes, probe_at`;
+}
+
+export interface EndpointKey {
+  world_id: number;
+  endpoint_id: string;
+}
+
+export interface ParkedRow extends EndpointKey {
+  sequence: number;
+  recorded_at: Date;
+  state: 'retry' | 'in_flight' | 'behind';
+  lane: string;
+  previous: number | null;
+  attempts: number;
+  rung: number;
+  due_at: Date;
+  failed_since: Date | null;
+  first_attempt_at: Date | null;
+  revision: number | null;
+  redrive: string;
+}
+
+export function readParked(sql: Sql, endpoints: readonly EndpointKey[]): Promise<ParkedRow[]> {
+  return sql<ParkedRow[]>`
+    select p.world_id, p.endpoint_id, p.sequence, p.recorded_at, p.state, p.lane, p.previous, p.attempts, p.rung, p.due_at,
+      p.failed_since, p.first_attempt_at, p.revision, p.redrive
+    from unnest(${endpoints.map((each) => each.world_id)}::int[], ${endpoints.map((each) => each.endpoint_id)}::text[]) as n (world_id, endpoint_id)
+    join parked_messages p on p.world_id = n.world_id and p.endpoint_id = n.endpoint_id
+    order by p.world_id, p.endpoint_id, p.sequence`;
+}
+
+/** What lies ahead of the cursors and is over already: delivered or dead. A new owner passes it by. */
+export function readSettledAhead(sql: Sql, cursors: readonly CursorRow[]): Promise<(EndpointKey & { sequence: number })[]> {
+  const worlds = cursors.map((each) => each.world_id);
+  const ids = cursors.map((each) => each.endpoint_id);
+  const sequences = cursors.map((each) => each.sequence);
+  const times = cursors.map((each) => each.recorded_at.toISOString());
+  return sql<(EndpointKey & { sequence: number })[]>`
+    select a.world_id, a.endpoint_id, a.sequence
+    from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[], ${times}::timestamptz[]) as n (world_id, endpoint_id, sequence, recorded_at)
+    join attempts a on a.world_id = n.world_id and a.endpoint_id = n.endpoint_id and a.sequence > n.sequence
+      and a.started_at >= n.recorded_at - interval '1 hour' and a.outcome = 'delivered' and a.redrive is null
+    union
+    select d.world_id, d.endpoint_id, d.sequence
+    from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[]) as n (world_id, endpoint_id, sequence)
+    join dead_letters d on d.world_id = n.world_id and d.endpoint_id = n.endpoint_id and d.sequence > n.sequence`;
+}
+
+export function readRevisions(sql: Sql, endpoints: readonly EndpointKey[]) {
+  return sql<(EndpointKey & { revision: number; rendering: 'plain' | 'personal' })[]>`
+    select r.world_id, r.endpoint_id, r.revision, r.rendering
+    from unnest(${endpoints.map((each) => each.world_id)}::int[], ${endpoints.map((each) => each.endpoint_id)}::text[]) as n (world_id, endpoint_id)
+    join endpoint_revisions r on r.world_id = n.world_id and r.endpoint_id = n.endpoint_id`;
+}
+
+export interface RedriveRow extends EndpointKey {
+  dead_letter_id: string;
+  sequence: number;
+  recorded_at: Date;
+  previous: number | null;
+  revision: number;
+  attempts: number;
+}
+
+/** The dead letters that the API was asked to send again. */
+export function readRedriveRequests(sql: Sql, endpoints: readonly EndpointKey[]): Promise<RedriveRow[]> {
+  return sql<RedriveRow[]>`
+    select d.world_id, d.endpoint_id, d.dead_letter_id, d.sequence, d.recorded_at, d.previous, d.revision, d.attempts
+    from unnest(${endpoints.map((each) => each.world_id)}::int[], ${endpoints.map((each) => each.endpoint_id)}::text[]) as n (world_id, endpoint_id)
+    join redrive_requests q on q.world_id = n.world_id and q.endpoint_id = n.endpoint_id
+    join dead_letters d on d.world_id = q.world_id and d.dead_letter_id = q.dead_letter_id`;
+}
+
+/** Events by their places, for messages that were parked. */
+export function readPlaces(sql: Sql, worldId: number, places: readonly { sequence: number; recorded_at: Instant }[]): Promise<LogRow[]> {
+  const times = places.map((place) => place.recorded_at).sort();
+  return sql<LogRow[]>`
+    select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
+      correlation_id, body, personal
+    from events
+    where world_id = ${worldId} and sequence = any(${places.map((place) => place.sequence)}::bigint[])
+      and recorded_at >= ${times[0] ?? ''}::timestamptz and recorded_at <= ${times.at(-1) ?? ''}::timestamptz`;
+}

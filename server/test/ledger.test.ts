@@ -1,0 +1,188 @@
+// The ledger on a real database: numbers, idempotency, and what happens when statements, connections or other writers
+// fail. API keys are the simplest thing that it writes, so they serve as the example.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import test, { type TestContext } from 'node:test';
+import { createKey, type KeyInput } from '../src/access/key.ts';
+import { makeSecret } from '../src/access/secret.ts';
+import { insertOrganization, insertTenant } from '../src/access/tenant.store.ts';
+import { openPool } from '../src/db/sql.ts';
+import { WaypostError } from '../src/errors.ts';
+import type { Command, Outcome } from '../src/ledger/command.ts';
+import { fingerprintOf } from '../src/ledger/fingerprint.ts';
+import { openLedger } from '../src/ledger/ledger.ts';
+import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
+import { createDatabase, type TestDatabase } from './harness.ts';
+
+const input: KeyInput = { name: 'Shop', scopes: ['jobs:read'], authority: 'source', channel_ids: null, expires_at: null };
+
+interface Bench {
+  db: TestDatabase;
+  worldIds: number[];
+  faults: unknown[];
+  commit(command: Command): Promise<Outcome>;
+}
+
+async function setUp(t: TestContext, worlds = 2): Promise<Bench> {
+  const db = await createDatabase();
+  await insertOrganization(db.sql, { organization_id: 'org_1', name: 'One' });
+  const worldIds: number[] = [];
+  for (let index = 0; index < worlds / 2; index++) {
+    const made = await insertTenant(db.sql, { organization_id: 'org_1', tenant_id: `ten_${index}`, name: `Tenant ${index}` });
+    worldIds.push(made.test_world_id, made.live_world_id);
+  }
+  const faults: unknown[] = [];
+  const reads = openPool(db.addresses.app, { name: 'reads', connectionsMax: 2 });
+  const ledger = openLedger({
+    address: db.addresses.ledger,
+    reads,
+    keys: createSubjectKeys(randomBytes(32)),
+    lanes: 1,
+    constraints: { keys_secret_hash_unique: 'limit_reached' },
+    onFault: (_command, error) => faults.push(error),
+  });
+  t.after(async () => {
+    await ledger.stop();
+    await reads.end();
+  });
+  return { db, worldIds, faults, commit: (command) => ledger.commit(command) };
+}
+
+function command(world_id: number, name: string, more: Partial<Command> = {}): Command {
+  return {
+    name: 'key.create', world_id, actor: { type: 'system', id: 'test' }, cause: 'api', correlation_id: name, idempotency: null, load: [],
+    decide: (_set, moment) => createKey({ ...input, name }, makeSecret('test'), moment),
+    ...more,
+  };
+}
+
+function keyed(world_id: number, name: string, key: string): Command {
+  const body = { name };
+  return command(world_id, name, { idempotency: { client: 'k', key, fingerprint: fingerprintOf('POST', '/v1/keys', body), body } });
+}
+
+async function assertGapless(bench: Bench): Promise<number> {
+  let total = 0;
+  for (const world_id of bench.worldIds) {
+    const rows = await bench.db.sql<{ sequence: number; recorded_at: Date }[]>`
+      select sequence, recorded_at from events where world_id = ${world_id} order by sequence`;
+    assert.deepEqual(rows.map((row) => row.sequence), rows.map((_row, index) => index + 1));
+    assert.ok(rows.every((row, index) => index === 0 || row.recorded_at >= (rows[index - 1]?.recorded_at ?? row.recorded_at)));
+    const [head] = await bench.db.sql<{ sequence: number }[]>`select sequence from heads where world_id = ${world_id}`;
+    assert.equal(head?.sequence, rows.length);
+    total += rows.length;
+  }
+  return total;
+}
+
+test('commands that arrive together share a transaction and get gapless numbers in each world', async (t) => {
+  const bench = await setUp(t, 8);
+  const outcomes = await Promise.all(
+    Array.from({ length: 400 }, (_, index) => bench.commit(command(bench.worldIds[index % 8] as number, `k${index}`))),
+  );
+  assert.equal(outcomes.filter((outcome) => outcome.status === 201).length, 400);
+  assert.equal(await assertGapless(bench), 400);
+  const [batches] = await bench.db.sql`select count(distinct xmin::text)::int as count from events`;
+  assert.ok(batches?.count < 100, `${batches?.count} transactions for 400 commands`);
+});
+
+test('a refusal and a fault in one command leave its neighbours alone and write nothing', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0] = bench.worldIds;
+  const results = await Promise.allSettled([
+    bench.commit(command(world_id, 'a')),
+    bench.commit(command(world_id, '')),
+    bench.commit(command(world_id, 'x', { decide: () => { throw new TypeError('broken rule'); } })),
+    bench.commit(command(world_id, 'b')),
+  ]);
+  assert.deepEqual(results.map((result) => result.status), ['fulfilled', 'rejected', 'rejected', 'fulfilled']);
+  assert.equal(await assertGapless(bench), 2);
+  assert.equal(bench.faults.length, 1);
+});
+
+test('a statement that fails is traced to its command: the others are written, it is answered from the constraint', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0] = bench.worldIds;
+  const secret = makeSecret('test');
+  const clash = (name: string) => command(world_id, name, { decide: (_set, moment) => createKey({ ...input, name }, secret, moment) });
+  await bench.commit(clash('first'));
+  const results = await Promise.allSettled([bench.commit(command(world_id, 'a')), bench.commit(clash('second')), bench.commit(command(world_id, 'b'))]);
+  assert.deepEqual(results.map((result) => result.status), ['fulfilled', 'rejected', 'fulfilled']);
+  const refused = results[1];
+  assert.ok(refused?.status === 'rejected' && refused.reason instanceof WaypostError && refused.reason.code === 'limit_reached');
+  assert.equal(await assertGapless(bench), 3);
+});
+
+test('a key is executed once, in one batch and across batches, and its secret is told once', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0] = bench.worldIds;
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => bench.commit(keyed(world_id, 'a', 'key-1'))));
+  const later = await bench.commit(keyed(world_id, 'a', 'key-1'));
+  assert.equal(await assertGapless(bench), 1);
+  assert.deepEqual([...outcomes, later].map((outcome) => outcome.replayed), [false, ...Array.from({ length: 20 }, () => true)]);
+  const secrets = [...outcomes, later].map((outcome) => JSON.parse(outcome.render('plain')).secret);
+  assert.match(secrets[0], /^wp_test_/);
+  assert.deepEqual(new Set(secrets.slice(1)), new Set([null]));
+});
+
+test('the same key with another request is refused and names what differs', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0] = bench.worldIds;
+  await bench.commit(keyed(world_id, 'a', 'key-1'));
+  await assert.rejects(bench.commit(keyed(world_id, 'b', 'key-1')), (error: WaypostError) => {
+    assert.equal(error.code, 'idempotency_mismatch');
+    assert.deepEqual(error.faults.map((fault) => fault.pointer), ['/name']);
+    return true;
+  });
+});
+
+test('a refused request is decided anew under its key', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0] = bench.worldIds;
+  await assert.rejects(bench.commit({ ...keyed(world_id, 'a', 'key-1'), decide: () => ({ refusal: new WaypostError('forbidden', 'Not now.') }) }), { code: 'forbidden' });
+  assert.equal((await bench.commit(keyed(world_id, 'a', 'key-1'))).status, 201);
+});
+
+test('connections cut at random instants lose no acknowledged write and make none twice', async (t) => {
+  const bench = await setUp(t, 4);
+  const acknowledged: string[] = [];
+  const unknown: string[] = [];
+  let isCutting = true;
+  const writers = Array.from({ length: 16 }, async (_, writer) => {
+    for (let index = 0; isCutting; index++) {
+      const name = `w${writer}-${index}`;
+      try {
+        const outcome = await bench.commit(keyed(bench.worldIds[index % 4] as number, name, name));
+        acknowledged.push(outcome.event_ids[0] as string);
+      } catch {
+        unknown.push(name);
+      }
+    }
+  });
+  for (let round = 0; round < 30; round++) {
+    const target = acknowledged.length + 20 + (round % 7) * 9;
+    while (acknowledged.length < target) await new Promise((resolve) => setImmediate(resolve));
+    await bench.db.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'waypost ledger' and datname = current_database()`;
+  }
+  isCutting = false;
+  await Promise.all(writers);
+  const total = await assertGapless(bench);
+  const stored = await bench.db.sql<{ event_id: string; correlation_id: string }[]>`select event_id, correlation_id from events`;
+  const ids = new Set(stored.map((row) => row.event_id));
+  assert.deepEqual(acknowledged.filter((id) => !ids.has(id)), []);
+  assert.equal(new Set(stored.map((row) => row.correlation_id)).size, total, 'no command was executed twice');
+  assert.equal(total, acknowledged.length + stored.filter((row) => unknown.includes(row.correlation_id)).length);
+});
+
+test('a writer that freezes inside a transaction blocks its world for no longer than its session allows', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0] = bench.worldIds;
+  const frozen = openPool(bench.db.addresses.ledger, { name: 'frozen', connectionsMax: 1, session: { idle_in_transaction_session_timeout: 1_000 } });
+  const session = await frozen.reserve();
+  await session`begin`;
+  await session`select 1 from heads where world_id = ${world_id} for no key update`;
+  t.after(() => frozen.end({ timeout: 0 }).catch(() => {}));
+  const outcome = await bench.commit(command(world_id, 'a'));
+  assert.equal(outcome.status, 201);
+});

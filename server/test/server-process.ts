@@ -1,0 +1,104 @@
+// The server as an operator runs it, in a process of its own, so that a test can kill it and start it again.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after } from 'node:test';
+
+export interface ServerProcessOptions {
+  dataDir: string;
+  /** The same after each restart. */
+  port: number;
+  roles: 'api' | 'sender' | 'api,sender';
+  env?: Readonly<Record<string, string>>;
+}
+
+/** What `serve --json` says once it is ready. */
+export interface Ready {
+  url: string;
+  first_start: { tenant_id: string; channel_id: string; hub_id: string; test_key: string; live_key: string } | null;
+}
+
+export interface ServerProcess {
+  readonly pid: number;
+  /** Resolves when it is ready; rejects when it ends before. */
+  ready: Promise<Ready>;
+  /** What it wrote to stderr, for the one who wonders why. */
+  complaints(): string;
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+const MAIN = join(import.meta.dirname, '../src/main.ts');
+const running = new Set<ServerProcess>();
+
+after(async () => {
+  await Promise.all([...running].map((server) => server.kill()));
+});
+
+export function startServerProcess(options: ServerProcessOptions): ServerProcess {
+  const { PATH = '', HOME = '', NODE_OPTIONS = '', RECORD_STATEMENTS_TO = '' } = process.env;
+  const child = spawn(process.execPath, [MAIN, 'serve', '--json', '--role', options.roles], {
+    env: {
+      PATH,
+      HOME,
+      NODE_OPTIONS,
+      RECORD_STATEMENTS_TO,
+      WAYPOST_PORT: String(options.port),
+      WAYPOST_DATA_DIR: options.dataDir,
+      WAYPOST_LOG_LEVEL: 'error',
+      ...options.env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let complaints = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    complaints = (complaints + chunk.toString()).slice(-20_000);
+  });
+  const gone = once(child, 'exit');
+  const ready = readReady(child, gone, () => complaints);
+  ready.catch(() => {});
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    running.delete(server);
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    await gone;
+  };
+  const server: ServerProcess = {
+    pid: child.pid ?? 0,
+    ready,
+    complaints: () => complaints,
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
+  };
+  running.add(server);
+  return server;
+}
+
+/** The first line of stdout that says where it listens; later ones are its log. */
+function readReady(child: ChildProcess, gone: Promise<unknown>, complaints: () => string): Promise<Ready> {
+  return new Promise((resolve, reject) => {
+    let buffered = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      buffered += chunk.toString();
+      const lines = buffered.split('\n');
+      buffered = lines.pop() ?? '';
+      const line = lines.find((text) => text.startsWith('{"url"'));
+      if (line !== undefined) resolve(JSON.parse(line) as Ready);
+    });
+    gone.then(() => reject(new Error(`the server ended before it was ready: ${complaints()}`)));
+  });
+}
+
+/** A port that is free now, to be used again and again. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,47 @@
+// Writes what is made from the code: server/openapi.json and docs/errors.md. With --check it writes nothing and fails
+// when a file differs from what the code says. Run: node tools/openapi.ts [--check]
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type House, listOperations, tags } from '../server/src/app.ts';
+import { buildDocument } from '../server/src/http/openapi.ts';
+import { renderErrorsMarkdown, systemOperations } from '../server/src/http/system.ts';
+
+/** The document of the whole API. Operations are only described, so the rooms behind them may be missing. */
+export function describeApi(): Record<string, unknown> {
+  const missing: unknown = new Proxy(() => {}, { get: () => missing, apply: () => missing });
+  const house = new Proxy({}, { get: (_, name) => (name === 'deriveKey' ? () => Buffer.alloc(32) : missing) }) as House;
+  const system = systemOperations({ findUnready: async () => [], openapi: () => '' });
+  return buildDocument([...listOperations(house), ...system], {}, tags);
+}
+
+/** Path → text of everything that is made here. */
+export function renderFiles(): Record<string, string> {
+  return {
+    'server/openapi.json': `${JSON.stringify(describeApi(), null, 2)}\n`,
+    'docs/errors.md': renderErrorsMarkdown(),
+  };
+}
+
+export const root = join(import.meta.dirname, '..');
+
+if (import.meta.main) {
+  for (const [path, text] of Object.entries(renderFiles())) {
+    if (!process.argv.includes('--check')) {
+      writeFileSync(join(root, path), text);
+      console.log(`wrote ${path}`);
+    } else if (readText(join(root, path)) !== text) {
+      console.error(`${path} is not what the code says: run node tools/openapi.ts`);
+      process.exitCode = 1;
+    }
+  }
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
