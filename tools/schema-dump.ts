@@ -125,8 +125,8 @@ async function readFunctions(sql: Sql): Promise<string[]> {
 
 /** Migrates an empty database of the tests' cluster and dumps it. */
 async function dumpMigrated(): Promise<string> {
-  // The harness belongs to the test runner, so it is loaded only when this file is run.
-  const { startTestCluster } = await import('../server/test/harness.ts');
+  // Loaded only when this file is run: a test that compares has the cluster already.
+  const { startTestCluster } = await import('../server/test/cluster.ts');
   const cluster = await startTestCluster();
   const root = openPool({ ...cluster.address, database: 'postgres' }, { name: 'waypost schema', connectionsMax: 1 });
   const name = `schema_${randomBytes(6).toString('hex')}`;

@@ -1,57 +1,74 @@
-// Runs the whole house: its own rules (rooms, types, format), then every test on one PostgreSQL cluster that is kept
-// up meanwhile. With file arguments, only these tests. Any failure makes the exit code 1.
+// Runs the whole house: its own rules (rooms, types, format, generated files), then every test on one PostgreSQL
+// cluster that is kept up meanwhile, then the check of all statements that the tests sent. With file arguments, only
+// these tests. Any failure makes the exit code 1; the last lines are those of Node's test runner.
 
 import { spawn } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { startTestCluster } from '../server/test/harness.ts';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { startTestCluster } from '../server/test/cluster.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const TESTS = [
-  'server/**/*.test.ts',
-  'sdk/**/*.test.ts',
-  'cli/**/*.test.ts',
-  'tools/**/*.test.ts',
-  'test/**/*.test.ts',
-];
+const TESTS = ['server/**/*.test.ts', 'sdk/**/*.test.ts', 'cli/**/*.test.ts', 'tools/**/*.test.ts', 'test/**/*.test.ts'];
 /** A test that hangs must not hold the rest up for ever. */
 const TEST_TIMEOUT_MS = 900_000;
 
-const CHECKS: readonly { title: string; needs: string; args: readonly string[] }[] = [
-  { title: 'rooms', needs: 'tools/check-rooms.ts', args: ['tools/check-rooms.ts'] },
-  { title: 'types', needs: 'tsconfig.json', args: ['node_modules/.bin/tsc', '--noEmit', '-p', 'tsconfig.json'] },
-  { title: 'format', needs: 'biome.json', args: ['node_modules/.bin/biome', 'ci', '.'] },
+const CHECKS: readonly { title: string; args: readonly string[] }[] = [
+  { title: 'rooms', args: ['tools/check-rooms.ts'] },
+  { title: 'types', args: ['node_modules/.bin/tsc', '--noEmit', '-p', 'tsconfig.json'] },
+  { title: 'format', args: ['node_modules/.bin/biome', 'ci', '.'] },
+  { title: 'types of the SDK', args: ['tools/sdk-types.ts', '--check'] },
 ];
 
 async function runAll(files: readonly string[]): Promise<number> {
-  let failures = 0;
-  if (files.length === 0) {
-    for (const check of CHECKS) {
-      if (!existsSync(join(root, check.needs))) continue;
-      const code = await run(check.args);
-      console.log(`${code === 0 ? 'ok' : 'FAILED'}: ${check.title}`);
-      if (code !== 0) failures += 1;
+  const failed: string[] = [];
+  const isWhole = files.length === 0;
+  if (isWhole) {
+    for (const { title, args } of CHECKS) {
+      const code = await run(args);
+      console.log(`${code === 0 ? 'ok' : 'FAILED'}: ${title}`);
+      if (code !== 0) failed.push(title);
     }
   }
-  const chosen = files.length > 0 ? files : globSync(TESTS, { cwd: root, exclude: ['**/node_modules/**'] }).sort();
+  const chosen = isWhole ? globSync(TESTS, { cwd: root, exclude: ['**/node_modules/**'] }).sort() : files;
+  const statements = mkdtempSync(join(tmpdir(), 'waypost-statements-'));
   const cluster = await startTestCluster();
   try {
-    const options = ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${availableParallelism()}`];
-    const code = await run([...options, ...chosen]);
-    if (code !== 0) failures += 1;
+    const { code, closing } = await runTests(chosen, statements);
+    if (code !== 0) failed.push('tests');
+    if (isWhole && (await run(['tools/check-statements.ts', statements])) !== 0) failed.push('statements');
+    if (failed.length > 0) console.log(`FAILED: ${failed.join(', ')}`);
+    process.stdout.write(closing);
   } finally {
     await cluster.stop();
+    rmSync(statements, { recursive: true, force: true });
   }
-  return failures === 0 ? 0 : 1;
+  return failed.length === 0 ? 0 : 1;
 }
 
 async function run(args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve(code ?? 1));
+  return new Promise((done, fail) => child.on('error', fail).on('close', (code) => done(code ?? 1)));
+}
+
+/** Runs tests; their output is passed on but for the closing lines, which the caller prints last. */
+async function runTests(files: readonly string[], statements: string): Promise<{ code: number; closing: string }> {
+  const options = ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${availableParallelism()}`];
+  const recorder = pathToFileURL(join(root, 'tools/record-statements.mjs')).href;
+  const child = spawn(process.execPath, [...options, ...files], {
+    cwd: root,
+    stdio: ['inherit', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: `--import=${recorder}`, RECORD_STATEMENTS_TO: statements },
   });
+  const ended = new Promise<number>((done, fail) => child.on('error', fail).on('close', (code) => done(code ?? 1)));
+  let closing = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (closing !== '' || /^. tests \d+$/.test(line)) closing += `${line}\n`;
+    else console.log(line);
+  }
+  return { code: await ended, closing };
 }
 
 process.exitCode = await runAll(process.argv.slice(2));

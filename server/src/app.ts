@@ -13,9 +13,11 @@ import type { ErrorCode } from './errors.ts';
 import { eventOperations } from './events/event.routes.ts';
 import { driverOperations } from './fleet/driver.routes.ts';
 import { hubOperations } from './fleet/hub.routes.ts';
+import { hubBook } from './fleet/hub.store.ts';
 import { vehicleOperations } from './fleet/vehicle.routes.ts';
 import { buildHttp } from './http/server.ts';
 import type { Operation } from './http/operation.ts';
+import { jobOperations } from './jobs/job.routes.ts';
 import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
@@ -129,7 +131,7 @@ async function startApi(
     operations: listOperations(house),
     authenticate: authenticator.authenticate,
     log,
-    publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`,
+    publicUrl: config.publicUrl,
     findUnready: () => findUnready(house.reads),
     tags,
     tls: await readTls(config),
@@ -143,9 +145,7 @@ async function startApi(
   };
   try {
     const bound = await http.listen(config.host, config.port);
-    const scheme = config.tlsCert === null ? 'http' : 'https';
-    const host = bound.host.includes(':') ? `[${bound.host}]` : bound.host;
-    return { url: `${scheme}://${host}:${bound.port}`, stop };
+    return { url: bound.url, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -157,14 +157,17 @@ export function listOperations(house: House): Operation[] {
   const { reads, ledger, keys } = house;
   const desk = { reads, keys, ledger };
   const contactBook = openContactBook(house.deriveKey('contacts'));
+  const addressBook = { addresses, stateKind: contactBook.stateKind };
+  const jobDesk = { ...desk, books: { contacts: contactBook, addresses, hubs: hubBook }, pin_key: house.deriveKey('pins') };
   return [
     ...eventOperations({ reads, keys, filterOfEndpoint: async () => null }),
     ...keyOperations({ reads, ledger }),
     ...customerOperations(desk, contactBook),
-    ...addressOperations(desk, { addresses, stateKind: contactBook.stateKind }),
+    ...addressOperations(desk, addressBook),
     ...hubOperations(desk),
     ...driverOperations(desk),
     ...vehicleOperations(desk),
+    ...jobOperations(jobDesk),
   ];
 }
 
@@ -176,6 +179,7 @@ export const tags: Readonly<Record<string, string>> = {
   hubs: 'Where drivers start and goods wait.',
   drivers: 'Who carries out jobs.',
   vehicles: 'What drivers drive.',
+  jobs: 'Promises to move goods: orders as they are kept, carried out and told.',
 };
 
 async function readTls(config: Config): Promise<{ cert: Buffer; key: Buffer } | null> {

@@ -29,6 +29,7 @@ export const errorCodes = {
   delete_not_allowed: { status: 409, title: 'Only jobs that are not yet assigned can be deleted' },
   undo_not_allowed: { status: 409, title: 'This completion can no longer be undone' },
   exception_closed: { status: 409, title: 'The exception has ended already' },
+  proposal_closed: { status: 409, title: 'The proposal was decided already' },
   resource_in_use: { status: 409, title: 'Other objects still use this one' },
   endpoint_not_active: { status: 409, title: 'The endpoint is not active' },
   limit_reached: { status: 409, title: 'A named limit is reached' },

@@ -3,18 +3,15 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { startEmbedded } from '../src/db/embedded.ts';
 import { readMigrations } from '../src/db/migrate.ts';
 import { prepareDatabase } from '../src/db/prepare.ts';
 import { addressesOf, type DatabaseAddresses } from '../src/db/roles.ts';
 import { type DatabaseAddress, openPool, type Sql } from '../src/db/sql.ts';
 import { fingerprintOf } from '../src/operate/master-key.ts';
+import { startTestCluster } from './cluster.ts';
 
-/** What the cluster of tests does differently: it may be lost with the machine, and many files use it at once. */
-const TEST_SETTINGS = { max_connections: '300', fsync: 'off', full_page_writes: 'off', shared_buffers: '128MB' };
 /** Every test database belongs to this master key. */
 export const TEST_MASTER_KEY = Buffer.alloc(32, 7);
 /** Whoever makes the template holds this advisory lock. */
@@ -32,16 +29,6 @@ export interface TestDatabase {
   sql: Sql;
   /** Closes `sql` and drops the database; runs by itself when the test file ends. */
   drop(): Promise<void>;
-}
-
-/** The directory of the cluster that all tests of this user share. */
-export function testDataDir(): string {
-  return join(tmpdir(), `waypost-test-${process.getuid?.() ?? 0}`);
-}
-
-/** Starts or joins the cluster; `stop` leaves it, and stops it when nobody else uses it. */
-export function startTestCluster() {
-  return startEmbedded({ dataDir: testDataDir(), log: () => {}, settings: TEST_SETTINGS });
 }
 
 let cluster: ReturnType<typeof startTestCluster> | null = null;

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Sql as RawSql } from 'postgres';
 import { postgres } from './driver.ts';
 import { type Cluster, openCluster, PORT, SUPERUSER } from './embedded-cluster.ts';
 import { findPostmaster, startPostmaster, stopPostmaster } from './embedded-postmaster.ts';
@@ -35,7 +36,7 @@ const POLL_MS = 10;
 const PRESENCE_LOCK = 0x77_61_79_70;
 
 interface Joined {
-  presence: postgres.Sql;
+  presence: RawSql;
   adopted: boolean;
 }
 
@@ -101,7 +102,7 @@ async function joinServer(
 }
 
 /** Null when the server does not let us in yet, or no longer. */
-async function takePresence(socketDir: string, password: string, onLost: () => void): Promise<postgres.Sql | null> {
+async function takePresence(socketDir: string, password: string, onLost: () => void): Promise<RawSql | null> {
   let held = false;
   const presence = postgres({
     host: socketDir,
@@ -133,7 +134,7 @@ async function takePresence(socketDir: string, password: string, onLost: () => v
 }
 
 /** Gives the presence up. True when nobody else is left: then the exclusive lock keeps newcomers waiting until the end. */
-async function leaveServer(presence: postgres.Sql): Promise<boolean> {
+async function leaveServer(presence: RawSql): Promise<boolean> {
   try {
     await presence`select pg_advisory_unlock_shared(${PRESENCE_LOCK})`;
     const [row] = await presence<{ last: boolean }[]>`select pg_try_advisory_lock(${PRESENCE_LOCK}) as last`;
@@ -146,7 +147,7 @@ async function leaveServer(presence: postgres.Sql): Promise<boolean> {
 }
 
 /** Makes the database on the first start; another process may be doing the same. */
-async function makeDatabase(presence: postgres.Sql): Promise<void> {
+async function makeDatabase(presence: RawSql): Promise<void> {
   const [found] = await presence`select from pg_database where datname = ${DATABASE}`;
   if (found !== undefined) return;
   await presence`create database ${presence(DATABASE)}`.catch((error: { code?: string }) => {

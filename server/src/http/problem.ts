@@ -20,7 +20,7 @@ export const FaultSchema = Type.Object(
 
 export const ProblemSchema = Type.Object(
   {
-    type: Type.String({ format: 'uri', description: 'Address of the documentation of this code.' }),
+    type: Type.String({ description: 'Address of the documentation of this code.' }),
     title: Type.String({ description: 'What the code means.' }),
     status: Type.Integer({ description: 'The HTTP status.' }),
     code: Type.Unsafe<ErrorCode>({ type: 'string', enum: Object.keys(errorCodes), description: 'Stable word.' }),

@@ -49,8 +49,8 @@ export interface HttpOptions {
   /** From the Authorization header and the caller's address to the caller; throws unauthorized or key_expired. */
   authenticate(authorization: string | undefined, from: string): Caller | Promise<Caller>;
   log: Logger;
-  /** The address that others use, without a slash at its end. */
-  publicUrl: string;
+  /** The address that others use, without a slash at its end; null: the one it listens on. */
+  publicUrl: string | null;
   /** Answers why the server is not ready; empty when it is. */
   findUnready(): Promise<readonly string[]>;
   /** Section `webhooks` of the OpenAPI document: event type → path item. */
@@ -65,7 +65,7 @@ export interface HttpOptions {
 }
 
 export interface Http {
-  listen(host: string, port: number): Promise<{ host: string; port: number }>;
+  listen(host: string, port: number): Promise<{ host: string; port: number; url: string }>;
   /** Answers what is under way, then ends. */
   close(): Promise<void>;
   inject(request: InjectOptions): Promise<LightMyRequestResponse>;
@@ -82,7 +82,7 @@ declare module 'fastify' {
 export function buildHttp(options: HttpOptions): Http {
   const desk: Desk = {
     log: options.log,
-    publicUrl: options.publicUrl,
+    publicUrl: options.publicUrl ?? '',
     securityHeaders: securityHeadersFor(options),
     inFlight: 0,
     inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
@@ -100,13 +100,20 @@ export function buildHttp(options: HttpOptions): Http {
   return {
     async listen(host, port) {
       await app.listen({ host, port });
-      const address = app.server.address() as AddressInfo;
-      return { host: address.address, port: address.port };
+      const bound = app.server.address() as AddressInfo;
+      const url = urlOf(options, bound.address, bound.port);
+      if (options.publicUrl === null) desk.publicUrl = url;
+      return { host: bound.address, port: bound.port, url };
     },
     close: () => app.close(),
     inject: (request) => app.inject(request),
     document,
   };
+}
+
+function urlOf(options: HttpOptions, address: string, port: number): string {
+  const scheme = options.tls == null ? 'http' : 'https';
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 function createFastify(desk: Desk, options: HttpOptions): FastifyInstance {
@@ -354,6 +361,6 @@ function securityHeadersFor(options: HttpOptions): string[] {
     ['X-Frame-Options', 'DENY'],
     ['Referrer-Policy', 'no-referrer'],
   ];
-  if (options.publicUrl.startsWith('https:')) headers.push(['Strict-Transport-Security', 'max-age=31536000']);
+  if (options.tls != null || options.publicUrl?.startsWith('https:')) headers.push(['Strict-Transport-Security', 'max-age=31536000']);
   return headers.flat();
 }

@@ -25,15 +25,23 @@ export function acceptJob(progress: Progress): NotAppliedReason | null {
 }
 
 /** Gives every task that has not ended to one driver. */
-export function assignJob(progress: Progress, driverId: string | undefined, code: ReasonCode | null): NotAppliedReason | null {
+export function assignJob(
+  progress: Progress,
+  driverId: string | undefined,
+  code: ReasonCode | null,
+): NotAppliedReason | null {
   const { job, context } = progress;
   if (driverId === undefined) throw invalid('/driver_id', 'required', 'driver_id says who gets the job.');
   requireAssignable(progress, driverId);
-  if (isFinalJob(job.status)) throw illegal(job, null, 'assigned', afterEnd(job), `The job has ended as ${job.status}.`);
+  if (isFinalJob(job.status))
+    throw illegal(job, null, 'assigned', afterEnd(job), `The job has ended as ${job.status}.`);
   if (isUnplaced(job)) throw unplaced(job, 'assigned');
   const open = tasksOf(job).filter((task) => !isFinalTask(task.status));
   if (open.every((task) => task.driver_id === driverId)) return 'already';
-  requireReason(open.filter((task) => task.driver_id !== driverId), code);
+  requireReason(
+    open.filter((task) => task.driver_id !== driverId),
+    code,
+  );
   const now = context.now;
   takeStep(progress, {
     task_id: null,
@@ -53,12 +61,15 @@ export function assignJob(progress: Progress, driverId: string | undefined, code
 /** Takes the job away from its driver, while nothing is on board. */
 export function unassignJob(progress: Progress, code: ReasonCode | null): NotAppliedReason | null {
   const { job } = progress;
-  if (isFinalJob(job.status)) throw illegal(job, null, 'unassigned', afterEnd(job), `The job has ended as ${job.status}.`);
+  if (isFinalJob(job.status))
+    throw illegal(job, null, 'unassigned', afterEnd(job), `The job has ended as ${job.status}.`);
   const open = tasksOf(job).filter((task) => !isFinalTask(task.status) && task.driver_id !== null);
   if (open.length === 0) return 'already';
   if (!isJobStepAllowed('unassigned', job)) {
     const onBoard = goodsOnBoard(job);
-    const detail = onBoard ? 'Goods are on board: give the job to another driver, or return it.' : 'The job is with nobody.';
+    const detail = onBoard
+      ? 'Goods are on board: give the job to another driver, or return it.'
+      : 'The job is with nobody.';
     throw illegal(job, null, 'unassigned', onBoard ? 'goods_on_board' : 'not_assigned', detail);
   }
   requireReason(open, code);
@@ -107,7 +118,11 @@ function afterEnd(job: Job): string {
 function unplaced(job: Job, to: 'accepted' | 'assigned'): WaypostError {
   const cases = job.exceptions.filter((one) => one.code === 'address_incomplete').map((one) => one.id);
   const { from } = transitions[to];
-  return new WaypostError('illegal_transition', 'An address of the job is not located yet: resolve its exception first.', {
-    extra: { rule: 'address_incomplete', from: job.status, to, exceptions: cases, allowed_from: from },
-  });
+  return new WaypostError(
+    'illegal_transition',
+    'An address of the job is not located yet: resolve its exception first.',
+    {
+      extra: { rule: 'address_incomplete', from: job.status, to, exceptions: cases, allowed_from: from },
+    },
+  );
 }

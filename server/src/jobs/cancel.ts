@@ -30,7 +30,12 @@ export function cancelJob(progress: Progress, code: ReasonCode | null): NotAppli
     change: (before) => ({
       ...mapTasks(before, (task) => {
         if (isFinalTask(task.status)) return task;
-        return { ...endOpenVisit(task, code, progress), status: 'cancelled', status_since: context.now, resumes_to: null };
+        return {
+          ...endOpenVisit(task, code, progress),
+          status: 'cancelled',
+          status_since: context.now,
+          resumes_to: null,
+        };
       }),
       cancelled_by,
       reason_code: code,
@@ -47,7 +52,8 @@ export function cancellerOf(authority: string): Canceller {
 /** Has goods on board brought back: deliveries that hold some fail, others are cancelled. One event for each. */
 export function returnJob(progress: Progress, code: ReasonCode | null): NotAppliedReason | null {
   const { job } = progress;
-  if (isFinalJob(job.status)) throw illegal(job, null, 'returned', afterEnd(job), `The job has ended as ${job.status}.`);
+  if (isFinalJob(job.status))
+    throw illegal(job, null, 'returned', afterEnd(job), `The job has ended as ${job.status}.`);
   if (code === null) throw invalid('/reason_code', 'required', 'reason_code says why the goods go back.');
   if (!goodsOnBoard(job)) {
     throw illegal(job, null, 'returned', 'nothing_on_board', 'Nothing is on board yet: cancel the job instead.');

@@ -34,11 +34,7 @@ export interface Clocked {
  * Puts a stated time onto our clock. A device that says when it sent the batch shows by how much its clock is off;
  * a slow network looks the same as a slow clock, so lag within plausible transit is not skew.
  */
-export function readClock(
-  occurredAt: Instant | null,
-  sentAt: Instant | null,
-  now: Instant,
-): Clocked {
+export function readClock(occurredAt: Instant | null, sentAt: Instant | null, now: Instant): Clocked {
   const nowMs = Date.parse(now);
   const lagMs = sentAt === null ? 0 : nowMs - Date.parse(sentAt);
   const skewMs = lagMs >= 0 && lagMs <= TRANSIT_PLAUSIBLE_MS ? 0 : lagMs;

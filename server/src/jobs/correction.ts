@@ -37,14 +37,16 @@ export function reopenTask(progress: Progress, task: Task): void {
 }
 
 function findUndoRefusal({ context, job }: Progress, task: Task): WaypostError | null {
-  const refuse = (rule: string, detail: string) => new WaypostError('undo_not_allowed', detail, { extra: { rule, task_id: task.id } });
+  const refuse = (rule: string, detail: string) =>
+    new WaypostError('undo_not_allowed', detail, { extra: { rule, task_id: task.id } });
   const { undo_grace_s } = context.channel;
   const elapsedS = (Date.parse(context.now) - Date.parse(task.status_since)) / 1_000;
   if (undo_grace_s === 0) return refuse('no_grace', 'The channel gives no grace: correct the task instead.');
   if (elapsedS > undo_grace_s) {
     return refuse('grace_over', `The grace of ${undo_grace_s} s is over: correct the task instead.`);
   }
-  if (job.updated_at !== task.status_since) return refuse('built_on', 'A later event was built on it: correct the task instead.');
+  if (job.updated_at !== task.status_since)
+    return refuse('built_on', 'A later event was built on it: correct the task instead.');
   const isBuiltOn = job.deliveries.some((one) => one.returns === task.id || (comesFrom(one, task) && hasStarted(one)));
   return isBuiltOn ? refuse('built_on', 'Another task was built on it: correct the task instead.') : null;
 }
@@ -69,14 +71,19 @@ export function correctTask(progress: Progress, task: Task, correction: Correcti
     topics: ['job.corrected', ...(correction.proofs.length > 0 ? ['proof.captured'] : [])],
     details: { corrected: { from: { status: task.status, outcome: last }, to: { status: wanted, outcome: code } } },
     change: (before) => {
-      const attached = attachProofs(replaceTask(before, reviseVisit(progress, task, correction.driver_id)), correction.proofs);
+      const attached = attachProofs(
+        replaceTask(before, reviseVisit(progress, task, correction.driver_id)),
+        correction.proofs,
+      );
       const revised = [...attached.pickups, ...attached.deliveries].find((one) => one.id === task.id) ?? task;
       const ended = endVisit(revised, progress.clock.effective_at, {
         outcome: code,
         reason_code: succeeds ? null : code,
         note: correction.note,
       });
-      return task.kind === 'pickup' ? correctPickup(progress, attached, ended, correction) : correctDelivery(progress, attached, ended, correction);
+      return task.kind === 'pickup'
+        ? correctPickup(progress, attached, ended, correction)
+        : correctDelivery(progress, attached, ended, correction);
     },
   });
   return null;
@@ -122,7 +129,14 @@ function correctPickup(progress: Progress, job: Job, ended: Task, correction: Co
   const base: Task = { ...ended, status, status_since: context.now, resumes_to: null };
   if (isUsed) {
     requireNoItems(correction);
-    if (!succeeds) throw illegal(job, ended, 'corrected', 'goods_moved_on', 'Its goods have moved on: they must have been picked up.');
+    if (!succeeds)
+      throw illegal(
+        job,
+        ended,
+        'corrected',
+        'goods_moved_on',
+        'Its goods have moved on: they must have been picked up.',
+      );
     return replaceTask(job, base);
   }
   const unloaded = unloadItems(job, ended, ended.implicit ? 'hub' : 'shipper');

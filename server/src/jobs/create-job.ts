@@ -16,7 +16,7 @@ import { jobKind, jobReferenceKind, pinKind } from './job.store.ts';
 import { draftJobEvent, referenceKey, type StoredJob } from './job.ts';
 import { replyUnchanged, replyWithJob } from './job-reply.ts';
 import { implicitPickup, type OrderParts, readOrder } from './order.ts';
-import { findOrderFaults } from './order-faults.ts';
+import { type AddFault, findOrderFaults } from './order-faults.ts';
 import { hashPin, pinOfPhone } from './pin.ts';
 import { settleJob } from './status.ts';
 import type { PickupInput, Task } from './task.schema.ts';
@@ -62,7 +62,7 @@ export function createJob(sent: SentOrder, context: OrderContext, moment: Moment
 /** Every fault of an order: by itself, and where it names something of the world around it. */
 export function findAllFaults(order: JobInput, context: OrderContext): Fault[] {
   const faults = findOrderFaults(order, context.customerOf);
-  const add = (pointer: string, code: string, message: string) => faults.push({ pointer, code, message });
+  const add: AddFault = (pointer, code, message) => void faults.push({ pointer, code, message });
   const check = (tasks: JobInput['deliveries'] | undefined, side: string) => {
     tasks?.forEach(({ address_id }, index) => {
       if (address_id !== undefined && context.addressOf(address_id) === null)
@@ -73,11 +73,17 @@ export function findAllFaults(order: JobInput, context: OrderContext): Fault[] {
   check(order.deliveries, 'deliveries');
   if ((order.pickups ?? []).length === 0 && context.hub === null)
     add('/pickups', 'no_hub', 'must be stated: there is no hub at which the goods could wait');
-  if (order.supersedes !== undefined && context.holder === null)
-    add('/supersedes', 'unknown_reference', 'names no job that holds this reference in this channel');
-  else if (order.supersedes !== undefined && context.holder?.job.status !== 'cancelled')
-    add('/supersedes', 'not_cancelled', 'names a job that is not cancelled: only such a job can be replaced');
+  checkSupersedes(order, context.holder, add);
   return faults;
+}
+
+/** Whoever sends an order again that once replaced another may say so again. */
+function checkSupersedes(order: JobInput, holder: StoredJob | null, add: AddFault): void {
+  if (order.supersedes === undefined || order.supersedes === holder?.job.supersedes) return;
+  if (order.supersedes !== holder?.job.id)
+    add('/supersedes', 'unknown_reference', 'names no job that holds this reference in this channel');
+  else if (holder.job.status !== 'cancelled')
+    add('/supersedes', 'not_cancelled', 'names a job that is not cancelled: only such a job can be replaced');
 }
 
 /** Throws with all faults. Names that lead nowhere have a code of their own if nothing else is wrong. */

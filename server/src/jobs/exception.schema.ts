@@ -4,7 +4,7 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
-import { locationInput } from './wire.schema.ts';
+import { LocationInput } from '../parties/fields.ts';
 import { jobReply } from './job.schema.ts';
 import { serviceWindowInput, taskKinds } from './task.schema.ts';
 import { itemResult } from './transition.schema.ts';
@@ -119,13 +119,23 @@ export const resolveInput = Type.Object(
       Type.String({ minLength: 1, maxLength: 40, description: 'With reassign: who gets the job.' }),
     ),
     service_window: Type.Optional(
-      Type.Unsafe<Static<typeof serviceWindowInput>>({ ...serviceWindowInput, description: 'With reschedule: the new window.' }),
+      Type.Unsafe<Static<typeof serviceWindowInput>>({
+        ...serviceWindowInput,
+        description: 'With reschedule: the new window.',
+      }),
     ),
     location: Type.Optional(
-      Type.Unsafe<Static<typeof locationInput>>({ ...locationInput, description: 'With correct_address: where it is.' }),
+      Type.Unsafe<Static<typeof LocationInput>>({
+        ...LocationInput,
+        description: 'With correct_address: where it is.',
+      }),
     ),
     reason_code: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 60, description: 'With return, cancel and fail. Absent: that of the case.' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 60,
+        description: 'With return, cancel and fail. Absent: that of the case.',
+      }),
     ),
     note: Type.Optional(text),
   },

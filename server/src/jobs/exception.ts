@@ -18,7 +18,10 @@ export interface NewCase {
   next_step?: NextStep;
 }
 
-export function openCase({ context, job }: Pick<Progress, 'context' | 'job'>, { code, task, ...more }: NewCase): Exception {
+export function openCase(
+  { context, job }: Pick<Progress, 'context' | 'job'>,
+  { code, task, ...more }: NewCase,
+): Exception {
   const { now, mint, actor } = context;
   const facts = factsOf(code);
   return {
@@ -72,7 +75,11 @@ export function acknowledgeCase(one: Exception, { context }: Progress): Exceptio
 
 export function requireOpen(one: Exception): void {
   if (one.status !== 'resolved') return;
-  throw new WaypostError('exception_closed', `The exception ${one.id} was resolved (${one.resolution}) at ${one.resolved_at}.`, {
-    extra: { resolution: one.resolution, resolved_at: one.resolved_at },
-  });
+  throw new WaypostError(
+    'exception_closed',
+    `The exception ${one.id} was resolved (${one.resolution}) at ${one.resolved_at}.`,
+    {
+      extra: { resolution: one.resolution, resolved_at: one.resolved_at },
+    },
+  );
 }

@@ -2,7 +2,6 @@
 // Each function takes a task from where it stands to where the caller says, with the steps between implied. Whether
 // the caller may is decided before (transition.ts).
 
-import type { ItemResult } from './transition.schema.ts';
 import { blockingCasesOf, findOpenCase, nextStepAfter, openCase } from './exception.ts';
 import { handOverItems, hasReattempt, pickUpItems } from './item.ts';
 import type { Job } from './job.schema.ts';
@@ -14,6 +13,7 @@ import { illegal } from './refusal.ts';
 import { addReturns, finalRemainderOf, giveUpTask, remainderOf } from './return.ts';
 import { isReadyAtHub, stepsBetween } from './state-machine.ts';
 import type { Task } from './task.schema.ts';
+import type { ItemResult } from './transition.schema.ts';
 import { beginVisit, endVisit, failedVisitsOf, openVisitOf, reachPlace, runsBackwards } from './visit.ts';
 
 /** How a visit is said to have ended. */
@@ -40,18 +40,31 @@ export function advanceTask(progress: Progress, taskId: string, to: 'en_route' |
 }
 
 /** The steps between where the task stands and where it is said to be, each an event. */
-function implySteps(progress: Progress, taskId: string, to: 'en_route' | 'arrived' | 'completed' | 'failed', driverId: string | null): void {
+function implySteps(
+  progress: Progress,
+  taskId: string,
+  to: 'en_route' | 'arrived' | 'completed' | 'failed',
+  driverId: string | null,
+): void {
   const from = requireTask(progress.job, taskId).status;
-  for (const step of stepsBetween(from, to)) stepTo(progress, taskId, step, { implied: true, proofs: [], driver_id: driverId });
+  for (const step of stepsBetween(from, to))
+    stepTo(progress, taskId, step, { implied: true, proofs: [], driver_id: driverId });
 }
 
-function stepTo(progress: Progress, taskId: string, to: 'en_route' | 'arrived', move: Move & { implied: boolean }): void {
+function stepTo(
+  progress: Progress,
+  taskId: string,
+  to: 'en_route' | 'arrived',
+  move: Move & { implied: boolean },
+): void {
   const { context, clock } = progress;
   const task = requireTask(progress.job, taskId);
   const at = clock.effective_at;
   const driver = move.driver_id ?? task.driver_id;
   const next =
-    to === 'en_route' ? beginVisit(task, at, move.implied, driver, context.now) : reachPlace(task, at, move.implied, context.now);
+    to === 'en_route'
+      ? beginVisit(task, at, move.implied, driver, context.now)
+      : reachPlace(task, at, move.implied, context.now);
   takeStep(progress, {
     task_id: taskId,
     implied: move.implied,
@@ -88,7 +101,9 @@ function endAtHub(pickup: Task, code: ReasonCode, note: string | null, { clock, 
 
 function beginAtHub(pickup: Task, now: string): Task {
   const begun = beginVisit(pickup, now, false, pickup.driver_id, now);
-  const visits = begun.visits.map((visit, index) => (index === begun.visits.length - 1 ? { ...visit, en_route_at: null } : visit));
+  const visits = begun.visits.map((visit, index) =>
+    index === begun.visits.length - 1 ? { ...visit, en_route_at: null } : visit,
+  );
   return { ...begun, visits };
 }
 
@@ -103,7 +118,11 @@ export function completeTask(progress: Progress, taskId: string, ending: Ending)
   const { context, clock } = progress;
   const begun = isLoadCheck ? beginAtHub(task, context.now) : requireTask(progress.job, taskId);
   const proven = proveEnding(progress, begun, 'on_completion', ending);
-  const ended = endVisit(proven.task, clock.effective_at, { outcome: ending.code, reason_code: null, note: ending.note });
+  const ended = endVisit(proven.task, clock.effective_at, {
+    outcome: ending.code,
+    reason_code: null,
+    note: ending.note,
+  });
   const handed = handOver(progress, { ...proven.job }, ended, ending);
   takeStep(progress, {
     task_id: taskId,
@@ -156,24 +175,32 @@ export function failTask(progress: Progress, taskId: string, ending: Ending): vo
     next_step: nextStepAfter(code, begun, context.channel.visits_max),
   });
   const waiting: Task = { ...ended, status: 'exception', status_since: context.now, resumes_to: 'pending' };
-  takeStep(progress, { task_id: taskId, topics, details, flags, cases: [opened], change: () => replaceTask(proven.job, waiting) });
+  takeStep(progress, {
+    task_id: taskId,
+    topics,
+    details,
+    flags,
+    cases: [opened],
+    change: () => replaceTask(proven.job, waiting),
+  });
 }
 
 /** Meets a problem. A blocking one keeps the task until someone resolves it; true when the same case is open already. */
-export function raiseCase(progress: Progress, taskId: string, code: ReasonCode, move: Move & { note: string | null }): boolean {
+export function raiseCase(progress: Progress, taskId: string, ending: Ending): boolean {
   const { context } = progress;
+  const { code, proofs, note } = ending;
   const task = requireTask(progress.job, taskId);
-  requireProof(findMissingEvidence(task, code, move.note, move.proofs), move.proofs, null);
+  if (!ending.waive) requireProof(findMissingEvidence(task, code, note, proofs), proofs, null);
   if (findOpenCase(progress.job, taskId, code) !== undefined) return true;
   const { blocking } = factsOf(code);
-  const opened = openCase(progress, { code, task, blocking, proof_ids: move.proofs.map((proof) => proof.id) });
+  const opened = openCase(progress, { code, task, blocking, proof_ids: proofs.map((proof) => proof.id) });
   takeStep(progress, {
     task_id: taskId,
-    topics: topicsOfProof(move.proofs),
+    topics: topicsOfProof(proofs),
     details: { reason_code: code },
     cases: [opened],
     change: (job) => {
-      const attached = attachProofs(job, move.proofs);
+      const attached = attachProofs(job, proofs);
       const now = requireTask(attached, taskId);
       if (!blocking || now.status === 'exception') return attached;
       return replaceTask(attached, { ...now, status: 'exception', status_since: context.now, resumes_to: now.status });
@@ -225,4 +252,3 @@ export function requireTask(job: Job, taskId: string): Task {
   if (task === undefined) throw new Error(`the job ${job.id} has lost its task ${taskId}`);
   return task;
 }
-

@@ -14,7 +14,9 @@ export type Remainder = NonNullable<Item['remainder']>;
 /** What is with the driver and still to be handed over: nothing before the pickup has ended. */
 export function quantityOnBoard(item: Item): number {
   const lostAtDoor = item.missing_quantity - missingAtPickup(item);
-  return item.picked_up_quantity - item.delivered_quantity - item.rejected_quantity - item.damaged_quantity - lostAtDoor;
+  return (
+    item.picked_up_quantity - item.delivered_quantity - item.rejected_quantity - item.damaged_quantity - lostAtDoor
+  );
 }
 
 /** What was refused or broke, and what is still to be handed over: all of it is in somebody's way. */
@@ -33,13 +35,22 @@ export function isOnBoard(task: Task): boolean {
 }
 
 /** A pickup ended: what was taken is on board. Answers the items of the job's deliveries. */
-export function pickUpItems(job: Job, pickup: Task, results: readonly ItemResult[], aliases: Record<string, string>): Job {
+export function pickUpItems(
+  job: Job,
+  pickup: Task,
+  results: readonly ItemResult[],
+  aliases: Record<string, string>,
+): Job {
   requireOwnItems(pickup.items, results);
   const deliveries = job.deliveries.map((delivery) => ({
     ...delivery,
     items: delivery.items.map((item) => {
       if (item.pickup_task_id !== pickup.id) return item;
-      return pickUpItem(item, results.find((one) => one.item_id === item.id), aliases);
+      return pickUpItem(
+        item,
+        results.find((one) => one.item_id === item.id),
+        aliases,
+      );
     }),
   }));
   return { ...job, deliveries };
@@ -53,7 +64,8 @@ function pickUpItem(item: Item, result: ItemResult | undefined, aliases: Record<
     faults.push(faultOf(item, `Picked up (${picked_up}) and missing (${missing}) must add up to ${item.quantity}.`));
   }
   for (const member of ['delivered_quantity', 'rejected_quantity', 'damaged_quantity', 'remainder'] as const) {
-    if (result?.[member] !== undefined) faults.push(faultOf(item, `${member} is told at the delivery, not at the pickup.`));
+    if (result?.[member] !== undefined)
+      faults.push(faultOf(item, `${member} is told at the delivery, not at the pickup.`));
   }
   refuse(faults);
   return {
@@ -80,7 +92,11 @@ export interface Handing {
 export function handOverItems(task: Task, handing: Handing): Task {
   requireOwnItems(task.items, handing.results);
   const items = task.items.map((item) =>
-    handOverItem(item, handing.results.find((one) => one.item_id === item.id), handing),
+    handOverItem(
+      item,
+      handing.results.find((one) => one.item_id === item.id),
+      handing,
+    ),
   );
   return { ...task, items };
 }
@@ -95,9 +111,12 @@ function handOverItem(item: Item, result: ItemResult | undefined, handing: Handi
   const left = onBoard - told - delivered;
   const faults: Fault[] = [];
   if (result?.picked_up_quantity !== undefined) faults.push(faultOf(item, 'picked_up_quantity is told at the pickup.'));
-  if (delivered < 0 || left < 0) faults.push(faultOf(item, `${told + delivered} are told of, but ${onBoard} are on board.`));
+  if (delivered < 0 || left < 0)
+    faults.push(faultOf(item, `${told + delivered} are told of, but ${onBoard} are on board.`));
   if (left > 0 && result?.remainder !== 'reattempt') {
-    faults.push(faultOf(item, `${left} of ${onBoard} are not told of: say what became of them, or remainder reattempt.`));
+    faults.push(
+      faultOf(item, `${left} of ${onBoard} are not told of: say what became of them, or remainder reattempt.`),
+    );
   }
   refuse(faults);
   const totals = {
@@ -165,7 +184,15 @@ export function unloadItems(job: Job, pickup: Task, holder: 'shipper' | 'hub'): 
     items: delivery.items.map((item) =>
       item.pickup_task_id !== pickup.id
         ? item
-        : { ...item, picked_up_quantity: 0, missing_quantity: 0, condition: null, reason_code: null, remainder: null, held_by: holder },
+        : {
+            ...item,
+            picked_up_quantity: 0,
+            missing_quantity: 0,
+            condition: null,
+            reason_code: null,
+            remainder: null,
+            held_by: holder,
+          },
     ),
   }));
   return { ...job, deliveries };
@@ -194,10 +221,16 @@ function holderAfter(outcome: ReasonCode): Item['held_by'] {
   return outcome === 'handed_to_carrier' || outcome === 'disposed_of' ? 'unknown' : 'recipient';
 }
 
-function reasonOf(item: Item, result: ItemResult | undefined, fallback: ReasonCode | null, aliases: Record<string, string>): string | null {
+function reasonOf(
+  item: Item,
+  result: ItemResult | undefined,
+  fallback: ReasonCode | null,
+  aliases: Record<string, string>,
+): string | null {
   if (result?.reason_code === undefined) return fallback ?? item.reason_code;
   const code = resolveReasonCode(result.reason_code, aliases);
-  if (code === null) refuse([faultOf(item, `${result.reason_code} is neither a reason code nor an alias of the channel.`)]);
+  if (code === null)
+    refuse([faultOf(item, `${result.reason_code} is neither a reason code nor an alias of the channel.`)]);
   return code;
 }
 
@@ -221,5 +254,6 @@ function faultOf(item: Item, message: string): Fault {
 }
 
 function refuse(faults: readonly Fault[]): void {
-  if (faults.length > 0) throw new WaypostError('invalid_request', 'The quantities of items do not add up.', { faults });
+  if (faults.length > 0)
+    throw new WaypostError('invalid_request', 'The quantities of items do not add up.', { faults });
 }

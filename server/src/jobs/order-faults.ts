@@ -11,7 +11,7 @@ import type { JobInput } from './job.schema.ts';
 import { TASKS_MAX } from './job.schema.ts';
 import { findLinkFaults } from './order-links.ts';
 import { pinOfPhone } from './pin.ts';
-import type { RequirementSetInput } from './proof.schema.ts';
+import type { ProofRequirementsInput, RequirementSetInput } from './proof.schema.ts';
 import { successCodes } from './reason-codes.ts';
 import type { DeliveryInput, PickupInput } from './task.schema.ts';
 import { ITEMS_MAX } from './task.schema.ts';
@@ -62,7 +62,7 @@ export interface ContactLike {
   contact_policy: { ways: readonly string[] } | null;
 }
 
-type FindContact = (customerId: string) => ContactLike | null;
+export type FindContact = (customerId: string) => ContactLike | null;
 
 function checkTask(
   task: PickupInput | DeliveryInput,
@@ -71,26 +71,36 @@ function checkTask(
   faults: Fault[],
   add: AddFault,
 ): void {
-  const { start, end } = task.service_window;
-  if (Date.parse(end) <= Date.parse(start))
-    add(`${pointer}/service_window/end`, 'window_reversed', 'must be later than start');
+  checkWindow(task.service_window, `${pointer}/service_window`, add);
   if (task.metadata !== undefined) faults.push(...checkMetadata(task.metadata, `${pointer}/metadata`));
   if ((task.address === undefined) === (task.address_id === undefined))
     add(`${pointer}/address`, 'address_or_address_id', 'state either address or address_id');
   if (task.address !== undefined) faults.push(...checkAddress(addressOf(task.address, null), `${pointer}/address`));
   const contact = checkContact(task, pointer, contactOf, add);
-  checkRequirements(task.proof_requirements.on_completion, `${pointer}/proof_requirements/on_completion`, contact, add);
-  checkRequirements(task.proof_requirements.on_failure, `${pointer}/proof_requirements/on_failure`, contact, add);
-  if (task.proof_requirements.on_failure.pin !== undefined)
-    add(
-      `${pointer}/proof_requirements/on_failure/pin`,
-      'pin_on_failure',
-      'a PIN proves a handover, so only on completion',
-    );
+  checkProof(task.proof_requirements, `${pointer}/proof_requirements`, contact, add);
 }
 
-function checkContact(
-  task: PickupInput | DeliveryInput,
+export function checkWindow(window: { start: string; end: string }, pointer: string, add: AddFault): void {
+  if (Date.parse(window.end) <= Date.parse(window.start))
+    add(`${pointer}/end`, 'window_reversed', 'must be later than start');
+}
+
+/** `contact`: of the task; null when it is not known, which is a fault of its own. */
+export function checkProof(
+  asked: ProofRequirementsInput,
+  pointer: string,
+  contact: Pick<ContactLike, 'phone'> | null,
+  add: AddFault,
+): void {
+  checkRequirements(asked.on_completion, `${pointer}/on_completion`, contact, add);
+  checkRequirements(asked.on_failure, `${pointer}/on_failure`, contact, add);
+  if (asked.on_failure.pin !== undefined)
+    add(`${pointer}/on_failure/pin`, 'pin_on_failure', 'a PIN proves a handover, so only on completion');
+}
+
+/** One of contact and customer_id, reachable as its policy says. Answers who that is; null when that is unclear. */
+export function checkContact(
+  task: Pick<PickupInput, 'contact' | 'customer_id' | 'contact_policy'>,
   pointer: string,
   contactOf: FindContact,
   add: AddFault,
@@ -127,7 +137,12 @@ function inlineContact(contact: ContactInput): ContactLike {
   return { phone: contact.phone ?? null, email: contact.email ?? null, contact_policy: contact.contact_policy };
 }
 
-function checkWays(contact: ContactLike, ways: readonly string[], pointer: string, add: AddFault): void {
+export function checkWays(
+  contact: Pick<ContactLike, 'phone' | 'email'>,
+  ways: readonly string[],
+  pointer: string,
+  add: AddFault,
+): void {
   const needsPhone = ways.filter((way) => way === 'sms' || way === 'call');
   if (needsPhone.length > 0 && contact.phone === null)
     add(
@@ -142,7 +157,7 @@ function checkWays(contact: ContactLike, ways: readonly string[], pointer: strin
 function checkRequirements(
   asked: RequirementSetInput,
   pointer: string,
-  contact: ContactLike | null,
+  contact: Pick<ContactLike, 'phone'> | null,
   add: AddFault,
 ): void {
   const { pin, temperature } = asked;
@@ -161,7 +176,12 @@ function checkRange(range: { min_c?: number | null; max_c?: number | null }, poi
     add(`${pointer}/max_c`, 'range_reversed', 'must not be lower than min_c');
 }
 
-function checkDelivery(task: DeliveryInput, pointer: string, add: AddFault): void {
+/** What goods and money ask of the proof, and names of outcomes. */
+export function checkDelivery(
+  task: Pick<DeliveryInput, 'minimum_age' | 'items' | 'cash_on_delivery' | 'handover' | 'proof_requirements'>,
+  pointer: string,
+  add: AddFault,
+): void {
   const { on_completion } = task.proof_requirements;
   const ages = [task.minimum_age ?? 0, ...(task.items ?? []).map((item) => item.minimum_age ?? 0)];
   const oldest = Math.max(...ages);

@@ -35,7 +35,10 @@ export function findLinkFaults(order: JobInput, add: AddFault): void {
 }
 
 /** The place among the pickups from which an item comes; null when the order does not say so clearly. */
-export function pickupIndexOf(order: JobInput, pickupReference: string | null | undefined): number | null {
+export function pickupIndexOf(
+  order: Pick<JobInput, 'pickups'>,
+  pickupReference: string | null | undefined,
+): number | null {
   const pickups = order.pickups ?? [];
   if (pickupReference == null) return pickups.length === 1 ? 0 : null;
   const index = pickups.findIndex((task) => task.reference === pickupReference);

@@ -221,11 +221,12 @@ function readSet(input: RequirementSetInput): RequirementSet {
   };
 }
 
-function readItems(
-  order: JobInput,
-  input: DeliveryInput,
+/** The items of one delivery, new. */
+export function readItems(
+  order: Pick<JobInput, 'pickups'>,
+  input: Pick<DeliveryInput, 'items'>,
   delivery_task_id: string,
-  parts: OrderParts,
+  parts: Pick<OrderParts, 'taskIds' | 'implicit'>,
   ids: readonly string[],
 ): Item[] {
   const inputs = input.items ?? [];

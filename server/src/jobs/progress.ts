@@ -8,10 +8,11 @@ import type { Actor, Cause, EventDraft, Instant, Moment } from '../ledger/comman
 import type { Address } from '../parties/address.schema.ts';
 import type { Clocked } from './clock.ts';
 import type { Exception } from './exception.schema.ts';
-import { draftJobEvent, type StoredJob } from './job.ts';
-import type { Job, JobStatus, Task } from './job.schema.ts';
+import type { Job, JobStatus } from './job.schema.ts';
 import type { StoredPin } from './job.store.ts';
+import { draftJobEvent, type StoredJob } from './job.ts';
 import { isFinalTask, settleJob, tasksOf } from './status.ts';
+import type { Task } from './task.schema.ts';
 
 /** What rules of execution go by: all of it was read under the lock. */
 export interface TransitionContext extends Moment {
@@ -79,20 +80,28 @@ export function takeStep(progress: Progress, step: Step): void {
   const after = dressJob({ ...settled, version }, progress.clock.effective_at);
   const task = step.task_id === null ? undefined : findTask(after, step.task_id);
   const flags = [...progress.clock.flags, ...(step.flags ?? [])];
-  const drafted = draftJobEvent(stored, before, after, {
-    type: task === undefined ? 'job.updated' : `job.${task.kind}.updated`,
-    topics: [...new Set([...(step.topics ?? []), ...topicsOf(before, after, task), ...topicsOfCases(progress, cases)])],
-    data_id: task?.id ?? after.id,
-    details: {
-      ...(step.details ?? {}),
-      ...(cases.length > 0 && { exceptions: cases }),
-      ...(flags.length > 0 && { flags }),
+  const drafted = draftJobEvent(
+    stored,
+    before,
+    after,
+    {
+      type: task === undefined ? 'job.updated' : `job.${task.kind}.updated`,
+      topics: [
+        ...new Set([...(step.topics ?? []), ...topicsOf(before, after, task), ...topicsOfCases(progress, cases)]),
+      ],
+      data_id: task?.id ?? after.id,
+      details: {
+        ...(step.details ?? {}),
+        ...(cases.length > 0 && { exceptions: cases }),
+        ...(flags.length > 0 && { flags }),
+      },
+      occurred_at: progress.clock.occurred_at,
+      effective_at: progress.clock.effective_at,
+      implied: step.implied ?? false,
+      applied,
     },
-    occurred_at: progress.clock.occurred_at,
-    effective_at: progress.clock.effective_at,
-    implied: step.implied ?? false,
-    applied,
-  }, context.now);
+    context.now,
+  );
   progress.job = drafted.job;
   progress.events.push(drafted.event);
 }
@@ -112,10 +121,19 @@ function listCases(job: Job, cases: readonly Exception[]): Job {
   const open = cases.flatMap((one) =>
     one.status === 'resolved'
       ? []
-      : [{
-          id: one.id, task_id: one.task_id, code: one.code, group: one.group, blocking: one.blocking, status: one.status,
-          visit: one.visit, opened_at: one.opened_at, respond_by: one.respond_by,
-        }],
+      : [
+          {
+            id: one.id,
+            task_id: one.task_id,
+            code: one.code,
+            group: one.group,
+            blocking: one.blocking,
+            status: one.status,
+            visit: one.visit,
+            opened_at: one.opened_at,
+            respond_by: one.respond_by,
+          },
+        ],
   );
   const exceptions = [...kept, ...open].sort((a, b) => (a.id < b.id ? -1 : 1));
   return { ...job, exceptions };
@@ -123,16 +141,26 @@ function listCases(job: Job, cases: readonly Exception[]): Job {
 
 /** A task that ends takes its cases with it, save those that the same step opens or changes. */
 function endCases(progress: Progress, before: Job, after: Job, touched: readonly Exception[]): Exception[] {
-  const wasOpen = new Set(tasksOf(before).filter((task) => !isFinalTask(task.status)).map((task) => task.id));
+  const wasOpen = new Set(
+    tasksOf(before)
+      .filter((task) => !isFinalTask(task.status))
+      .map((task) => task.id),
+  );
   const ended = new Set(
-    tasksOf(after).filter((task) => isFinalTask(task.status) && wasOpen.has(task.id)).map((task) => task.id),
+    tasksOf(after)
+      .filter((task) => isFinalTask(task.status) && wasOpen.has(task.id))
+      .map((task) => task.id),
   );
   return before.exceptions
     .filter(({ id, task_id }) => task_id !== null && ended.has(task_id) && !touched.some((one) => one.id === id))
     .map(({ id }) => resolveCase(caseOf(progress, id), 'task_ended', progress));
 }
 
-export function resolveCase(one: Exception, resolution: NonNullable<Exception['resolution']>, { context }: Progress): Exception {
+export function resolveCase(
+  one: Exception,
+  resolution: NonNullable<Exception['resolution']>,
+  { context }: Progress,
+): Exception {
   const { now, actor } = context;
   return { ...one, status: 'resolved', resolution, resolved_at: now, resolved_by: actor, updated_at: now };
 }
@@ -145,7 +173,9 @@ export function caseOf(progress: Progress, exceptionId: string): Exception {
 function topicsOfCases(progress: Progress, cases: readonly Exception[]): string[] {
   return cases.map((one) => {
     if (one.status === 'resolved') return 'exception.resolved';
-    return one.opened_at === progress.context.now && one.acknowledged_at === null ? 'exception.opened' : 'exception.acknowledged';
+    return one.opened_at === progress.context.now && one.acknowledged_at === null
+      ? 'exception.opened'
+      : 'exception.acknowledged';
   });
 }
 

@@ -4,6 +4,7 @@
 import type { Fault } from '../errors.ts';
 import { WaypostError } from '../errors.ts';
 import type { Instant } from '../ledger/command.ts';
+import type { Location } from '../parties/fields.ts';
 import { distanceM, readClock } from './clock.ts';
 import { PIN_TRIES_MAX, pinMatches } from './pin.ts';
 import type { Progress } from './progress.ts';
@@ -13,7 +14,6 @@ import { factsOf, type ReasonCode } from './reason-codes.ts';
 import type { Task } from './task.schema.ts';
 import type { ProofInput, TransitionInput } from './transition.schema.ts';
 import { addProofIds } from './visit.ts';
-import type { Location } from './wire.schema.ts';
 
 /** Farther from the stop than this, beyond what the fix itself is unsure of, a capture is flagged. */
 export const FAR_FROM_STOP_M = 500;
@@ -37,7 +37,8 @@ export function captureNote(progress: Progress, task: Task, note: string): Proof
 function captureProof(progress: Progress, task: Task, input: ProofInput, of: TransitionInput): Proof {
   const { context, clock } = progress;
   const place = placeOf(input.location ?? of.location);
-  const captured = input.captured_at === undefined ? clock : readClock(input.captured_at, of.sent_at ?? null, context.now);
+  const captured =
+    input.captured_at === undefined ? clock : readClock(input.captured_at, of.sent_at ?? null, context.now);
   const distance = place === null || task.address.location === null ? null : distanceM(place, task.address.location);
   const isFar = distance !== null && distance > FAR_FROM_STOP_M + (place?.accuracy_m ?? 0);
   return {
@@ -53,17 +54,26 @@ function captureProof(progress: Progress, task: Task, input: ProofInput, of: Tra
     distance_to_stop_m: distance === null ? null : Math.round(distance),
     actor: context.actor,
     media: (input.media ?? []).map((one) => ({ file_id: null, ...one, status: 'pending' as const })),
-    signer: input.signer === undefined ? null : { name: input.signer.name, relationship: input.signer.relationship ?? null },
+    signer:
+      input.signer === undefined ? null : { name: input.signer.name, relationship: input.signer.relationship ?? null },
     code: null,
     id_check: input.id_check === undefined ? null : { minimum_age: null, document_kind: null, ...input.id_check },
     cash: input.cash === undefined ? null : { method: null, ...input.cash },
     reading: input.reading ?? null,
     note: input.note ?? null,
     reason_code: input.reason_code ?? null,
-    flags: [...(isFar ? (['far_from_stop'] as const) : []), ...(clock.flags.includes('skewed_clock') ? (['skewed_clock'] as const) : [])],
+    flags: [
+      ...(isFar ? (['far_from_stop'] as const) : []),
+      ...(clock.flags.includes('skewed_clock') ? (['skewed_clock'] as const) : []),
+    ],
     requirements_version: task.proof_requirements.version,
     supersedes: null,
-    ...judge(progress, task, input, of.to === 'failed' ? task.proof_requirements.on_failure : task.proof_requirements.on_completion),
+    ...judge(
+      progress,
+      task,
+      input,
+      of.to === 'failed' ? task.proof_requirements.on_failure : task.proof_requirements.on_completion,
+    ),
   };
 }
 
@@ -100,7 +110,8 @@ function judge(progress: Progress, task: Task, input: ProofInput, asked: Require
     }
     case 'cash': {
       const due = task.cash_on_delivery;
-      const isPaid = due === null || (input.cash?.amount_minor === due.amount_minor && input.cash.currency === due.currency);
+      const isPaid =
+        due === null || (input.cash?.amount_minor === due.amount_minor && input.cash.currency === due.currency);
       return as(input.cash !== undefined && isPaid);
     }
     case 'temperature':
@@ -144,9 +155,14 @@ export function attachProofs(job: Progress['job'], proofs: readonly Proof[]): Pr
       ...proof,
       visit: visit?.number ?? null,
       supersedes: supersededBy(task, proof.kind),
-      flags: isBeforeArrival(proof.effective_at, visit?.arrived_at ?? null) ? [...proof.flags, 'before_arrival' as const] : proof.flags,
+      flags: isBeforeArrival(proof.effective_at, visit?.arrived_at ?? null)
+        ? [...proof.flags, 'before_arrival' as const]
+        : proof.flags,
     }));
-    return addProofIds({ ...task, proofs: [...task.proofs, ...placed] }, placed.map((proof) => proof.id));
+    return addProofIds(
+      { ...task, proofs: [...task.proofs, ...placed] },
+      placed.map((proof) => proof.id),
+    );
   });
 }
 
@@ -167,7 +183,13 @@ export function findForeignTasks(progress: Progress, input: TransitionInput): Fa
   return (input.proof ?? []).flatMap(({ task_ids }, index) =>
     (task_ids ?? []).flatMap((id, place) =>
       findTask(progress.job, id) === undefined
-        ? [{ pointer: `/proof/${index}/task_ids/${place}`, code: 'unknown_reference', message: `The job has no task ${id}.` }]
+        ? [
+            {
+              pointer: `/proof/${index}/task_ids/${place}`,
+              code: 'unknown_reference',
+              message: `The job has no task ${id}.`,
+            },
+          ]
         : [],
     ),
   );
@@ -181,7 +203,11 @@ export function findMissingProof(task: Task, asked: RequirementSet): Fault[] {
     if (asked[kind]?.level !== 'required') return [];
     const own = captured.filter((proof) => proof.kind === kind);
     if (own.some((proof) => proof.result === 'waived')) return [];
-    const message = whatIsMissing(kind, own.filter((proof) => proof.result === 'satisfied' || proof.result === 'manual_entry'), asked);
+    const message = whatIsMissing(
+      kind,
+      own.filter((proof) => proof.result === 'satisfied' || proof.result === 'manual_entry'),
+      asked,
+    );
     return message === null ? [] : [{ pointer: '/proof', code: `${kind}_missing`, message }];
   });
 }
@@ -200,13 +226,25 @@ function whatIsMissing(kind: keyof RequirementSet, shown: readonly Proof[], aske
 }
 
 /** What the code itself asks for: a photo or words that say what happened. */
-export function findMissingEvidence(task: Task, code: ReasonCode, note: string | null, proofs: readonly Proof[]): Fault[] {
+export function findMissingEvidence(
+  task: Task,
+  code: ReasonCode,
+  note: string | null,
+  proofs: readonly Proof[],
+): Fault[] {
   const visit = task.visits.at(-1)?.number ?? null;
   const known = [...task.proofs.filter((proof) => proof.visit === visit && visit !== null), ...proofs];
   return factsOf(code).requires.flatMap((kind) => {
-    if (known.some((proof) => proof.kind === kind && proof.result !== 'failed' && proof.result !== 'skipped')) return [];
+    if (known.some((proof) => proof.kind === kind && proof.result !== 'failed' && proof.result !== 'skipped'))
+      return [];
     if (kind === 'note' && note !== null) return [];
-    return [{ pointer: kind === 'note' ? '/note' : '/proof', code: `${kind}_missing`, message: `The code ${code} needs a ${kind}.` }];
+    return [
+      {
+        pointer: kind === 'note' ? '/note' : '/proof',
+        code: `${kind}_missing`,
+        message: `The code ${code} needs a ${kind}.`,
+      },
+    ];
   });
 }
 
@@ -220,7 +258,11 @@ export function requireProof(faults: readonly Fault[], captured: readonly Proof[
       extra: { tries_left: triesLeft ?? 0 },
     });
   }
-  throw new WaypostError('missing_proof', `Required proof is missing: ${faults.map((fault) => fault.code).join(', ')}.`, { faults });
+  throw new WaypostError(
+    'missing_proof',
+    `Required proof is missing: ${faults.map((fault) => fault.code).join(', ')}.`,
+    { faults },
+  );
 }
 
 /** Tries that are left for the PIN of a task; null when it has none. */

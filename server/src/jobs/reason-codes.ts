@@ -150,10 +150,7 @@ export const reasonCodes = {
   access_denied: site({}, because('AG')),
   no_safe_place: site({ applies_to: delivery }),
   no_parking: site({ answerable: 'external' }),
-  out_of_service_area: site(
-    { retryable: false, answerable: 'carrier', next_step: 'return' },
-    because('AV'),
-  ),
+  out_of_service_area: site({ retryable: false, answerable: 'carrier', next_step: 'return' }, because('AV')),
   outside_receiving_hours: site({ next_step: 'reschedule' }, because('B9')),
   dock_unavailable: site({ next_step: 'reschedule' }),
   no_appointment: site({ answerable: 'carrier', next_step: 'reschedule' }, because('HB')),

@@ -7,7 +7,13 @@ import { allowedTransitions, type RequestedTransition } from './state-machine.ts
 import type { Task } from './task.schema.ts';
 
 /** 409: the machine does not go there from here. `rule` says in one word why not. */
-export function illegal(job: Job, task: Task | null, to: RequestedTransition, rule: string, detail: string): WaypostError {
+export function illegal(
+  job: Job,
+  task: Task | null,
+  to: RequestedTransition,
+  rule: string,
+  detail: string,
+): WaypostError {
   return new WaypostError('illegal_transition', detail, {
     extra: {
       rule,

@@ -26,7 +26,14 @@ export function finalRemainderOf(task: Task, code: ReasonCode): Remainder {
 }
 
 /** Gives a delivery up for good and sends its goods the way that `remainder` says. */
-export function giveUpTask(job: Job, task: Task, code: ReasonCode, remainder: Remainder, hub: Address | null, moment: Moment): { job: Job; task: Task } {
+export function giveUpTask(
+  job: Job,
+  task: Task,
+  code: ReasonCode,
+  remainder: Remainder,
+  hub: Address | null,
+  moment: Moment,
+): { job: Job; task: Task } {
   if (task.kind === 'pickup') return { job: endOrphans(replaced(job, task), moment.now), task };
   const given = giveUpItems(task, remainder, code);
   const back = addReturns(replaced(job, given), given, hub, moment);
@@ -53,7 +60,14 @@ export function addReturns(job: Job, task: Task, hub: Address | null, moment: Mo
   return next;
 }
 
-function addReturn(job: Job, task: Task, from: Task | undefined, goods: readonly Item[], hub: Address | null, { now, mint }: Moment): Job {
+function addReturn(
+  job: Job,
+  task: Task,
+  from: Task | undefined,
+  goods: readonly Item[],
+  hub: Address | null,
+  { now, mint }: Moment,
+): Job {
   const id = mint('tsk');
   const toHub = task.handover?.on_failure === 'hold_at_hub' ? (hub ?? hubOf(job)) : null;
   const address = toHub ?? from?.address ?? hubOf(job) ?? task.address;
@@ -130,14 +144,23 @@ export function openReturnsOf(job: Job, task: Task): Task[] {
  * pickups that have failed, and pickups all of whose goods were to go to deliveries that have ended.
  */
 export function endOrphans(job: Job, now: Instant): Job {
-  const ended = new Set(tasksOf(job).filter((task) => isFinalTask(task.status)).map((task) => task.id));
+  const ended = new Set(
+    tasksOf(job)
+      .filter((task) => isFinalTask(task.status))
+      .map((task) => task.id),
+  );
   const failed = new Set(
-    tasksOf(job).filter((task) => task.status === 'failed' || task.status === 'cancelled').map((task) => task.id),
+    tasksOf(job)
+      .filter((task) => task.status === 'failed' || task.status === 'cancelled')
+      .map((task) => task.id),
   );
   const cancel = (task: Task): Task => ({ ...task, status: 'cancelled', status_since: now, resumes_to: null });
   const deliveries = job.deliveries.map((task) => {
     if (isFinalTask(task.status) || hasStarted(task) || task.returns !== null) return task;
-    const sources = task.items.length > 0 ? task.items.map((item) => item.pickup_task_id) : task.depends_on.filter((id) => isPickup(job, id));
+    const sources =
+      task.items.length > 0
+        ? task.items.map((item) => item.pickup_task_id)
+        : task.depends_on.filter((id) => isPickup(job, id));
     const isOrphan = sources.length > 0 && sources.every((id) => id !== null && failed.has(id));
     return isOrphan ? cancel(task) : writeOffFrom(task, failed);
   });
@@ -162,10 +185,13 @@ function targetsOf(deliveries: readonly Task[], pickup: Task): Task[] {
 
 /** Some of the goods will never come: they are missing, the others go on. */
 function writeOffFrom(task: Task, failed: ReadonlySet<string>): Task {
-  const isLost = (item: Item) => item.pickup_task_id !== null && failed.has(item.pickup_task_id) && item.missing_quantity === 0;
+  const isLost = (item: Item) =>
+    item.pickup_task_id !== null && failed.has(item.pickup_task_id) && item.missing_quantity === 0;
   if (!task.items.some(isLost)) return task;
   const items = task.items.map((item) =>
-    isLost(item) ? { ...item, missing_quantity: item.quantity, reason_code: 'item_missing', remainder: 'write_off' as const } : item,
+    isLost(item)
+      ? { ...item, missing_quantity: item.quantity, reason_code: 'item_missing', remainder: 'write_off' as const }
+      : item,
   );
   return { ...task, items };
 }

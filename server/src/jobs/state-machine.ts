@@ -2,8 +2,9 @@
 // must know what may follow what derives from it: the rules, `allowed_transitions`, GET /v1/state-machine and its
 // drawing, the SDK's types and the dashboard's buttons. What a transition does is in transition.ts and its siblings.
 
-import type { Job, JobStatus, Task, TaskStatus } from './job.schema.ts';
+import type { Job, JobStatus } from './job.schema.ts';
 import { goodsOnBoard, isFinalJob, isFinalTask, tasksOf } from './status.ts';
+import type { Task, TaskStatus } from './task.schema.ts';
 
 /** The fields that a transition writes, as the channel's ownership table names them. Null: `who` alone decides. */
 export type TransitionGroup = 'assignment' | 'execution' | 'completion';
@@ -41,28 +42,35 @@ const assignment = { group: 'assignment', who: ['dispatch', 'system'] } as const
 
 export const transitions = {
   accepted: {
-    of: 'job', ...stepping, ...assignment,
+    of: 'job',
+    ...stepping,
+    ...assignment,
     from: ['created'],
     to: ['accepted'],
     requires: [],
     means: 'Dispatch takes the promise on.',
   },
   assigned: {
-    of: 'job', ...stepping, ...assignment,
+    of: 'job',
+    ...stepping,
+    ...assignment,
     from: openJob,
     to: ['assigned', 'en_route', 'exception'],
     requires: ['driver_id'],
     means: 'A driver gets every task that has not ended. A visit under way ends with the reason_code given.',
   },
   unassigned: {
-    of: 'job', ...stepping, ...assignment,
+    of: 'job',
+    ...stepping,
+    ...assignment,
     from: ['assigned', 'en_route', 'arrived', 'exception'],
     to: ['created', 'accepted', 'exception'],
     requires: [],
     means: 'The driver is taken off, while no goods are on board. A visit under way ends with the reason_code given.',
   },
   cancelled: {
-    of: 'job', ...stepping,
+    of: 'job',
+    ...stepping,
     group: null,
     who: ['source', 'dispatch', 'system'],
     from: openJob,
@@ -71,7 +79,8 @@ export const transitions = {
     means: 'The promise is taken back, until goods are on board.',
   },
   returned: {
-    of: 'job', ...stepping,
+    of: 'job',
+    ...stepping,
     group: null,
     who: ['source', 'dispatch', 'system'],
     from: ['assigned', 'en_route', 'arrived', 'exception'],
@@ -80,14 +89,18 @@ export const transitions = {
     means: 'Goods on board go back: open deliveries fail, and a delivery that returns their goods follows.',
   },
   en_route: {
-    of: 'task', ...stepping, ...execution,
+    of: 'task',
+    ...stepping,
+    ...execution,
     from: ['pending'],
     to: ['en_route'],
     requires: [],
     means: 'The driver sets out. Leaving the hub completes the implicit pickup there.',
   },
   arrived: {
-    of: 'task', ...stepping, ...execution,
+    of: 'task',
+    ...stepping,
+    ...execution,
     from: ['en_route'],
     jumps_from: ['pending'],
     to: ['arrived'],
@@ -95,7 +108,9 @@ export const transitions = {
     means: 'The driver is at the place.',
   },
   completed: {
-    of: 'task', ...stepping, ...completion,
+    of: 'task',
+    ...stepping,
+    ...completion,
     from: ['arrived'],
     jumps_from: ['pending', 'en_route'],
     to: ['completed', 'pending'],
@@ -103,7 +118,9 @@ export const transitions = {
     means: 'The visit went well. With a remainder to be tried again the task goes back to pending.',
   },
   failed: {
-    of: 'task', ...stepping, ...completion,
+    of: 'task',
+    ...stepping,
+    ...completion,
     from: ['en_route', 'arrived'],
     jumps_from: ['pending'],
     to: ['exception', 'failed'],
@@ -111,21 +128,26 @@ export const transitions = {
     means: 'The visit failed: a blocking exception opens, or the task ends if its visits are used up.',
   },
   exception: {
-    of: 'task', ...stepping, ...execution,
+    of: 'task',
+    ...stepping,
+    ...execution,
     from: ['pending', 'en_route', 'arrived', 'exception'],
     to: ['exception', 'pending', 'en_route', 'arrived'],
     requires: ['reason_code'],
     means: 'A problem is reported. Only a blocking one changes where the task stands.',
   },
   reopened: {
-    of: 'task', ...stepping, ...completion,
+    of: 'task',
+    ...stepping,
+    ...completion,
     from: ['completed'],
     to: ['arrived'],
     requires: [],
     means: "A completion is undone, within the channel's grace and while nothing was built on it.",
   },
   corrected: {
-    of: 'task', ...stepping,
+    of: 'task',
+    ...stepping,
     group: 'completion',
     who: ['dispatch', 'system'],
     from: ['completed', 'failed'],
@@ -189,9 +211,10 @@ export const visitOrder = ['pending', 'en_route', 'arrived', 'completed'] as con
 
 /** Steps that a jump passes over: those between where the task stands and where it is said to be. */
 export function stepsBetween(from: TaskStatus, to: TaskStatus): ('en_route' | 'arrived')[] {
-  const start = visitOrder.findIndex((status) => status === from);
+  const order: readonly TaskStatus[] = visitOrder;
+  const start = order.indexOf(from);
   // A visit can fail on the way: only having set out is certain.
-  const end = to === 'failed' ? 2 : visitOrder.findIndex((status) => status === to);
+  const end = to === 'failed' ? 2 : order.indexOf(to);
   return (['en_route', 'arrived'] as const).filter((status) => {
     const place = visitOrder.indexOf(status);
     return place > start && place < end;
@@ -256,7 +279,8 @@ export function isJobStepAllowed(name: TransitionName, job: Job): boolean {
   if (name === 'assigned') return open.length > 0 && !isUnplaced(job);
   if (name === 'unassigned') return !goodsOnBoard(job) && open.some((task) => task.driver_id !== null);
   if (name === 'cancelled') return !goodsOnBoard(job);
-  if (name === 'returned') return goodsOnBoard(job) && open.some((task) => task.kind === 'delivery' && task.returns === null);
+  if (name === 'returned')
+    return goodsOnBoard(job) && open.some((task) => task.kind === 'delivery' && task.returns === null);
   return true;
 }
 
@@ -268,9 +292,39 @@ export const jobStatusFollows = {
   created: ['accepted', 'assigned', 'exception', 'cancelled'],
   accepted: ['assigned', 'exception', 'cancelled', 'created'],
   assigned: ['created', 'accepted', 'en_route', 'arrived', 'exception', 'cancelled', 'failed'],
-  en_route: ['created', 'accepted', 'assigned', 'arrived', 'exception', 'completed', 'partially_completed', 'failed', 'cancelled'],
-  arrived: ['created', 'accepted', 'assigned', 'en_route', 'exception', 'completed', 'partially_completed', 'failed', 'cancelled'],
-  exception: ['created', 'accepted', 'assigned', 'en_route', 'arrived', 'completed', 'partially_completed', 'failed', 'cancelled'],
+  en_route: [
+    'created',
+    'accepted',
+    'assigned',
+    'arrived',
+    'exception',
+    'completed',
+    'partially_completed',
+    'failed',
+    'cancelled',
+  ],
+  arrived: [
+    'created',
+    'accepted',
+    'assigned',
+    'en_route',
+    'exception',
+    'completed',
+    'partially_completed',
+    'failed',
+    'cancelled',
+  ],
+  exception: [
+    'created',
+    'accepted',
+    'assigned',
+    'en_route',
+    'arrived',
+    'completed',
+    'partially_completed',
+    'failed',
+    'cancelled',
+  ],
   completed: ['en_route', 'arrived', 'exception', 'partially_completed', 'failed', 'cancelled'],
   partially_completed: ['en_route', 'arrived', 'exception', 'completed', 'failed', 'cancelled'],
   failed: ['en_route', 'arrived', 'exception', 'completed', 'partially_completed', 'cancelled'],
@@ -290,7 +344,8 @@ export function drawMachine(): string {
   for (const name of transitionNames) {
     const facts = factsOfTransition(name);
     if (facts.of !== 'job') continue;
-    for (const from of facts.from) for (const to of facts.to) if (from !== to) lines.push(`    j_${from} --> j_${to}: ${name}`);
+    for (const from of facts.from)
+      for (const to of facts.to) if (from !== to) lines.push(`    j_${from} --> j_${to}: ${name}`);
   }
   lines.push('  }');
   return `${lines.join('\n')}\n`;

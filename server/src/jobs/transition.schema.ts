@@ -3,24 +3,12 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
+import { LocationInput } from '../parties/fields.ts';
 import { itemConditions, remainders } from './item.schema.ts';
 import { jobReply } from './job.schema.ts';
-import { ITEMS_MAX } from './task.schema.ts';
 import { requestedTransitions } from './state-machine.ts';
-import {
-  age,
-  celsius,
-  count,
-  currency,
-  id,
-  instant,
-  locationInput,
-  minorAmount,
-  name,
-  nullable,
-  oneOf,
-  text,
-} from './wire.schema.ts';
+import { ITEMS_MAX } from './task.schema.ts';
+import { age, celsius, count, currency, id, instant, minorAmount, name, nullable, oneOf, text } from './wire.schema.ts';
 
 export const PROOFS_MAX = 20;
 export const MEDIA_MAX = 20;
@@ -46,20 +34,35 @@ const mediaInput = Type.Object(
     bytes: Type.Integer({ minimum: 1, maximum: MEDIA_BYTES_MAX, description: 'Size of the file.' }),
     mime: Type.String({ pattern: '^[a-z]+/[a-z0-9.+-]+$', maxLength: 100, description: 'Media type.' }),
   },
-  { additionalProperties: false, description: 'A file that was captured; its proof is pending until the bytes arrive.' },
+  {
+    additionalProperties: false,
+    description: 'A file that was captured; its proof is pending until the bytes arrive.',
+  },
 );
 
 export const proofInput = Type.Object(
   {
     kind: oneOf(answerableKinds, 'What was captured.'),
-    captured_at: Type.Optional(Type.Unsafe<string>({ ...instant, description: 'When, by the device. Absent: occurred_at.' })),
+    captured_at: Type.Optional(
+      Type.Unsafe<string>({ ...instant, description: 'When, by the device. Absent: occurred_at.' }),
+    ),
     task_ids: Type.Optional(
-      Type.Array(id, { minItems: 1, maxItems: 50, uniqueItems: true, description: 'What it proves. Absent: this task.' }),
+      Type.Array(id, {
+        minItems: 1,
+        maxItems: 50,
+        uniqueItems: true,
+        description: 'What it proves. Absent: this task.',
+      }),
     ),
     result: Type.Optional(
       oneOf(statedResults, 'Stated where nothing was captured, or typed by hand. Absent: the server judges it.'),
     ),
-    location: Type.Optional(Type.Unsafe<Static<typeof locationInput>>({ ...locationInput, description: 'Where. Absent: that of the transition.' })),
+    location: Type.Optional(
+      Type.Unsafe<Static<typeof LocationInput>>({
+        ...LocationInput,
+        description: 'Where. Absent: that of the transition.',
+      }),
+    ),
     media: Type.Optional(Type.Array(mediaInput, { maxItems: MEDIA_MAX })),
     signer: Type.Optional(
       Type.Object(
@@ -98,7 +101,9 @@ export const proofInput = Type.Object(
     ),
     reading: Type.Optional(Type.Object({ celsius }, { additionalProperties: false })),
     note: Type.Optional(text),
-    reason_code: Type.Optional(Type.String({ minLength: 1, maxLength: 60, description: 'Why it was skipped or waived.' })),
+    reason_code: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 60, description: 'Why it was skipped or waived.' }),
+    ),
   },
   { additionalProperties: false, description: 'Evidence captured at the stop.' },
 );
@@ -137,17 +142,22 @@ export const transitionInput = Type.Object(
     outcome: Type.Optional(
       Type.String({ minLength: 1, maxLength: 60, description: 'Success code (completed), any code (corrected).' }),
     ),
-    reason_code: Type.Optional(Type.String({ minLength: 1, maxLength: 60, description: 'Why; a code or an alias of yours.' })),
+    reason_code: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 60, description: 'Why; a code or an alias of yours.' }),
+    ),
     items: Type.Optional(Type.Array(itemResult, { maxItems: ITEMS_MAX })),
     proof: Type.Optional(Type.Array(proofInput, { maxItems: PROOFS_MAX })),
-    location: Type.Optional(locationInput),
+    location: Type.Optional(LocationInput),
     note: Type.Optional(text),
     report: Type.Optional(
       Type.Boolean({ description: 'It has happened already: never refused. Default false: a request.' }),
     ),
     occurred_at: Type.Optional(Type.Unsafe<string>({ ...instant, description: 'When, by the device. Absent: now.' })),
     sent_at: Type.Optional(
-      Type.Unsafe<string>({ ...instant, description: 'When the device sent this, by its own clock. Absent: its clock is trusted.' }),
+      Type.Unsafe<string>({
+        ...instant,
+        description: 'When the device sent this, by its own clock. Absent: its clock is trusted.',
+      }),
     ),
     client_event_id: Type.Optional(
       Type.String({
@@ -157,7 +167,11 @@ export const transitionInput = Type.Object(
       }),
     ),
     client_seq: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: "The device's own count of its reports." }),
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: "The device's own count of its reports.",
+      }),
     ),
   },
   { additionalProperties: false, description: 'A request to go on, or a report of what has happened.' },

@@ -42,7 +42,11 @@ export function reachPlace(task: Task, at: Instant, implied: boolean, now: Insta
 }
 
 /** Ends the visit for good. Where the task stands then is for the caller to say. */
-export function endVisit(task: Task, at: Instant, ending: { outcome: ReasonCode; reason_code: ReasonCode | null; note: string | null }): Task {
+export function endVisit(
+  task: Task,
+  at: Instant,
+  ending: { outcome: ReasonCode; reason_code: ReasonCode | null; note: string | null },
+): Task {
   return changeLastVisit(task, (visit) => {
     if (visit.outcome !== null) throw new Error(`visit ${visit.number} of ${task.id} has ended already`);
     return { ...visit, departed_at: at, ...ending };

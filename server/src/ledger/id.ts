@@ -6,7 +6,7 @@ const RANDOM_POOL_BYTES = 8_192;
 
 /** The prefix of each kind of thing; part of the contract. */
 export type Prefix =
-  | 'adr' | 'aud' | 'chn' | 'cus' | 'drv' | 'evt' | 'exc' | 'fil' | 'hub' | 'itm' | 'job' | 'key' | 'org'
+  | 'adr' | 'aud' | 'chn' | 'cus' | 'dlt' | 'drv' | 'evt' | 'exc' | 'fil' | 'hub' | 'itm' | 'job' | 'key' | 'org'
   | 'prf' | 'pro' | 'rte' | 'sft' | 'stp' | 'ten' | 'tsk' | 'veh' | 'whe' | 'zon';
 
 /** Makes an identifier; rules get it as an argument so that they hold no chance of their own. */

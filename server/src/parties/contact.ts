@@ -77,22 +77,22 @@ export function resolveContacts(
 ): ResolvedContacts {
   const resolved: ResolvedContacts = { customer_ids: [], puts: [], subjects: [] };
   const here = new Map<string, string>();
-  const holderOf = (hash: string) => here.get(hash) ?? livingHolder(book, set, hash);
   for (const contact of contacts) {
     const hashes = contactHashes(book.hashKey, set.world_id, contact);
-    const ways = hashes.length > 0 ? hashes : [`unreachable ${contact.name ?? ''}`];
-    const found = ways.map(holderOf).find((id) => id !== null) ?? null;
+    const ways = hashes.length > 0 ? hashes : [`unreachable ${contact.name}`];
+    const holders = ways.map((way) => here.get(way) ?? (hashes.length > 0 ? livingHolder(book, set, way) : null));
+    const found = holders.find((id) => id !== null) ?? null;
     const customer_id = found ?? moment.mint('cus');
     resolved.customer_ids.push(customer_id);
     if (found === null) {
       resolved.subjects.push(customer_id);
       resolved.puts.push(...putInline(book, customer_id, moment));
     }
-    for (const way of ways) {
-      if (holderOf(way) !== null) continue;
+    ways.forEach((way, index) => {
+      if (holders[index] !== null) return;
       here.set(way, customer_id);
       if (hashes.length > 0) resolved.puts.push({ ...refTo(book.contactKind, way), value: customer_id });
-    }
+    });
   }
   return resolved;
 }

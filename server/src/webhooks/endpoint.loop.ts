@@ -13,7 +13,7 @@ import { nextTry, readRetryAfter } from './retry.ts';
 import { liveKeys, type SigningKey, signMessage } from './signing.ts';
 import { TEST_TYPE, writeTestEvent } from './test-event.ts';
 import { judge } from './verdict.ts';
-import { type Cursor, type ParkedMessage, type Place, Window } from './window.ts';
+import { type Cursor, type ParkedMessage, Window } from './window.ts';
 
 export const BODY_BYTES_MAX = 1_048_576;
 export const USER_AGENT = 'Waypost/0.1 (+https://www.standardwebhooks.com)';
@@ -80,6 +80,8 @@ export class EndpointRun {
   isStopped = false;
   readonly #around: Surroundings;
   readonly #settled: Set<number>;
+  /** Dead letters that are on their way again. */
+  readonly #redriven = new Set<string>();
   readonly #flights = new Map<Message<LogItem> | 'test', Flight>();
   #pace: Pace;
   #fits: (event: Filtered) => boolean;
@@ -87,6 +89,11 @@ export class EndpointRun {
   #handshake = { tries: 0, at: 0 };
   #pausing: 'gone' | 'receiver' | 'broken' | null = null;
   #commitAt = 0;
+  /** The message that a broken endpoint is probed with. */
+  #probing: Message<LogItem> | null = null;
+  /** The window has more to send than the pace lets through. */
+  #isLimited = false;
+  #target: { origin: string; path: string };
 
   constructor(config: EndpointConfig, epoch: number, saved: SavedEndpoint, around: Surroundings) {
     this.config = config;
@@ -98,7 +105,11 @@ export class EndpointRun {
     this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, around.now());
     this.#settled = saved.settled;
     this.#fits = compileFilter(endpoint);
-    for (const row of saved.parked) this.window.restore(row);
+    this.#target = targetOf(endpoint);
+    for (const row of saved.parked) {
+      this.window.restore(row);
+      if (row.redrive !== null) this.#redriven.add(row.redrive);
+    }
     this.outbox = new Outbox(this, saved.cursor);
   }
 
@@ -116,8 +127,8 @@ export class EndpointRun {
   }
 
   /** Looks at one event of the log; the filter in force now decides. */
-  offer(item: LogItem, place: Place): void {
-    const { row } = item;
+  offer(item: LogItem): void {
+    const { row, place } = item;
     if (!this.#fits({ type: row.type, topics: item.topics, channel_id: row.channel_id })) this.window.skip(place);
     else if (this.#settled.delete(row.sequence)) this.window.skipDelivered(place);
     else this.window.offer(place, row.job_id ?? row.data_id, item, this.#around.now());
@@ -130,11 +141,12 @@ export class EndpointRun {
     const now = this.#around.now();
     this.config = config;
     this.#fits = compileFilter(endpoint);
+    this.#target = targetOf(endpoint);
     this.window.configure(orderOf(endpoint));
     if (widthOf(endpoint) !== this.#pace.width_max || endpoint.rate_per_s !== this.#pace.rate_per_s) {
       this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, now);
     }
-    if (endpoint.status !== 'active' || endpoint.url !== before.url) this.#callOffAll();
+    if (endpoint.status !== 'active' || endpoint.url !== before.url) this.callOff();
     if (endpoint.status === 'paused') this.#pausing = null;
     if (endpoint.url !== before.url) this.#handshake = { tries: 0, at: now };
     if (endpoint.status === 'active' && before.status !== 'active') this.#recover(now);
@@ -143,9 +155,11 @@ export class EndpointRun {
 
   /** A dead letter that is to be sent again. */
   redrive(row: ParkedMessage): void {
-    const message = this.window.restore(row);
-    this.outbox.park(message);
-    if (row.redrive !== null) this.outbox.redrive(row.redrive, 'redriving', this.#around.now());
+    if (row.redrive === null || this.#redriven.has(row.redrive)) return;
+    this.#redriven.add(row.redrive);
+    this.outbox.park(this.window.restore(row));
+    this.outbox.redrive(row.redrive, 'redriving', this.#around.now());
+    this.#around.changed(this);
     this.pump();
   }
 
@@ -154,9 +168,13 @@ export class EndpointRun {
     const now = this.#around.now();
     if (!this.isActive || this.circuit.state === 'open') return this.#plan(now);
     const unprepared: Next<LogItem>[] = [];
+    this.#isLimited = true;
     for (let free = room(this.#pace, this.window.in_flight, now); free > 0; free--) {
       const next = this.window.take(now);
-      if (next === null) break;
+      if (next === null) {
+        this.#isLimited = false;
+        break;
+      }
       noteSent(this.#pace);
       if (!this.#trySend(next)) unprepared.push(next);
     }
@@ -235,14 +253,11 @@ export class EndpointRun {
   #post(event_id: string, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
     const { endpoint, keys, world } = this.config;
     const timestamp = Math.floor(now / 1_000);
-    const url = new URL(endpoint.url);
     const headers = [
       'content-type', 'application/json', 'user-agent', USER_AGENT, 'webhook-id', event_id, 'webhook-timestamp', String(timestamp),
       'webhook-signature', signMessage(liveKeys(keys, now), event_id, timestamp, body), ...extra,
     ];
-    const { origin } = url;
-    const path = `${url.pathname}${url.search}`;
-    return this.#around.destination.post({ origin, path, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000 }, onAnswer);
+    return this.#around.destination.post({ ...this.#target, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000 }, onAnswer);
   }
 
   #onAnswer(message: Message<LogItem>, item: LogItem, answer: Answer, started_at: number): void {
@@ -255,9 +270,9 @@ export class EndpointRun {
     if (verdict === 'called_off') this.window.putBack(message, now);
     else {
       if (slower) slowDown(this.#pace, readRetryAfter(answer.retry_after, now), started_at, now);
-      const wasOpen = this.circuit.state === 'open';
       const isPassed = verdict === 'delivered';
-      if (!wasOpen && pause === null) noteResult(this.circuit, { passed: isPassed, job: message.lane, now });
+      if (message === this.#probing) this.#onProbe(isPassed, now);
+      else if (pause === null) noteResult(this.circuit, { passed: isPassed, job: message.lane, now });
       if (isPassed) this.#deliver(message);
       else if (verdict === 'abort') this.#bury(message, item, 'aborted_by_receiver', answer);
       else if (pause !== null || (this.circuit.state === 'open' && !message.parked)) this.window.putBack(message, now);
@@ -272,9 +287,12 @@ export class EndpointRun {
     const { redrive, parked } = message;
     this.window.deliver(message);
     if (parked) this.outbox.unpark(message);
-    if (redrive !== null) this.outbox.redrive(redrive, 'delivered', this.#around.now());
-    if (widen(this.#pace) && this.circuit.state === 'proving') closeCircuit(this.circuit);
-    else if (this.circuit.state === 'proving' && this.#pace.width >= this.#pace.width_max) closeCircuit(this.circuit);
+    if (redrive !== null) {
+      this.outbox.redrive(redrive, 'delivered', this.#around.now());
+      this.#redriven.delete(redrive);
+    }
+    widen(this.#pace);
+    if (this.circuit.state === 'proving' && this.#pace.width >= this.#pace.width_max) closeCircuit(this.circuit);
   }
 
   #retry(message: Message<LogItem>, item: LogItem, answer: Answer, now: number): void {
@@ -288,6 +306,7 @@ export class EndpointRun {
 
   #bury(message: Message<LogItem>, item: LogItem, reason: 'tries_used' | 'aborted_by_receiver' | 'too_large', answer: Answer): void {
     const dead_letter_id = message.redrive ?? this.#around.mintDeadLetterId();
+    this.#redriven.delete(dead_letter_id);
     this.outbox.bury(message, item.row, { dead_letter_id, reason, answer, now: this.#around.now() });
     this.window.bury(message);
     this.#around.changed(this);
@@ -305,28 +324,19 @@ export class EndpointRun {
   /** Another job's oldest message or, when there is none, a signed endpoint.test. */
   #probe(now: number): void {
     if (isBeyondRepair(this.circuit, now)) return this.#pause('broken', now);
-    if (now < this.circuit.probe_at || this.#flights.has('test')) return;
-    const next = this.window.in_flight > 0 ? null : this.window.takeProbe(now);
-    // A probe in flight is not joined by another: the next one is planned as if this one had failed.
-    this.circuit.probe_at = now + probePauseS(this.circuit.probes + 1) * 1_000;
-    if (next === null) return this.#sendTest(now, (answer) => this.#onProbe(answer));
-    this.#sendProbe(next, now);
-  }
-
-  #sendProbe(next: Next<LogItem>, now: number): void {
-    const { message } = next;
-    const item = message.event;
-    if (item === null || !this.#trySend(next)) {
-      this.window.putBack(message, now);
-      return this.#sendTest(now, (answer) => this.#onProbe(answer));
+    if (now < this.circuit.probe_at || this.#flights.has('test') || this.#probing !== null) return;
+    const next = this.window.takeProbe(now);
+    if (next !== null && this.#trySend(next)) {
+      this.#probing = next.message;
+      return;
     }
-    this.#probing = message;
+    if (next !== null) this.window.putBack(next.message, now);
+    this.#sendTest(now, (answer) => this.#onProbe(answer.outcome === 'delivered', this.#around.now()));
   }
-  #probing: Message<LogItem> | null = null;
 
-  #onProbe(answer: Answer): void {
-    const now = this.#around.now();
-    noteProbe(this.circuit, answer.outcome === 'delivered', now);
+  #onProbe(isPassed: boolean, now: number): void {
+    this.#probing = null;
+    noteProbe(this.circuit, isPassed, now);
     if (this.circuit.state === 'proving') this.#recover(now);
     this.#around.changed(this);
   }
@@ -372,7 +382,7 @@ export class EndpointRun {
   #pause(reason: 'gone' | 'receiver' | 'broken', now: number): void {
     if (this.#pausing !== null) return;
     this.#pausing = reason;
-    this.#callOffAll();
+    this.callOff();
     this.#commitPause(now);
   }
 
@@ -383,24 +393,31 @@ export class EndpointRun {
     void this.#around.commitPaused(this, this.#pausing);
   }
 
-  #callOffAll(): void {
+  /** Ends what is in flight: it waits again where it stood. */
+  callOff(): void {
     for (const flight of [...this.#flights.values()]) flight.callOff();
   }
 
   /** Says when it wants to be woken. */
   #plan(now: number): void {
-    const times: (number | null)[] = [];
     if (this.isStopped) return;
+    const times: (number | null)[] = [];
+    const isTesting = this.#flights.has('test') || this.#probing !== null;
     if (this.#pausing !== null) times.push(this.#commitAt);
-    else if (this.config.endpoint.status === 'unverified') times.push(this.#flights.has('test') ? null : this.#handshake.at);
-    else if (this.isActive && this.circuit.state === 'open') times.push(this.circuit.probe_at);
+    else if (this.config.endpoint.status === 'unverified') times.push(isTesting ? null : this.#handshake.at);
+    else if (this.isActive && this.circuit.state === 'open') times.push(isTesting ? null : this.circuit.probe_at);
     else if (this.isActive) {
-      times.push(this.window.wakeAt(), roomAt(this.#pace, this.window.in_flight, now));
+      times.push(this.window.wakeAt(), this.#isLimited ? roomAt(this.#pace, this.window.in_flight, now) : null);
+      if (this.window.in_flight > 0 || this.window.waiting > 0) times.push(this.#overdueAt);
     }
-    if (this.window.in_flight > 0 || this.window.waiting > 0) times.push(this.#overdueAt);
     const soonest = times.filter((at) => at !== null).sort((a, b) => a - b)[0];
     if (soonest !== undefined) this.#around.wakeAt(this, soonest);
   }
+}
+
+function targetOf(endpoint: Endpoint): { origin: string; path: string } {
+  const { origin, pathname, search } = new URL(endpoint.url);
+  return { origin, path: `${pathname}${search}` };
 }
 
 const NO_ANSWER: Answer = {

@@ -12,7 +12,7 @@ export interface RenderedBody {
 
 export interface LogItem {
   row: LogRow;
-  recorded_at: Instant;
+  place: { sequence: number; recorded_at: Instant };
   /** What a filter looks at. */
   topics: readonly string[];
   /** The configuration of the world for which it was rendered: an erased person's values are gone with the next one. */
@@ -23,7 +23,8 @@ export interface LogItem {
 
 export function itemOf(row: LogRow, config_version: number): LogItem {
   const topics = row.topics === '' ? [] : row.topics.split(' ');
-  return { row, recorded_at: row.recorded_at.toISOString(), topics, config_version, plain: null, personal: null };
+  const place = { sequence: row.sequence, recorded_at: row.recorded_at.toISOString() };
+  return { row, place, topics, config_version, plain: null, personal: null };
 }
 
 /** The bytes to send. Null when a key has to be fetched first. */

@@ -17,14 +17,11 @@ test('after a break it opens from one, by one for each success', () => {
   const pace = newPace(32, null, start);
   narrow(pace);
   const widths = [];
-  let reached = false;
-  while (!reached) {
+  for (let index = 0; index < 40; index++) {
     widths.push(room(pace, 0, start));
-    reached = widen(pace);
+    widen(pace);
   }
-  assert.deepEqual(widths, Array.from({ length: 31 }, (_, index) => index + 1));
-  assert.equal(room(pace, 0, start), 32);
-  assert.equal(widen(pace), false, 'it says once that it is wide again');
+  assert.deepEqual(widths, Array.from({ length: 40 }, (_, index) => Math.min(index + 1, 32)));
 });
 
 test('429 and 503 halve it and hold it back as long as asked, at most a minute', () => {

@@ -49,10 +49,8 @@ export function noteSent(pace: Pace): void {
 }
 
 /** One more fits after each success, until the full width: it doubles with every round trip. */
-export function widen(pace: Pace): boolean {
-  if (pace.width >= pace.width_max) return false;
-  pace.width = Math.min(pace.width + 1, pace.width_max);
-  return pace.width === pace.width_max;
+export function widen(pace: Pace): void {
+  if (pace.width < pace.width_max) pace.width = Math.min(pace.width + 1, pace.width_max);
 }
 
 /** After a break everything begins with one message at a time. */

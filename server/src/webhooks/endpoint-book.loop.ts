@@ -1,0 +1,157 @@
+// Which endpoints this sender sends to: loads them with their cursors when a share becomes ours, again when the
+// configuration of their world changes, and lets them go.
+
+import type { KeyObject } from 'node:crypto';
+import type { Sql } from '../db/sql.ts';
+import { type EndpointConfig, EndpointRun, type SavedEndpoint, type Surroundings } from './endpoint.loop.ts';
+import type { Endpoint } from './endpoint.schema.ts';
+import { endpointName } from './flush.store.ts';
+import {
+  type CursorRow, claimCursors, type EndpointKey, type EndpointRow, type ParkedRow, type RedriveRow, readEndpoints, readParked,
+  readRedriveRequests, readRevisions, readSettledAhead,
+} from './sender.store.ts';
+import type { SigningKey } from './signing.ts';
+import type { ParkedMessage } from './window.ts';
+
+export interface BookOptions {
+  sql: Sql;
+  /** Opens a sealed secret. */
+  openSecret(endpoint: EndpointKey, sealed: Buffer): KeyObject;
+  epochOf(share: number): number | null;
+  around: Surroundings;
+  onStart(run: EndpointRun): void;
+  onEnd(run: EndpointRun): void;
+}
+
+export interface EndpointBook {
+  runs: Map<string, EndpointRun>;
+  /** Loads or loads again what belongs to these shares, in one world or in all. */
+  load(shares: readonly number[], worldId: number | null): Promise<void>;
+  end(names: Iterable<string>): void;
+}
+
+export function openEndpointBook(options: BookOptions): EndpointBook {
+  const { sql } = options;
+  const runs = new Map<string, EndpointRun>();
+  let loading: Promise<void> = Promise.resolve();
+
+  async function load(shares: readonly number[], worldId: number | null): Promise<void> {
+    const rows = await readEndpoints(sql, shares, worldId);
+    const revisions = groupByEndpoint(await readRevisions(sql, rows));
+    const configs = new Map(rows.map((row) => [nameOf(row), configOf(row, revisions.get(nameOf(row)) ?? [])]));
+    end([...runs].flatMap(([name, run]) => (isConcerned(run, shares, worldId) && !configs.has(name) ? [name] : [])));
+    for (const [name, config] of configs) runs.get(name)?.configure(config);
+    const fresh = rows.filter((row) => !runs.has(nameOf(row)));
+    if (fresh.length > 0) await start(fresh, configs);
+    await takeRedrives(rows);
+  }
+
+  async function start(rows: readonly EndpointRow[], configs: Map<string, EndpointConfig>): Promise<void> {
+    const epochs = rows.flatMap((row) => {
+      const epoch = options.epochOf(row.share);
+      return epoch === null ? [] : [{ ...row, epoch }];
+    });
+    const cursors = await claimCursors(sql, epochs);
+    const [parkedRows, settledRows] = await Promise.all([readParked(sql, cursors), readSettledAhead(sql, cursors)]);
+    const parked = groupByEndpoint(parkedRows);
+    const settled = groupByEndpoint(settledRows);
+    const claimed = new Map(cursors.map((cursor) => [nameOf(cursor), cursor]));
+    for (const row of epochs) {
+      const name = nameOf(row);
+      const [config, cursor] = [configs.get(name), claimed.get(name)];
+      // The lease may have been lost while this was read; then nothing of it is ours.
+      if (config === undefined || cursor === undefined || runs.has(name) || options.epochOf(row.share) !== row.epoch) continue;
+      const saved = savedOf(cursor, parked.get(name) ?? [], settled.get(name) ?? []);
+      const run = new EndpointRun(config, row.epoch, saved, options.around);
+      runs.set(name, run);
+      options.onStart(run);
+    }
+  }
+
+  async function takeRedrives(rows: readonly EndpointRow[]): Promise<void> {
+    for (const row of await readRedriveRequests(sql, rows)) {
+      const run = runs.get(nameOf(row));
+      if (run !== undefined) run.redrive(redriveOf(row, options.around.now()));
+    }
+  }
+
+  function configOf(row: EndpointRow, revisions: readonly { revision: number; rendering: 'plain' | 'personal' }[]): EndpointConfig {
+    const endpoint = JSON.parse(row.body) as Endpoint;
+    const keys: SigningKey[] = [{ key: options.openSecret(row, row.secret), expires_at: null }];
+    if (row.previous_secret !== null && row.previous_secret_expires_at !== null) {
+      keys.push({ key: options.openSecret(row, row.previous_secret), expires_at: row.previous_secret_expires_at.getTime() });
+    }
+    const renderings = new Map(revisions.map(({ revision, rendering }) => [revision, rendering]));
+    return { world_id: row.world_id, world: row.world, tenant_id: row.tenant_id, share: row.share, endpoint, keys, renderings };
+  }
+
+  function end(names: Iterable<string>): void {
+    for (const name of names) {
+      const run = runs.get(name);
+      if (run === undefined) continue;
+      runs.delete(name);
+      run.drop();
+      options.onEnd(run);
+    }
+  }
+
+  return {
+    runs,
+    end,
+    /** One after the other, so that nothing is started twice. */
+    load(shares, worldId) {
+      const next = loading.then(() => load(shares, worldId));
+      loading = next.catch(() => {});
+      return next;
+    },
+  };
+}
+
+const nameOf = (key: EndpointKey) => endpointName(key.world_id, key.endpoint_id);
+
+function isConcerned(run: EndpointRun, shares: readonly number[], worldId: number | null): boolean {
+  return shares.includes(run.config.share) && (worldId === null || run.config.world_id === worldId);
+}
+
+function groupByEndpoint<R extends EndpointKey>(rows: readonly R[]): Map<string, R[]> {
+  const groups = new Map<string, R[]>();
+  for (const row of rows) {
+    const group = groups.get(nameOf(row));
+    if (group === undefined) groups.set(nameOf(row), [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+function savedOf(cursor: CursorRow, parked: readonly ParkedRow[], settled: readonly { sequence: number }[]): SavedEndpoint {
+  const { sequence, previous, broken_since, probes, probe_at } = cursor;
+  // What is parked ahead of the cursor must not be read a second time.
+  const ahead = parked.filter((row) => row.redrive === '' && row.sequence > sequence);
+  return {
+    cursor: { sequence, previous, recorded_at: cursor.recorded_at.toISOString() },
+    circuit: { open_since: broken_since?.getTime() ?? null, probes, probe_at: probe_at?.getTime() ?? 0 },
+    parked: parked.map(parkedOf),
+    settled: new Set([...settled, ...ahead].map((row) => row.sequence)),
+  };
+}
+
+function parkedOf(row: ParkedRow): ParkedMessage {
+  const { sequence, lane, previous, state, attempts, rung, revision } = row;
+  return {
+    sequence, lane, previous, state, attempts, rung, revision,
+    recorded_at: row.recorded_at.toISOString(),
+    due_at: row.due_at.getTime(),
+    failed_since: row.failed_since?.getTime() ?? null,
+    first_attempt_at: row.first_attempt_at?.getTime() ?? null,
+    redrive: row.redrive === '' ? null : row.redrive,
+  };
+}
+
+/** In a lane of its own: it is marked, and holds back nothing. */
+function redriveOf(row: RedriveRow, now: number): ParkedMessage {
+  return {
+    sequence: row.sequence, lane: `redrive ${row.dead_letter_id}`, previous: row.previous, state: 'behind',
+    attempts: row.attempts, rung: 0, revision: row.revision, recorded_at: row.recorded_at.toISOString(),
+    due_at: now, failed_since: null, first_attempt_at: null, redrive: row.dead_letter_id,
+  };
+}

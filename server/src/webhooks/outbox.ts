@@ -1,0 +1,113 @@
+// What one endpoint has to write down since its last flush: attempts, parked messages and what became of them, dead
+// letters, and with them how far its cursor may move. The last word about a message counts.
+
+import type { LogRow } from '../events/log.store.ts';
+import type { EndpointRun } from './endpoint.loop.ts';
+import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush } from './flush.store.ts';
+import type { Answer } from './http-destination.ts';
+import type { Message } from './lane.ts';
+import type { LogItem } from './log-item.ts';
+import type { Cursor } from './window.ts';
+
+/** What is said of an attempt besides the answer. */
+export interface AttemptSubject {
+  event_id: string;
+  type: string;
+  sequence: number;
+  attempt: number;
+  correlation_id: string;
+  redrive: string | null;
+}
+
+const instant = (ms: number) => new Date(ms).toISOString();
+
+export class Outbox {
+  readonly #run: EndpointRun;
+  #attempts: AttemptRow[] = [];
+  /** By message; true: its row stands, false: its row goes. */
+  #parked = new Map<Message<LogItem>, boolean>();
+  #dead: DeadLetterRow[] = [];
+  #redrives = new Map<string, { state: 'redriving' | 'delivered'; at: number }>();
+  /** The cursor as it was written last. */
+  saved: number;
+
+  constructor(run: EndpointRun, cursor: Cursor) {
+    this.#run = run;
+    this.saved = cursor.sequence;
+  }
+
+  get size(): number {
+    return this.#attempts.length + this.#parked.size;
+  }
+
+  attempt(subject: AttemptSubject, answer: Answer, started_at: number): void {
+    const { outcome, duration_ms, status, error, reply } = answer;
+    this.#attempts.push({
+      ...this.#key(), ...subject, started_at: instant(started_at), outcome, duration_ms, status, error, reply,
+    });
+  }
+
+  park(message: Message<LogItem>): void {
+    this.#parked.set(message, true);
+  }
+
+  unpark(message: Message<LogItem>): void {
+    this.#parked.set(message, false);
+  }
+
+  bury(
+    message: Message<LogItem>,
+    row: LogRow,
+    death: { dead_letter_id: string; reason: DeadLetterRow['reason']; answer: Answer; now: number },
+  ): void {
+    const { dead_letter_id, reason, answer, now } = death;
+    if (message.parked) this.unpark(message);
+    this.#dead.push({
+      ...this.#key(), dead_letter_id, reason,
+      sequence: message.sequence, recorded_at: message.recorded_at, event_id: row.event_id, type: row.type, job_id: row.job_id,
+      correlation_id: row.correlation_id, previous: message.previous, attempts: message.attempts,
+      revision: message.revision ?? this.#run.config.endpoint.revision,
+      first_attempt_at: instant(message.first_attempt_at ?? now), died_at: instant(now),
+      last_status: answer.status, last_error: answer.error,
+    });
+  }
+
+  redrive(dead_letter_id: string, state: 'redriving' | 'delivered', at: number): void {
+    this.#redrives.set(dead_letter_id, { state, at });
+  }
+
+  /** Moves everything into a flush, with the cursor that it is written under. */
+  empty(into: Flush): void {
+    const key = this.#key();
+    into.cursors.push(this.#cursor());
+    into.attempts.push(...this.#attempts);
+    for (const [message, stands] of this.#parked) {
+      if (stands) into.parked.push({ ...key, ...this.#run.window.rowOf(message) });
+      else into.unparked.push({ ...key, sequence: message.sequence, redrive: message.redrive });
+    }
+    into.dead.push(...this.#dead);
+    for (const [dead_letter_id, { state, at }] of this.#redrives) {
+      into.redrives.push({ world_id: key.world_id, dead_letter_id, state, at: instant(at) });
+    }
+    this.#attempts = [];
+    this.#parked.clear();
+    this.#dead = [];
+    this.#redrives.clear();
+  }
+
+  #key(): { world_id: number; endpoint_id: string } {
+    return { world_id: this.#run.config.world_id, endpoint_id: this.#run.id };
+  }
+
+  #cursor(): CursorUpdate {
+    const { circuit, window, epoch } = this.#run;
+    const cursor = window.cursor();
+    this.saved = cursor.sequence;
+    return {
+      ...this.#key(), ...cursor, epoch,
+      broken_since: circuit.open_since === null ? null : instant(circuit.open_since),
+      probes: circuit.probes,
+      probe_at: circuit.probe_at === 0 ? null : instant(circuit.probe_at),
+    };
+  }
+}

@@ -1,0 +1,285 @@
+// The sender: the loop that sends messages. It holds leases on shares of all endpoints, learns which worlds have news,
+// has their logs read for their endpoints, and writes down what came of it. This file only joins the parts.
+
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { DatabaseAddress } from '../db/sql.ts';
+import { openPool } from '../db/sql.ts';
+import type { Accepted, Command, Moment } from '../ledger/command.ts';
+import { mintId } from '../ledger/id.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { SubjectKeys } from '../ledger/subject-keys.ts';
+import type { EgressRules } from './egress.ts';
+import { type EndpointRun, type Surroundings } from './endpoint.loop.ts';
+import { loadOne, pauseEndpoint, requireEndpoint, type StoredEndpoint, verifyEndpoint } from './endpoint.ts';
+import { type EndpointBook, openEndpointBook } from './endpoint-book.loop.ts';
+import { startFlusher } from './flush.loop.ts';
+import { openDestination, type Resolve, resolveBySystem } from './http-destination.ts';
+import { type Clocks, type LeaseHolder, startLeases } from './lease.loop.ts';
+import { renderItem } from './log-item.ts';
+import { type News, startNews } from './news.loop.ts';
+import { openSecret } from './sealed-secret.ts';
+import type { HeadNews } from './sender.store.ts';
+import { readSecret } from './signing.ts';
+import { WorldRun } from './world.loop.ts';
+
+const TICK_MS = 20;
+const STOP_GRACE_MS = 5_000;
+const DRAIN_LOOK_MS = 20;
+/** A share that is given away waits for its last answers: a little longer than the longest time-out. */
+const RELEASE_GRACE_MS = 35_000;
+const WORK_CONNECTIONS_MAX = 4;
+const LEASE_CONNECTIONS_MAX = 2;
+const SESSION = {
+  idle_in_transaction_session_timeout: 2_000,
+  lock_timeout: 5_000,
+  statement_timeout: 5_000,
+  plan_cache_mode: 'force_custom_plan',
+};
+
+export interface SenderOptions {
+  /** The database as the role of senders. */
+  address: DatabaseAddress;
+  ledger: Pick<Ledger, 'commit' | 'onCommit'>;
+  keys: SubjectKeys;
+  /** Under which the secrets of endpoints are sealed. */
+  secretKey: Buffer;
+  egress: EgressRules;
+  log: Logger;
+  /** Everything below is given by tests only. */
+  clock?: { now(): number };
+  leaseClocks?: Clocks;
+  resolve?: Resolve;
+  jitter?: () => number;
+}
+
+export interface Sender {
+  /** Something was committed in this world. Commits of the ledger it was given are heard of without this. */
+  poke(worldId: number): void;
+  /** Waits for answers for a little while, writes down what came, and gives its leases back. */
+  stop(): Promise<void>;
+}
+
+export async function startSender(options: SenderOptions): Promise<Sender> {
+  const sender = new SenderLoop(options);
+  await sender.start();
+  return sender;
+}
+
+class SenderLoop implements Sender {
+  readonly #options: SenderOptions;
+  readonly #work;
+  readonly #leasePool;
+  readonly #worlds = new Map<number, WorldRun>();
+  readonly #wakes = new Map<EndpointRun, number>();
+  /** The configuration of each world for which its endpoints were loaded. */
+  readonly #configs = new Map<number, number>();
+  readonly #leases: LeaseHolder;
+  readonly #news: News;
+  readonly #flusher;
+  readonly #destination;
+  readonly #book: EndpointBook;
+  #tick: NodeJS.Timeout | null = null;
+  #hasStarted = false;
+  #isStopping = false;
+
+  constructor(options: SenderOptions) {
+    const { address, egress, log } = options;
+    this.#options = options;
+    this.#work = openPool(address, { name: 'waypost sender', connectionsMax: WORK_CONNECTIONS_MAX, session: SESSION });
+    this.#leasePool = openPool(address, { name: 'waypost sender leases', connectionsMax: LEASE_CONNECTIONS_MAX, session: SESSION });
+    const onFault = (error: unknown) => log.warn({ msg: 'sender.failed', err: error });
+    this.#destination = openDestination({ egress, resolve: options.resolve ?? resolveBySystem, now: () => this.#now() });
+    this.#leases = startLeases({
+      sql: this.#leasePool,
+      holder: `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
+      clocks: options.leaseClocks ?? { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
+      onClaimed: (leases) => this.#book.load(leases.map(({ share }) => share), null),
+      onLost: (shares) => {
+        log.warn({ msg: 'sender.leases_lost', shares });
+        this.#endShares(shares);
+      },
+      onRelease: (shares) => this.#release(shares),
+      onFault,
+    });
+    this.#flusher = startFlusher({
+      sql: this.#work,
+      runs: () => this.#book.runs.values(),
+      onLost: (names) => this.#lose(names),
+      onFault,
+    });
+    this.#news = startNews({ sql: this.#leasePool, onNews: (head) => this.#onNews(head), onFault });
+    this.#book = openEndpointBook({
+      sql: this.#work,
+      openSecret: (endpoint, sealed) => readSecret(openSecret(options.secretKey, endpoint, sealed)),
+      epochOf: (share) => this.#leases.epochOf(share),
+      around: this.#surroundings(onFault),
+      onStart: (run) => this.#onStart(run),
+      onEnd: (run) => this.#onEnd(run),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#news.look();
+    this.#hasStarted = true;
+    await this.#leases.look();
+    this.#options.ledger.onCommit((worldIds, configChanged) => {
+      if (this.#isStopping) return;
+      for (const worldId of worldIds) this.poke(worldId);
+      if (configChanged.size > 0) void this.#news.look();
+    });
+    this.#tick = setInterval(() => this.#wakeDue(), TICK_MS);
+  }
+
+  poke(worldId: number): void {
+    this.#worlds.get(worldId)?.poke();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#news.stop();
+    if (this.#tick !== null) clearInterval(this.#tick);
+    const runs = [...this.#book.runs.values()];
+    await drain(runs, STOP_GRACE_MS);
+    for (const run of runs) run.callOff();
+    await this.#flusher.settle();
+    this.#flusher.stop();
+    for (const world of this.#worlds.values()) world.stop();
+    this.#book.end([...this.#book.runs.keys()]);
+    await this.#leases.stop();
+    await this.#destination.close();
+    await Promise.all([this.#work.end({ timeout: 1 }), this.#leasePool.end({ timeout: 1 })]);
+  }
+
+  /** The database's time, so that all senders agree on what is due. */
+  #now(): number {
+    const now = this.#options.clock?.now() ?? Date.now();
+    return Math.round(now + this.#leases.offsetMs());
+  }
+
+  #surroundings(onFault: (error: unknown) => void): Surroundings {
+    const { keys, log } = this.#options;
+    return {
+      destination: this.#destination,
+      now: () => this.#now(),
+      jitter: this.#options.jitter ?? (() => Math.random() * 2 - 1),
+      mintEventId: () => mintId('evt', this.#now()),
+      mintDeadLetterId: () => mintId('dlt', this.#now()),
+      holds: (share) => !this.#isStopping && this.#leases.holds(share),
+      render: (run, item, rendering) => renderItem(item, keys, rendering, this.#worldOf(run).config_version),
+      prepare: (run, nexts) => this.#worldOf(run).prepare(run, nexts),
+      changed: (run) => this.#flusher.mark(run),
+      hungry: (run) => this.#worldOf(run).feed(),
+      wakeAt: (run, at) => void this.#wakes.set(run, at),
+      commitVerified: (run) =>
+        this.#commit(run, 'endpoint.verify', (stored, moment) => verifyEndpoint(stored, moment, run.config.endpoint.url)).catch(onFault),
+      commitPaused: (run, reason) => this.#commit(run, 'endpoint.pause', (stored, moment) => pauseEndpoint(stored, moment, reason)).catch(onFault),
+      onAttempt: (run, attempt, answer) => {
+        const { outcome, status, error, duration_ms } = answer;
+        const line = { msg: 'message.attempted', world_id: run.config.world_id, endpoint_id: run.id, ...attempt, outcome, status, error, duration_ms };
+        if (outcome === 'delivered') log.debug(line);
+        else log.info(line);
+      },
+    };
+  }
+
+  /** A change of an endpoint that the sender decides: a command like any other, with its event. */
+  async #commit(run: EndpointRun, name: string, decide: (stored: StoredEndpoint, moment: Moment) => Accepted): Promise<void> {
+    const { world_id } = run.config;
+    const command: Command = {
+      name, world_id, actor: { type: 'system', id: 'sender' }, cause: 'rule', correlation_id: mintId('evt', this.#now()),
+      idempotency: null,
+      load: loadOne(run.id),
+      decide: (set, moment) => decide(requireEndpoint(set, run.id, { channel_ids: null, may_read_contacts: true }), moment),
+    };
+    await this.#options.ledger.commit(command);
+    // The ledger may be one that does not tell us of its commits.
+    await this.#news.look();
+  }
+
+  #onNews(head: HeadNews): boolean {
+    const world = this.#worlds.get(head.world_id);
+    const isConfigNew = this.#configs.get(head.world_id) !== head.config_version;
+    this.#configs.set(head.world_id, head.config_version);
+    if (!this.#hasStarted || this.#isStopping) return false;
+    if (world !== undefined) world.config_version = head.config_version;
+    if (isConfigNew) {
+      this.#book.load(this.#leases.shares(), head.world_id).catch((error: unknown) => this.#options.log.warn({ msg: 'sender.failed', err: error }));
+    }
+    if (world === undefined || head.sequence <= world.head) return isConfigNew;
+    world.head = head.sequence;
+    world.feed();
+    return true;
+  }
+
+  #worldOf(run: EndpointRun): WorldRun {
+    const { world_id } = run.config;
+    let world = this.#worlds.get(world_id);
+    if (world === undefined) {
+      const onFault = (error: unknown) => this.#options.log.warn({ msg: 'sender.failed', world_id, err: error });
+      world = new WorldRun(world_id, { sql: this.#work, keys: this.#options.keys, now: () => this.#now(), onFault });
+      const head = this.#news.headOf(world_id);
+      world.head = head?.sequence ?? 0;
+      world.config_version = head?.config_version ?? 0;
+      this.#worlds.set(world_id, world);
+    }
+    return world;
+  }
+
+  #onStart(run: EndpointRun): void {
+    const world = this.#worldOf(run);
+    world.runs.set(run.id, run);
+    run.wake(this.#now());
+    world.poke();
+  }
+
+  #onEnd(run: EndpointRun): void {
+    this.#wakes.delete(run);
+    const world = this.#worlds.get(run.config.world_id);
+    if (world?.runs.get(run.id) !== run) return;
+    world.runs.delete(run.id);
+    if (world.runs.size > 0) return;
+    world.stop();
+    this.#worlds.delete(world.world_id);
+  }
+
+  #wakeDue(): void {
+    const now = this.#now();
+    for (const [run, at] of this.#wakes) {
+      if (at > now) continue;
+      this.#wakes.delete(run);
+      run.wake(now);
+    }
+  }
+
+  #runsOf(shares: readonly number[]): EndpointRun[] {
+    return [...this.#book.runs.values()].filter((run) => shares.includes(run.config.share));
+  }
+
+  #endShares(shares: readonly number[]): void {
+    this.#book.end([...this.#book.runs].flatMap(([name, run]) => (shares.includes(run.config.share) ? [name] : [])));
+  }
+
+  /** A cursor was not ours any more: neither is anything else of its share. */
+  #lose(names: ReadonlySet<string>): void {
+    const shares = [...names].flatMap((name) => this.#book.runs.get(name)?.config.share ?? []);
+    this.#book.end(names);
+    this.#leases.lose(shares);
+  }
+
+  async #release(shares: readonly number[]): Promise<void> {
+    await drain(this.#runsOf(shares), RELEASE_GRACE_MS);
+    for (const run of this.#runsOf(shares)) run.callOff();
+    await this.#flusher.settle();
+    this.#endShares(shares);
+  }
+}
+
+/** Waits until nothing is in flight, or for so long. */
+async function drain(runs: readonly EndpointRun[], grace_ms: number): Promise<void> {
+  const end = performance.now() + grace_ms;
+  while (performance.now() < end && runs.some((run) => run.inFlight > 0)) {
+    await new Promise((done) => setTimeout(done, DRAIN_LOOK_MS));
+  }
+}
