@@ -88,6 +88,7 @@ export const pureMachinery: Readonly<Record<string, string>> = {
   'ledger/personal.ts': 'cutting out, opening and masking values is a computation',
   'ledger/event-text.ts': 'the bytes of an event are computed from its parts',
   'ledger/fingerprint.ts': 'comparing requests is a computation',
+  'ledger/resource-document.ts': 'what is personal in a document and what differs between two is a computation',
   'ledger/resource.ts': 'the rules that all simple resources share',
   'http/scope.ts': 'the table of scopes is data',
 };

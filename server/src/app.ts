@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
 import { keyOperations } from './access/key.routes.ts';
+import { channelOperations } from './channels/channel.routes.ts';
 import type { Config } from './config.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { openPool, type Sql } from './db/sql.ts';
@@ -17,7 +18,10 @@ import { hubBook } from './fleet/hub.store.ts';
 import { vehicleOperations } from './fleet/vehicle.routes.ts';
 import { buildHttp } from './http/server.ts';
 import type { Operation } from './http/operation.ts';
+import { jobEditOperations } from './jobs/job-edit.routes.ts';
 import { jobOperations } from './jobs/job.routes.ts';
+import { proposalOperations } from './jobs/proposal.routes.ts';
+import { isReasonCode } from './jobs/reason-codes.ts';
 import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
@@ -103,6 +107,7 @@ const constraints: Readonly<Record<string, ErrorCode>> = {
   drivers_external_id: 'duplicate_external_id',
   vehicles_external_id: 'duplicate_external_id',
   hubs_external_id: 'duplicate_external_id',
+  jobs_reference: 'duplicate_reference',
 };
 
 function watchConfig(house: House, watchers: readonly ((worldIds: readonly number[]) => void)[]): ConfigWatch {
@@ -167,7 +172,10 @@ export function listOperations(house: House): Operation[] {
     ...hubOperations(desk),
     ...driverOperations(desk),
     ...vehicleOperations(desk),
+    ...channelOperations({ ...desk, isReasonCode, hubKind: hubBook.hubs.kind as Kind<unknown> }),
     ...jobOperations(jobDesk),
+    ...jobEditOperations(jobDesk),
+    ...proposalOperations(jobDesk),
   ];
 }
 
@@ -179,6 +187,8 @@ export const tags: Readonly<Record<string, string>> = {
   hubs: 'Where drivers start and goods wait.',
   drivers: 'Who carries out jobs.',
   vehicles: 'What drivers drive.',
+  channels: 'Order sources, with their settings in each world.',
+  proposals: 'Changes that wait for the owner of the fields.',
   jobs: 'Promises to move goods: orders as they are kept, carried out and told.',
 };
 

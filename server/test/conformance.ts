@@ -17,6 +17,35 @@ export interface SeenReply {
 
 type Json = Record<string, unknown>;
 
+const checks = new Map<string, (reply: SeenReply) => void>();
+const plainFetch = globalThis.fetch;
+
+/** From now on every reply that `fetch` gets from this server is checked; one that breaks the document is thrown. */
+export async function watchReplies(url: string): Promise<void> {
+  const { origin } = new URL(url);
+  const document = await plainFetch(`${origin}/openapi.json`);
+  checks.set(origin, createConformance((await document.json()) as Json));
+  globalThis.fetch = fetchChecked;
+}
+
+async function fetchChecked(...sent: Parameters<typeof fetch>): Promise<Response> {
+  const reply = await plainFetch(...sent);
+  const request = new Request(sent[0], {
+    method: sent[1]?.method ?? (sent[0] instanceof Request ? sent[0].method : 'GET'),
+  });
+  const check = checks.get(new URL(request.url).origin);
+  if (check === undefined) return reply;
+  const body = await reply.clone().text();
+  check({
+    method: request.method,
+    url: request.url,
+    status: reply.status,
+    headers: Object.fromEntries(reply.headers),
+    body,
+  });
+  return reply;
+}
+
 interface DescribedReply {
   $ref?: string;
   headers?: Json;

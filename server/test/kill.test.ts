@@ -4,8 +4,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startEmbedded } from '../src/db/embedded.ts';
@@ -15,6 +14,7 @@ import type { LoggedMessage } from './message-log.ts';
 import { orderInput } from './order-input.ts';
 import {
   findFreePort,
+  makeDataDir,
   type Ready,
   type ServerProcess,
   type ServerProcessOptions,
@@ -207,8 +207,7 @@ function checkReceived(events: readonly LoggedEvent[], messages: readonly Logged
 test(`${ROUNDS} kills under load lose nothing, repeat nothing and leave no gap`, async (t) => {
   t.diagnostic(`KILL_SEED=${SEED}`);
   const dice = createDice(SEED);
-  const dataDir = await mkdtemp(join(tmpdir(), 'waypost-kill-'));
-  after(() => rm(dataDir, { recursive: true, force: true }));
+  const dataDir = await makeDataDir();
   const cluster = await startEmbedded({ dataDir, log: () => {} });
   after(() => cluster.stop());
   const ports = [await findFreePort(), await findFreePort(), await findFreePort()];

@@ -3,8 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -13,7 +11,7 @@ import { startEmbedded } from '../src/db/embedded.ts';
 import { openPool, type Sql } from '../src/db/sql.ts';
 import { checkReplays, checkWorldLog, type LoggedEvent } from './log-check.ts';
 import { orderInput } from './order-input.ts';
-import { findFreePort, startServerProcess } from './server-process.ts';
+import { findFreePort, makeDataDir, startServerProcess } from './server-process.ts';
 
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 6);
 const CLIENTS = 4;
@@ -88,8 +86,7 @@ let worlds: World[];
 const main = join(import.meta.dirname, '../src/main.ts');
 
 before(async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'waypost-property-'));
-  after(() => rm(dataDir, { recursive: true, force: true }));
+  const dataDir = await makeDataDir();
   const cluster = await startEmbedded({ dataDir, log: () => {}, settings: { fsync: 'off' } });
   after(() => cluster.stop());
   const first = startServerProcess({ dataDir, port: await findFreePort(), roles: 'api' });

@@ -1,7 +1,13 @@
 // Customers and addresses through the door.
 
 import assert from 'node:assert/strict';
+import { hkdfSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import type { Command } from '../src/ledger/command.ts';
+import type { ContactInput } from '../src/parties/contact.schema.ts';
+import { contactRefs, holderRefs, resolveContacts } from '../src/parties/contact.ts';
+import { openContactBook } from '../src/parties/customer.store.ts';
+import { TEST_MASTER_KEY } from './harness.ts';
 import { type ResourceServer, startResourceServer } from './resource-server.ts';
 
 let server: ResourceServer;
@@ -241,6 +247,73 @@ describe('erasing a customer', () => {
     const next = await server.call('POST', '/v1/customers', { ...berg, external_id });
     assert.equal(next.status, 201);
     assert.notEqual(next.body.id, made.id);
+  });
+});
+
+describe('the contact of a job', () => {
+  const book = openContactBook(Buffer.from(hkdfSync('sha256', TEST_MASTER_KEY, '', 'waypost contacts', 32)));
+
+  /** Resolves one contact as a job's create does, beside the server; answers the customer. */
+  async function resolve(contact: Omit<ContactInput, 'contact_policy'>): Promise<string> {
+    const contacts = [{ ...contact, contact_policy: { ways: [] } }];
+    const command: Command = {
+      name: 'contact.resolve',
+      world_id: server.world_id,
+      actor: { type: 'system', id: 'test' },
+      cause: 'api',
+      correlation_id: 'test',
+      idempotency: null,
+      load: [() => contactRefs(book, server.world_id, contacts), (set) => holderRefs(book, set, contacts)],
+      decide(set, moment) {
+        const { customer_ids, puts, subjects } = resolveContacts(book, set, moment, contacts);
+        const reply = { status: 200, body: { id: customer_ids[0] }, version: null, location: null };
+        return { events: [], puts, subjects, reply };
+      },
+    };
+    return JSON.parse((await server.ledger.commit(command)).render('plain')).id;
+  }
+  let numbers = 0;
+  const freshPhone = () => `+4670${String(5_000_000 + numbers++)}`;
+
+  test('finds a customer of the caller, and after the erasure no more', async () => {
+    const phone = freshPhone();
+    const made = await makeCustomer({ phone });
+    assert.equal(await resolve({ name: 'A', phone }), made.id);
+    await server.call('POST', `/v1/customers/${made.id}/erase`);
+    assert.notEqual(await resolve({ name: 'A', phone }), made.id);
+  });
+
+  test('makes one customer, also when twenty come at once', async () => {
+    const phone = freshPhone();
+    const ids = await Promise.all(Array.from({ length: 20 }, () => resolve({ name: 'A', phone })));
+    assert.equal(new Set(ids).size, 1);
+  });
+
+  test('makes a customer without an event, whom the caller can read, take over and erase', async () => {
+    const phone = freshPhone();
+    const id = await resolve({ name: 'A', phone });
+    const path = `/v1/customers/${id}`;
+    const found = (await server.call('GET', path)).body;
+    assert.deepEqual([found.inline, found.name, found.version], [true, null, 1]);
+    const listed = await server.call('GET', '/v1/customers?limit=1');
+    assert.deepEqual(listed.body.data, [found]);
+    const told = await server.database.sql`select from events where world_id = ${server.world_id} and data_id = ${id}`;
+    assert.equal(told.length, 0);
+    const taken = await server.call('PATCH', path, { name: 'A. Berg', phone });
+    assert.deepEqual([taken.status, taken.body.inline, taken.body.version], [200, false, 2]);
+    assert.deepEqual((await server.call('GET', path)).body, taken.body);
+    assert.equal((await server.call('POST', `${path}/erase`)).body.name, null);
+  });
+
+  test('makes a customer who can be erased at once', async () => {
+    const phone = freshPhone();
+    const id = await resolve({ name: 'A', phone });
+    const erased = await server.call('POST', `/v1/customers/${id}/erase`);
+    assert.deepEqual([erased.status, erased.body.version], [200, 2]);
+    assert.notEqual(await resolve({ name: 'A', phone }), id);
+    const [subject] = await server.database.sql`
+      select sealed_key from subjects where world_id = ${server.world_id} and subject_id = ${id}`;
+    assert.equal(subject?.sealed_key, null);
   });
 });
 

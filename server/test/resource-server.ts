@@ -10,6 +10,7 @@ import { readConfig } from '../src/config.ts';
 import { openPool } from '../src/db/sql.ts';
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
+import { watchReplies } from './conformance.ts';
 import { createDatabase, TEST_MASTER_KEY, type TestDatabase } from './harness.ts';
 
 export interface Answer {
@@ -85,6 +86,7 @@ export async function startResourceServer(): Promise<ResourceServer> {
     await closeOwn();
     throw error;
   });
+  await watchReplies(app.url);
   async function call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
     const as = options.as === undefined ? 'own' : options.as;
     const headers: Record<string, string> = { ...options.headers };

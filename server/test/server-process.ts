@@ -2,7 +2,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 
@@ -61,6 +63,10 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   const gone = once(child, 'exit');
   const ready = readReady(child, gone, () => complaints);
   ready.catch(() => {});
+  gone.then(() => {
+    if (running.has(server))
+      console.error(`a server ended by itself (${child.exitCode ?? child.signalCode}): ${complaints}`);
+  });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     running.delete(server);
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
@@ -90,6 +96,14 @@ function readReady(child: ChildProcess, gone: Promise<unknown>, complaints: () =
     });
     gone.then(() => reject(new Error(`the server ended before it was ready: ${complaints()}`)));
   });
+}
+
+/** A data directory that the database's own user can reach; removed when the test file ends. */
+export async function makeDataDir(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'waypost-test-'));
+  await chmod(dataDir, 0o755);
+  after(() => rm(dataDir, { recursive: true, force: true }));
+  return dataDir;
 }
 
 /** A port that is free now, to be used again and again. */

@@ -7,6 +7,7 @@ import { type Config, readConfig } from '../src/config.ts';
 import type { Opened } from '../src/operate/open.ts';
 import { createTenant, type HubPlace, type MadeTenant } from '../src/operate/tenants.ts';
 import { type Operator, withOperator } from '../src/operate/operator.ts';
+import { watchReplies } from './conformance.ts';
 import { createDatabase, TEST_MASTER_KEY, type TestDatabase } from './harness.ts';
 
 export interface ServerOptions {
@@ -44,6 +45,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     roles: new Set(options.roles ?? ['api', 'sender']),
   });
+  if (app.url !== '') await watchReplies(app.url);
   const server: TestServer = {
     url: app.url,
     database,

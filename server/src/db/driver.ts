@@ -1,10 +1,11 @@
-// The PostgreSQL driver, repaired as it is loaded. postgres 3.4.9 has faults in what it does when a connection is lost,
-// and each of them stops a server that has to live through a restart of its database:
+// The PostgreSQL driver, repaired as it is loaded. postgres 3.4.9 has faults, most of them in what it does
+// when a connection is lost, and these stop a server that has to live through a restart of its database:
 //   1. bytes queued for a closed socket survive it and are sent ahead of the next session's first message;
 //   2. the flush of such bytes throws outside of any promise and ends the process (`rollback` after a lost
 //      transaction always gets there: https://github.com/porsager/postgres/issues/1208, 1154, 1066);
 //   3. the error that ended a session is thrown at the first statement of the next one;
-//   4. statements waiting on a reserved connection are never answered when it is lost.
+//   4. statements waiting on a reserved connection are never answered when it is lost;
+//   5. a list of buffers, booleans or dates is declared with the type of its first element: now the server says.
 // The version is pinned, and a repair that no longer finds its place refuses to start.
 
 import { registerHooks } from 'node:module';
@@ -35,6 +36,11 @@ const repairs: readonly Repair[] = [
     file: '/postgres/src/index.js',
     find: 'c.reserved.release = true\n',
     put: 'c.reserved.release = true\n    c.onclose = e => { while (queue.length) queue.shift().reject(e) }\n',
+  },
+  {
+    file: '/postgres/src/types.js',
+    find: 'Array.isArray(x) ? inferType(x[0]) :',
+    put: 'Array.isArray(x) ? 0 :',
   },
 ];
 

@@ -62,10 +62,10 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const user = chooseServiceUser(await ownerOfCluster(dataDir));
   const programs = await findPrograms(dataDir, user);
   const { home, notice } = await placeCluster(dataDir, user);
-  if (notice !== null) options.log(notice);
   const data = join(home, 'data');
   const version = await readVersion(data);
   if (version === null) {
+    if (notice !== null) options.log(notice);
     options.log('Making the database (first start).');
     await makeCluster(home, user, programs);
   } else if (version !== MAJOR_VERSION) {

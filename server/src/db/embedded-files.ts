@@ -19,7 +19,7 @@ export interface Programs {
   pgCtl: string;
 }
 
-/** The cluster's directory and, when it is not where one would look for it, the sentence that says so. */
+/** The cluster's directory and, when one would look for it elsewhere, the sentence that says so. */
 export interface Place {
   home: string;
   notice: string | null;

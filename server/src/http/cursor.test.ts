@@ -27,7 +27,15 @@ test('cursors of other lists, other texts and other types are refused', () => {
     defineCursor('drivers', { at: 'instant', id: 'text', n: 'integer' }).encode(values),
     defineCursor('jobs', { at: 'text', id: 'text', n: 'integer' }).encode({ ...values, at: 'yesterday' }),
     defineCursor('jobs', { at: 'instant', id: 'text' }).encode(values),
-    '', 'abc', '10291', 'a'.repeat(600), 'ä', "' or 1=1", jobs.encode(values).slice(1), `${jobs.encode(values)}A`, `${jobs.encode(values)}=`,
+    '',
+    'abc',
+    '10291',
+    'a'.repeat(600),
+    'ä',
+    "' or 1=1",
+    jobs.encode(values).slice(1),
+    `${jobs.encode(values)}A`,
+    `${jobs.encode(values)}=`,
   ];
   for (const text of others) assert.ok(isRefused(text), text);
 });

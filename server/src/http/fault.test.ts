@@ -10,7 +10,10 @@ function faultsOf(schema: TSchema, value: unknown): Record<string, string> {
 }
 
 const closed = { additionalProperties: false };
-const Place = Type.Object({ lat: Type.Number({ minimum: -90, maximum: 90 }), name: Type.Optional(Type.String()) }, closed);
+const Place = Type.Object(
+  { lat: Type.Number({ minimum: -90, maximum: 90 }), name: Type.Optional(Type.String()) },
+  closed,
+);
 const Order = Type.Object(
   {
     reference: Type.String({ minLength: 1, maxLength: 5 }),
@@ -20,7 +23,9 @@ const Order = Type.Object(
     items: Type.Array(Type.Object({ quantity: Type.Integer({ minimum: 1 }) }, closed), { minItems: 1, maxItems: 2 }),
     note: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
     job_id: Type.Optional(Type.String({ pattern: '^job_[0-7][0-9a-hjkmnp-tv-z]{25}$' })),
-    phone: Type.Optional(Type.String({ pattern: '^\\+[1-9]\\d{6,14}$', description: 'E.164.', examples: ['+46701234567'] })),
+    phone: Type.Optional(
+      Type.String({ pattern: '^\\+[1-9]\\d{6,14}$', description: 'E.164.', examples: ['+46701234567'] }),
+    ),
     ways: Type.Optional(Type.Array(Type.Union([Type.Literal('sms'), Type.Literal('email')]), { uniqueItems: true })),
     metadata: Type.Optional(
       Type.Unsafe<Record<string, string>>({
@@ -63,7 +68,8 @@ test('every fault is told at once, with its pointer and plain words', () => {
     '/note': 'required: is required',
     '/reference': 'too_short: must not be empty',
     '/priority': 'not_allowed: must be one of "standard", "express"; did you mean "express"?',
-    '/due': 'wrong_form: must be an instant with its offset, such as 2026-11-21T13:00:00Z or 2026-11-21T14:00:00+01:00; 2026-02-30 is not a day of the calendar',
+    '/due':
+      'wrong_form: must be an instant with its offset, such as 2026-11-21T13:00:00Z or 2026-11-21T14:00:00+01:00; 2026-02-30 is not a day of the calendar',
     '/place/lat': 'too_large: must be at most 90',
     '/place/nmae': 'unknown_field: is not a known field; did you mean "name"?',
     '/items/0/quantity': 'too_small: must be at least 1',
@@ -80,14 +86,26 @@ test('every fault is told at once, with its pointer and plain words', () => {
 
 test('wrong types, nulls and sizes have words of their own', () => {
   assert.deepEqual(faultsOf(Order, []), { '': 'wrong_type: must be an object; a list was given' });
-  assert.equal(faultsOf(Order, { ...order, place: null })['/place'], 'wrong_type: must not be null; it must be an object');
+  assert.equal(
+    faultsOf(Order, { ...order, place: null })['/place'],
+    'wrong_type: must not be null; it must be an object',
+  );
   assert.equal(faultsOf(Order, { ...order, note: 5 })['/note'], 'wrong_type: must be text or null; 5 was given');
   assert.equal(faultsOf(Order, { ...order, items: [] })['/items'], 'too_few: must have at least 1 item');
-  assert.equal(faultsOf(Order, { ...order, items: [1, 2, 3] })['/items'], 'too_many: must have at most 2 items; it has 3');
-  assert.equal(faultsOf(Order, { ...order, items: [{ quantity: 1.5 }] })['/items/0/quantity'], 'wrong_type: must be a whole number; 1.5 was given');
+  assert.equal(
+    faultsOf(Order, { ...order, items: [1, 2, 3] })['/items'],
+    'too_many: must have at most 2 items; it has 3',
+  );
+  assert.equal(
+    faultsOf(Order, { ...order, items: [{ quantity: 1.5 }] })['/items/0/quantity'],
+    'wrong_type: must be a whole number; 1.5 was given',
+  );
   assert.equal(faultsOf(Order, { ...order, reference: '😀'.repeat(5) })['/reference'], undefined);
   assert.match(faultsOf(Order, { ...order, reference: '😀'.repeat(6) })['/reference'] ?? '', /it has 6/);
-  assert.match(faultsOf(Order, { ...order, metadata: { a: '', b: '', c: '' } })['/metadata'] ?? '', /at most 2 members; it has 3/);
+  assert.match(
+    faultsOf(Order, { ...order, metadata: { a: '', b: '', c: '' } })['/metadata'] ?? '',
+    /at most 2 members; it has 3/,
+  );
 });
 
 test('names from the prototype are fields like any other', () => {

@@ -199,7 +199,7 @@ function explainChoices(choices: readonly Schema[], value: unknown, pointer: str
       const allowed = fitting.flatMap((choice) => valuesOf(choice.properties?.[tag]));
       const at = `${pointer}/${escapePointer(tag)}`;
       if (given === undefined) {
-        add(faults, at, 'required', `is required: one of ${listWords(allowed)}`);
+        add(faults, at, 'required', `is required: ${listWords(allowed)}`);
         return;
       }
       explainWord(allowed, given, at, faults);

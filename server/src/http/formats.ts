@@ -45,7 +45,8 @@ export const formats: Readonly<Record<string, Format>> = {
   },
   email: {
     test: (text) =>
-      text.length <= 254 && /^[^\s\p{Cc}@"(),:;<>[\\\]]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.)+[\p{L}\p{N}-]{2,63}$/u.test(text),
+      text.length <= 254 &&
+      /^[^\s\p{Cc}@"(),:;<>[\\\]]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.)+[\p{L}\p{N}-]{2,63}$/u.test(text),
     words: 'an e-mail address, such as name@shop.example',
   },
   'time-zone': { test: isTimeZone, words: 'a time zone by its IANA name, such as Europe/Stockholm' },

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WaypostError } from '../errors.ts';
-import { checkBodyHeaders, checkVersion, readCorrelationId, readIdempotencyKey, readIfMatch, refuseKeyInUrl } from './headers.ts';
+import {
+  checkBodyHeaders,
+  checkVersion,
+  readCorrelationId,
+  readIdempotencyKey,
+  readIfMatch,
+  refuseKeyInUrl,
+} from './headers.ts';
 
 function refuses(code: string, words: RegExp, work: () => unknown): void {
   assert.throws(work, (error) => error instanceof WaypostError && error.code === code && words.test(error.message));
@@ -15,7 +22,14 @@ test('a correlation id is taken as it is, else the trace id, else nothing', () =
   assert.equal(readCorrelationId(undefined, `00-${trace}-00f067aa0ba902b7-01`), trace);
   assert.equal(readCorrelationId(undefined, `01-${trace}-00f067aa0ba902b7-01-more`), trace);
   assert.equal(readCorrelationId(undefined, undefined), null);
-  for (const broken of ['x', `ff-${trace}-00f067aa0ba902b7-01`, `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, `00-${trace}-${'0'.repeat(16)}-01`, `00-${trace.toUpperCase()}-00f067aa0ba902b7-01`, `00-${trace}-00f067aa0ba902b7-01-more`]) {
+  for (const broken of [
+    'x',
+    `ff-${trace}-00f067aa0ba902b7-01`,
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `00-${trace}-${'0'.repeat(16)}-01`,
+    `00-${trace.toUpperCase()}-00f067aa0ba902b7-01`,
+    `00-${trace}-00f067aa0ba902b7-01-more`,
+  ]) {
     assert.equal(readCorrelationId(undefined, broken), null, broken);
   }
 });
@@ -63,7 +77,14 @@ test('packed bodies and other character sets are refused', () => {
 
 test('a URL that carries a key is refused', () => {
   refuseKeyInUrl('limit=5&after=abc&api=1&token=x');
-  for (const query of ['key=wp_live_abc', 'limit=1&x=wp_test_1', 'api_key=1', 'access_token=x', 'Authorization=Bearer', 'apikey=']) {
+  for (const query of [
+    'key=wp_live_abc',
+    'limit=1&x=wp_test_1',
+    'api_key=1',
+    'access_token=x',
+    'Authorization=Bearer',
+    'apikey=',
+  ]) {
     refuses('key_in_url', /revoke/, () => refuseKeyInUrl(query));
   }
 });

@@ -34,7 +34,9 @@ test('parameters are read by their declared types', () => {
     { ...read('limit=20&open=true&lat=-57.5&types=job.*,driver.*&status=open&after=a%2Bb+c') },
     { limit: 20, open: true, lat: -57.5, types: ['job.*', 'driver.*'], status: 'open', after: 'a+b c' },
   );
-  assert.deepEqual(JSON.parse(JSON.stringify(read('metadata[a%20b]=1&metadata[__proto__x]=2'))), { metadata: { 'a b': '1', __proto__x: '2' } });
+  assert.deepEqual(JSON.parse(JSON.stringify(read('metadata[a%20b]=1&metadata[__proto__x]=2'))), {
+    metadata: { 'a b': '1', __proto__x: '2' },
+  });
   assert.deepEqual({ ...read('') }, {});
 });
 
@@ -73,7 +75,11 @@ test('what comes twice, holds control characters or has brackets in the wrong pl
 
 test('a broken escape is 400', () => {
   for (const raw of ['after=%', 'after=%zz', 'after=%ff', '%c3=1']) {
-    assert.throws(() => read(raw), (error) => error instanceof WaypostError && error.code === 'malformed_request', raw);
+    assert.throws(
+      () => read(raw),
+      (error) => error instanceof WaypostError && error.code === 'malformed_request',
+      raw,
+    );
   }
 });
 

@@ -2,7 +2,6 @@
 // says (strictness, problems, correlation, keys, limits) happens here and in the files beside it.
 
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import {
   type FastifyInstance,
@@ -13,23 +12,26 @@ import {
   type LightMyRequestResponse,
 } from 'fastify';
 import type { Logger } from 'pino';
-import { type ErrorCode, WaypostError } from '../errors.ts';
+import { WaypostError } from '../errors.ts';
+import {
+  type ClientError,
+  droppingHeaders,
+  HEADER_BYTES_MAX,
+  PARAM_LENGTH_MAX,
+  REQUEST_TIMEOUT_MS,
+  refuseBrokenRequest,
+  toRefusal,
+} from './broken-request.ts';
 import { type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
 import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
 import { buildDocument } from './openapi.ts';
 import type { Caller, Operation } from './operation.ts';
-import { PROBLEM_MEDIA_TYPE, renderProblem } from './problem.ts';
 import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
 import { systemOperations } from './system.ts';
 
 export const IN_FLIGHT_MAX = 2_000;
-const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-const HEADER_BYTES_MAX = 16_384;
-const PARAM_LENGTH_MAX = 256;
-/** Up to so many bytes of a refused body are read and dropped, so that the client gets to read the refusal. */
-const DROPPED_BYTES_MAX = 33_554_432;
 const BUSY_RETRY_AFTER_S = 1;
 
 /** Who asks when no key is needed. */
@@ -283,74 +285,12 @@ export function matchesPath(template: string, path: string): boolean {
   );
 }
 
-const frameworkCodes: Readonly<Record<string, [code: ErrorCode, detail: string]>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body with Content-Type: application/json.'],
-  FST_ERR_CTP_EMPTY_TYPE: ['unsupported_media_type', 'Send the body with Content-Type: application/json.'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'The body has another length than Content-Length says.'],
-  FST_ERR_BAD_URL: ['malformed_request', 'The path of the URL holds a broken % escape.'],
-  FST_ERR_MAX_PARAM_LENGTH: [
-    'not_found',
-    `Nothing is found here: no part of a path is longer than ${PARAM_LENGTH_MAX}.`,
-  ],
-};
-
 /** What Fastify, the hook or the reading of a body threw. */
 function answerFailure(desk: Desk, error: { code?: string }, request: FastifyRequest, reply: FastifyReply): void {
   reply.hijack();
   const exchange = request.exchange ?? openExchange(request, null);
   if (exchange.correlation_id === '') exchange.correlation_id = randomUUID();
   writeProblem(desk, exchange, reply.raw, toRefusal(error, request, exchange), droppingHeaders(request.raw));
-}
-
-function toRefusal(error: { code?: string }, request: FastifyRequest, exchange: Exchange): unknown {
-  if (error instanceof WaypostError) return error;
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    const limit = exchange.route?.bodyBytesMax ?? BODY_BYTES_MAX;
-    return new WaypostError('body_too_large', `The body must have at most ${limit} bytes.`, {
-      extra: { bytes_max: limit },
-    });
-  }
-  const known = frameworkCodes[error.code ?? ''];
-  if (known !== undefined) return new WaypostError(known[0], known[1], { cause: error });
-  if (request.raw.destroyed && !request.raw.complete) {
-    return new WaypostError('malformed_request', 'The connection ended inside the body.', { cause: error });
-  }
-  return error;
-}
-
-/** A body that is refused is dropped as it arrives, unless it is endless. */
-function droppingHeaders(request: IncomingMessage): readonly string[] {
-  return Number(request.headers['content-length'] ?? 0) > DROPPED_BYTES_MAX ? ['Connection', 'close'] : [];
-}
-
-interface ClientError extends Error {
-  code?: string;
-}
-
-/** Requests that Node could not parse have no exchange: the refusal is written to the socket. */
-function refuseBrokenRequest(desk: Desk, error: ClientError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const refusal =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? new WaypostError('headers_too_large', `The headers must have at most ${HEADER_BYTES_MAX} bytes.`)
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new WaypostError(
-            'request_timeout',
-            `The request did not arrive within ${REQUEST_TIMEOUT_MS / 1_000} seconds.`,
-          )
-        : new WaypostError('malformed_request', 'The request is not well-formed HTTP.');
-  const correlation_id = randomUUID();
-  const text = renderProblem(refusal, { publicUrl: desk.publicUrl, instance: '/', correlation_id });
-  desk.log.info({ status: refusal.status, code: refusal.code, correlation_id }, 'request.completed');
-  const lines = [
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
-    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(text)}`,
-    `X-Correlation-Id: ${correlation_id}`,
-    'Connection: close',
-  ];
-  if (socket.writable) socket.write(`${lines.join('\r\n')}\r\n\r\n${text}`);
-  socket.destroySoon();
 }
 
 function securityHeadersFor(options: HttpOptions): string[] {
@@ -361,6 +301,7 @@ function securityHeadersFor(options: HttpOptions): string[] {
     ['X-Frame-Options', 'DENY'],
     ['Referrer-Policy', 'no-referrer'],
   ];
-  if (options.tls != null || options.publicUrl?.startsWith('https:')) headers.push(['Strict-Transport-Security', 'max-age=31536000']);
+  if (options.tls != null || options.publicUrl?.startsWith('https:'))
+    headers.push(['Strict-Transport-Security', 'max-age=31536000']);
   return headers.flat();
 }

@@ -56,7 +56,7 @@ export function judgeChange(stored: StoredJob, intended: Intended, context: Edit
 
 /** Another PIN is a change of what is asked for, though no document shows it. */
 function listPinEdits(before: Job, intended: Intended, context: EditContext): Edit[] {
-  return pinPutsOf(intended, context).flatMap(({ key }) => {
+  return pinPutsOf(before, intended, context).flatMap(({ key }) => {
     const task = tasksOf(before).find((one) => one.id === key);
     const group = 'items' as const;
     const pointer = `${task?.kind === 'pickup' ? 'pickups' : 'deliveries'}/${key}/proof_requirements/on_completion/pin`;
@@ -64,11 +64,12 @@ function listPinEdits(before: Job, intended: Intended, context: EditContext): Ed
   });
 }
 
-/** PINs whose hash differs from what is kept. */
-function pinPutsOf(intended: Intended, context: EditContext): Put[] {
+/** PINs whose hash differs from what is kept. A task that is new has none yet. */
+function pinPutsOf(before: Job, intended: Intended, context: EditContext): Put[] {
+  const known = new Set(tasksOf(before).map((task) => task.id));
   return tasksOf(intended.job).flatMap((task) =>
     pinPutOf(task, intended.pins.get(task.id), context.pin_key).filter((put) => {
-      const kept = context.pinOf(task.id);
+      const kept = known.has(task.id) ? context.pinOf(task.id) : undefined;
       return kept === undefined || !kept.hash.equals((put.value as StoredPin).hash);
     }),
   );
@@ -118,7 +119,12 @@ export function writeChange(
   };
   return {
     events: [event],
-    puts: [...putJob(value), ...pinPutsOf(intended, context), ...cases.map(context.putCase), ...intended.puts],
+    puts: [
+      ...putJob(value),
+      ...pinPutsOf(stored.job, intended, context),
+      ...cases.map(context.putCase),
+      ...intended.puts,
+    ],
     reply: replyWithJob(200, job, options, extra),
     subjects: intended.subjects,
   };

@@ -4,7 +4,7 @@
 
 import type { Channel } from '../channels/channel.schema.ts';
 import type { DriverState } from '../fleet/driver.ts';
-import type { Actor, Cause, EventDraft, Instant, Moment } from '../ledger/command.ts';
+import type { Actor, EventDraft, Instant, Moment } from '../ledger/command.ts';
 import type { Address } from '../parties/address.schema.ts';
 import type { Clocked } from './clock.ts';
 import type { Exception } from './exception.schema.ts';
@@ -17,7 +17,6 @@ import type { Task } from './task.schema.ts';
 /** What rules of execution go by: all of it was read under the lock. */
 export interface TransitionContext extends Moment {
   actor: Actor;
-  cause: Cause;
   authority: string;
   channel: Channel;
   /** Key of the HMAC under which PINs are kept. */

@@ -9,11 +9,11 @@ import { diffJobs } from './changes.ts';
 import type { JobPatch } from './edit.schema.ts';
 import { type EditContext, judgeChange, writeChange } from './edit-job.ts';
 import type { Edit } from './edit-rules.ts';
+import { intendPatch, noRoute, type PatchContext } from './intend-patch.ts';
 import type { Job } from './job.schema.ts';
 import type { StoredJob } from './job.ts';
 import { jobDocument, subjectOfTask } from './job-personal.ts';
 import { judgeEdits, ownershipConflict, ownersOf } from './ownership.ts';
-import { intendPatch, noRoute, type PatchContext } from './patch-job.ts';
 import type { Proposal } from './proposal.schema.ts';
 import { proposalKind } from './proposal.store.ts';
 import { goodsOnBoard, tasksOf } from './status.ts';
@@ -82,6 +82,7 @@ export function acceptProposal(
   moment: Moment,
 ): Accepted {
   requireOpen(kept);
+  requireReadable(kept);
   const intended = intendPatch(stored.job, kept.proposal.patch, context, moment);
   const { edits, right } = judgeChange(stored, intended, context);
   if (right === 'propose') throw notTheOwner(kept, stored.job, context);
@@ -125,6 +126,16 @@ export function declineProposal(
 function requireOpen({ proposal }: StoredProposal): void {
   if (proposal.status === 'open') return;
   throw new WaypostError('proposal_closed', `The proposal was ${proposal.status} at ${proposal.decided_at}.`);
+}
+
+/** Parts of a patch that speak of an erased person read null. */
+function requireReadable({ proposal: { id, patch } }: StoredProposal): void {
+  const tasks: readonly unknown[] = [...(patch.pickups ?? []), ...(patch.deliveries ?? [])];
+  if (!tasks.includes(null)) return;
+  throw new WaypostError(
+    'customer_erased',
+    `The proposal ${id} speaks of a person who was erased: it can only be declined.`,
+  );
 }
 
 function notTheOwner({ proposal }: StoredProposal, job: Job, context: EditContext): WaypostError {

@@ -2,7 +2,7 @@
 // An address with a life of its own (adr_…) is in saved-address.ts.
 
 import type { Fault } from '../errors.ts';
-import type { PersonalMembers } from '../ledger/resource.ts';
+import type { PersonalMembers } from '../ledger/resource-document.ts';
 import type { Access, AccessInput, Address, AddressInput } from './address.schema.ts';
 
 /** Sealed under the key of the person who lives or works there. */

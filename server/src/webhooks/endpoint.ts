@@ -3,7 +3,7 @@
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Document, EventDraft, Instant, Moment, WorkingSet } from '../ledger/command.ts';
 import { SPREAD } from '../ledger/command.ts';
-import { diffDocuments } from '../ledger/resource.ts';
+import { diffDocuments } from '../ledger/resource-document.ts';
 import { defaults, type Endpoint, type EndpointInput, type EndpointPatch, ENDPOINTS_MAX } from './endpoint.schema.ts';
 import { endpointCountKind, endpointKind, redriveKind } from './endpoint.store.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';

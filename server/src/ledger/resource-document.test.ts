@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Hole } from './command.ts';
-import { diffDocuments, documentOf, type ResourceRules } from './resource.ts';
+import { type Documented, diffDocuments, documentOf } from './resource-document.ts';
 
 interface Thing {
   id: string;
@@ -23,14 +23,10 @@ const thing: Thing = {
   access: { notes: 'N', stairs: 3 },
   tags: ['a'],
 };
-const rules: ResourceRules<Thing> = {
+const rules: Documented<Thing> = {
   noun: 'thing',
-  path: '/v1/things',
   personal: { name: 'value', place: 'value', 'access/notes': 'phone' },
   subjectOf: () => 'sub',
-  externalIdOf: () => null,
-  parentOf: () => null,
-  statusOf: () => null,
 };
 const hole: Hole = (kind, subject, value) => ({ kind, subject, value });
 const holeOf = (value: unknown, kind = 'value') => ({ kind, subject: 'sub', value });

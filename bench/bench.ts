@@ -1,0 +1,29 @@
+// npm run bench -- NAME [--rounds N] [--seconds N]: runs one bench, prints its table, writes bench/results/NAME.json.
+// Exits with 1 when a goal was missed, and says which.
+
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type BenchOptions, type BenchResult, benchCreate } from './create.ts';
+import { benchLatency } from './latency.ts';
+import { report } from './report.ts';
+import { benchSend } from './send.ts';
+
+const benches: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
+  create: benchCreate,
+  send: benchSend,
+  latency: benchLatency,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '5' } },
+});
+const name = positionals[0] ?? '';
+const bench = benches[name];
+const options = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+if (bench === undefined || positionals.length !== 1 || !(options.rounds >= 1) || !(options.seconds >= 1)) {
+  console.error(`Usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--seconds N]`);
+  process.exit(2);
+}
+const { rounds, goals } = await bench(options);
+process.exit(report(name, join(import.meta.dirname, '..'), rounds, goals) ? 0 : 1);

@@ -1,0 +1,77 @@
+// `create`: durable single POST /v1/jobs per second over 64 connections, one tenant and 64, beside the bare route and
+// the same server with batches of one. The rounds are interleaved, so that a noisy minute hits all alike.
+
+import { openHouse, startHelper } from './house.ts';
+import { type LoadResult, runClosedLoop } from './load.ts';
+import { createRequest } from './order.ts';
+import { type Figure, type Goal, medianOf, quantile } from './report.ts';
+
+const CONNECTIONS = 64;
+const TENANTS = 64;
+
+export interface BenchOptions {
+  rounds: number;
+  seconds: number;
+}
+
+export interface BenchResult {
+  rounds: Figure[][];
+  goals: Goal[];
+}
+
+export async function benchCreate({ rounds, seconds }: BenchOptions): Promise<BenchResult> {
+  const house = await openHouse(TENANTS);
+  const [first] = house.tenants;
+  if (first === undefined) throw new Error('there is no tenant');
+  const { port } = await house.serve('api,sender');
+  const bare = await startHelper<{ port: number }>('bare-server.ts', [first.test_key]);
+  const single = await startHelper<{ port: number }>('single-server.ts', [house.dataDir]);
+  const keys = house.tenants.map((tenant) => tenant.test_key);
+  const sides: { name: string; port: number; keyOf(n: number): string }[] = [
+    { name: 'bare route', port: bare.said.port, keyOf: () => first.test_key },
+    { name: 'batches of one', port: single.said.port, keyOf: () => first.test_key },
+    { name: 'create', port, keyOf: () => first.test_key },
+    { name: 'create, 64 tenants', port, keyOf: (n) => keys[n % keys.length] ?? '' },
+  ];
+  const results: Figure[][] = [];
+  try {
+    for (let round = -1; round < rounds; round += 1) {
+      const figures: Figure[] = [];
+      for (const side of sides) {
+        const run = `r${round}-${side.name.replaceAll(/[^a-z0-9]/g, '')}`;
+        const request = (n: number) => createRequest(side.keyOf(n), run, n);
+        // Round -1 warms up: shorter, and not counted.
+        const result = await runClosedLoop(
+          { port: side.port, connections: CONNECTIONS, request },
+          seconds * (round < 0 ? 500 : 1_000),
+        );
+        figures.push(...figuresOf(side.name, result));
+      }
+      if (round >= 0) results.push(figures);
+    }
+  } finally {
+    bare.stop();
+    single.stop();
+    await house.close();
+  }
+  return { rounds: results, goals: goalsOf(results) };
+}
+
+function figuresOf(name: string, result: LoadResult): Figure[] {
+  if (result.firstFault !== null) throw new Error(`${name}: not every answer was 2xx: ${result.firstFault}`);
+  return [
+    { name, unit: '/s', value: result.perSecond },
+    { name: `${name}, p50`, unit: 'ms', value: quantile(result.latenciesMs, 0.5) },
+    { name: `${name}, p99`, unit: 'ms', value: quantile(result.latenciesMs, 0.99) },
+  ];
+}
+
+function goalsOf(rounds: readonly Figure[][]): Goal[] {
+  const create = medianOf(rounds, 'create');
+  return [
+    { sentence: 'create ÷ bare route', value: create / medianOf(rounds, 'bare route'), atLeast: 0.2 },
+    { sentence: 'create ÷ batches of one', value: create / medianOf(rounds, 'batches of one'), atLeast: 5 },
+    { sentence: '64 tenants ÷ one', value: medianOf(rounds, 'create, 64 tenants') / create, atLeast: 0.7 },
+    { sentence: 'create, p99 in ms', value: medianOf(rounds, 'create, p99'), below: 50 },
+  ];
+}
