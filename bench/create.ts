@@ -3,7 +3,7 @@
 
 import { openHouse, startHelper } from './house.ts';
 import { type LoadResult, runClosedLoop } from './load.ts';
-import { createRequest } from './order.ts';
+import { createRequest, type Source } from './order.ts';
 import { type Figure, type Goal, medianOf, quantile } from './report.ts';
 
 const CONNECTIONS = 64;
@@ -26,12 +26,11 @@ export async function benchCreate({ rounds, seconds }: BenchOptions): Promise<Be
   const { port } = await house.serve('api,sender');
   const bare = await startHelper<{ port: number }>('bare-server.ts', [first.test_key]);
   const single = await startHelper<{ port: number }>('single-server.ts', [house.dataDir]);
-  const keys = house.tenants.map((tenant) => tenant.test_key);
-  const sides: { name: string; port: number; keyOf(n: number): string }[] = [
-    { name: 'bare route', port: bare.said.port, keyOf: () => first.test_key },
-    { name: 'batches of one', port: single.said.port, keyOf: () => first.test_key },
-    { name: 'create', port, keyOf: () => first.test_key },
-    { name: 'create, 64 tenants', port, keyOf: (n) => keys[n % keys.length] ?? '' },
+  const sides: { name: string; port: number; sourceOf(n: number): Source }[] = [
+    { name: 'bare route', port: bare.said.port, sourceOf: () => first },
+    { name: 'batches of one', port: single.said.port, sourceOf: () => first },
+    { name: 'create', port, sourceOf: () => first },
+    { name: 'create, 64 tenants', port, sourceOf: (n) => house.tenants[n % house.tenants.length] ?? first },
   ];
   const results: Figure[][] = [];
   try {
@@ -39,7 +38,7 @@ export async function benchCreate({ rounds, seconds }: BenchOptions): Promise<Be
       const figures: Figure[] = [];
       for (const side of sides) {
         const run = `r${round}-${side.name.replaceAll(/[^a-z0-9]/g, '')}`;
-        const request = (n: number) => createRequest(side.keyOf(n), run, n);
+        const request = (n: number) => createRequest(side.sourceOf(n), run, n);
         // Round -1 warms up: shorter, and not counted.
         const result = await runClosedLoop(
           { port: side.port, connections: CONNECTIONS, request },

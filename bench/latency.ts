@@ -25,14 +25,15 @@ export async function benchLatency({ rounds, seconds }: BenchOptions): Promise<B
   const results: Figure[][] = [];
   try {
     const { port } = await house.serve('api,sender');
-    const key = house.tenants[0]?.test_key ?? '';
-    await createEndpoint(port, key, receiver.said.port, 0);
+    const [tenant] = house.tenants;
+    if (tenant === undefined) throw new Error('there is no tenant');
+    await createEndpoint(port, tenant.test_key, receiver.said.port, 0);
     for (let round = -1; round < rounds; round += 1) {
       const figures: Figure[] = [];
       for (const { name, perSecond, beside } of sides) {
         await receiver.ask({ reset: true });
         const release = beside ? await holdTransaction(house) : null;
-        const request = (n: number) => createRequest(key, `r${round}-${name.replaceAll(/\W/g, '')}`, n);
+        const request = (n: number) => createRequest(tenant, `r${round}-${name.replaceAll(/\W/g, '')}`, n);
         const load = await runOpenLoop({ port, connections: CONNECTIONS, request }, perSecond, seconds * 1000);
         if (load.firstFault !== null) throw new Error(`not every job was made: ${load.firstFault}`);
         const report = await waitForMessages(receiver, load.answers);

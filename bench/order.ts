@@ -40,13 +40,19 @@ const [before = '', after = ''] = body.split('@@');
 
 export const orderBytes = body.length;
 
+/** Who orders: a key and the channel that it orders through. */
+export interface Source {
+  test_key: string;
+  channel_id: string;
+}
+
 /** A whole create request: `n` makes reference and key its own. */
-export function createRequest(apiKey: string, run: string, n: number): string {
+export function createRequest({ test_key, channel_id }: Source, run: string, n: number): string {
   const reference = `${run}-${n}`;
   return requestText(
     'POST',
     '/v1/jobs',
-    { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', 'idempotency-key': reference },
-    before + reference + after,
+    { authorization: `Bearer ${test_key}`, 'content-type': 'application/json', 'idempotency-key': reference },
+    `${before}${reference}","channel_id":"${channel_id}${after}`,
   );
 }

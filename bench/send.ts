@@ -55,8 +55,10 @@ async function measureSide(receiver: Helper<{ port: number }>, side: Side, event
   const house = await openHouse(1);
   try {
     const api = await house.serve('api');
-    const key = house.tenants[0]?.test_key ?? '';
-    const request = (n: number) => createRequest(key, 'send', n);
+    const [tenant] = house.tenants;
+    if (tenant === undefined) throw new Error('there is no tenant');
+    const key = tenant.test_key;
+    const request = (n: number) => createRequest(tenant, 'send', n);
     const load = await runCount({ port: api.port, connections: 32, request }, events);
     if (load.firstFault !== null) throw new Error(`not every job was made: ${load.firstFault}`);
     const bytes = await readEventBytes(api.port, key);

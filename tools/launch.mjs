@@ -23,12 +23,16 @@ const PINNED = {
 export function preparePinnedNode() {
   const name = PINNED[`${process.platform}-${process.arch}`];
   if (name === undefined) {
-    fail(`This platform (${process.platform} ${process.arch}) is not one that Waypost runs on: Linux (glibc) and macOS, x64 and arm64.`);
+    fail(
+      `This platform (${process.platform} ${process.arch}) is not one that Waypost runs on: Linux (glibc) and macOS, x64 and arm64.`,
+    );
   }
   const node = join(root, 'node_modules', name, 'bin/node');
   if (!existsSync(node) || !isInstalled()) install();
   if (!existsSync(node)) {
-    fail(`The pinned Node (${name}) was not installed: npm may be set to omit optional packages (npm config get omit); it must not.`);
+    fail(
+      `The pinned Node (${name}) was not installed: npm may be set to omit optional packages (npm config get omit); it must not.`,
+    );
   }
   return node;
 }
@@ -56,19 +60,28 @@ function isInstalled() {
 
 function install() {
   if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
-    fail(`Node ${NODE_MAJOR_MIN} or later is needed to install Waypost; this is Node ${process.versions.node}. Get a newer one from https://nodejs.org.`);
+    fail(
+      `Node ${NODE_MAJOR_MIN} or later is needed to install Waypost; this is Node ${process.versions.node}. Get a newer one from https://nodejs.org.`,
+    );
   }
   for (const dir of [root, join(root, 'node_modules')]) {
     if (existsSync(dir) && !isWritable(dir)) {
-      fail(`The packages of Waypost must be installed and this user may not write to ${dir}: run "npm ci" there as its owner, or clone it for yourself.`);
+      fail(
+        `The packages of Waypost must be installed and this user may not write to ${dir}: run "npm ci" there as its owner, or clone it for yourself.`,
+      );
     }
   }
   process.stderr.write('Installing packages (once; this needs the network) … ');
   const started = Date.now();
   const npm = findNpm();
   const args = ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-  const ran = spawnSync(npm.command, [...npm.args, ...args], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  if (ran.error?.code === 'ENOENT') fail('npm is needed to install Waypost and is not on the path: it comes with Node from https://nodejs.org.');
+  const ran = spawnSync(npm.command, [...npm.args, ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  if (ran.error?.code === 'ENOENT')
+    fail('npm is needed to install Waypost and is not on the path: it comes with Node from https://nodejs.org.');
   if (ran.status !== 0) {
     process.stderr.write('failed.\n');
     fail(explainNpm(`${ran.stdout ?? ''}\n${ran.stderr ?? ''}`.trim()));

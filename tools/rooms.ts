@@ -97,6 +97,7 @@ export const pureMachinery: Readonly<Record<string, string>> = {
 export const adapters: Readonly<Record<string, string>> = {
   'access/authenticate.ts': 'the check of keys that app.ts gives to the HTTP server',
   'access/secret.ts': 'makes the random secret of a key',
+  'webhooks/endpoint-tester.ts': 'sends the one test message that an operation waits for',
   'webhooks/http-destination.ts': 'carries a message to a URL: the one place that connects to the outside',
 };
 

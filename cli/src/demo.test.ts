@@ -9,7 +9,10 @@ import { test } from 'node:test';
 const PROGRAM = join(import.meta.dirname, 'demo.ts');
 const LADE = resolve(import.meta.dirname, '../../../shared/data/lade/lade_d_yantai_08-14.csv');
 
-function runDemo(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number | null; out: string; err: string }> {
+function runDemo(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; out: string; err: string }> {
   const own = { ...process.env, ...env };
   if (env.WAYPOST_URL === undefined) delete own.WAYPOST_URL;
   if (env.WAYPOST_KEY === undefined) delete own.WAYPOST_KEY;
@@ -24,7 +27,15 @@ function runDemo(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: n
 function checkFigures(run: { code: number | null; out: string; err: string }, jobs: number): void {
   assert.equal(run.code, 0, run.err);
   const figures = JSON.parse(run.out);
-  assert.deepEqual(Object.keys(figures), ['jobs', 'events', 'latency_ms', 'lost', 'duplicated', 'out_of_order', 'mismatched']);
+  assert.deepEqual(Object.keys(figures), [
+    'jobs',
+    'events',
+    'latency_ms',
+    'lost',
+    'duplicated',
+    'out_of_order',
+    'mismatched',
+  ]);
   assert.deepEqual(Object.keys(figures.latency_ms), ['p50', 'p95', 'p99']);
   assert.equal(figures.jobs, jobs);
   assert.ok(figures.events > jobs * 4, String(figures.events));

@@ -16,19 +16,32 @@ export interface FollowOptions extends CallOptions {
   pollMs?: number | undefined;
 }
 
+/** Everything after a sequence up to the end of the log as it is then. */
+export function iterateEvents(
+  transport: Transport,
+  query: ListEventsQuery,
+  call?: CallOptions,
+): AsyncGenerator<WaypostEvent, void, undefined> {
+  return iteratePages(query.after === undefined ? undefined : String(query.after), (after) =>
+    listEvents(
+      transport,
+      { limit: PAGE_LIMIT, ...query, after: after === undefined ? undefined : Number(after) },
+      call,
+    ),
+  );
+}
+
+function listEvents(transport: Transport, query?: ListEventsQuery, call?: CallOptions): Promise<Page<WaypostEvent>> {
+  return transport.send({ method: 'GET', path: PATH, query }, call);
+}
+
 export function eventCalls(transport: Transport) {
-  const list = (query?: ListEventsQuery, call?: CallOptions): Promise<Page<WaypostEvent>> =>
-    transport.send({ method: 'GET', path: PATH, query }, call);
-
-  /** Everything after a sequence up to the end of the log as it is then. */
-  function iterate(query: ListEventsQuery = {}, call?: CallOptions): AsyncGenerator<WaypostEvent, void, undefined> {
-    return iteratePages(query.after === undefined ? undefined : String(query.after), (after) =>
-      list({ limit: PAGE_LIMIT, ...query, after: after === undefined ? undefined : Number(after) }, call),
-    );
-  }
-
+  const list = (query?: ListEventsQuery, call?: CallOptions) => listEvents(transport, query, call);
+  const iterate = (query: ListEventsQuery = {}, call?: CallOptions) => iterateEvents(transport, query, call);
   return {
+    /** One page of the log. */
     list,
+    /** Everything after a sequence up to the end of the log as it is then. */
     iterate,
     get: (id: string, call?: CallOptions): Promise<WaypostEvent> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
 import { keyOperations } from './access/key.routes.ts';
 import { channelOperations } from './channels/channel.routes.ts';
-import type { Config } from './config.ts';
+import { type Config, isLoopback } from './config.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { openPool, type Sql } from './db/sql.ts';
 import type { ErrorCode } from './errors.ts';
@@ -18,17 +18,27 @@ import { hubBook } from './fleet/hub.store.ts';
 import { vehicleOperations } from './fleet/vehicle.routes.ts';
 import { buildHttp } from './http/server.ts';
 import type { Operation } from './http/operation.ts';
+import { exceptionOperations } from './jobs/exception.routes.ts';
 import { jobEditOperations } from './jobs/job-edit.routes.ts';
 import { jobOperations } from './jobs/job.routes.ts';
 import { proposalOperations } from './jobs/proposal.routes.ts';
 import { isReasonCode } from './jobs/reason-codes.ts';
+import { stateMachineOperations } from './jobs/state-machine.routes.ts';
+import { transitionOperations } from './jobs/transition.routes.ts';
 import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
+import type { Kind } from './ledger/command.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
 import { customerOperations } from './parties/customer.routes.ts';
 import { openContactBook } from './parties/customer.store.ts';
 import { addressOperations } from './parties/saved-address.routes.ts';
 import { addresses } from './parties/saved-address.store.ts';
+import { type EgressRules, parseCidr } from './webhooks/egress.ts';
+import { type EndpointDesk, endpointOperations } from './webhooks/endpoint.routes.ts';
+import { findFilter } from './webhooks/endpoint.store.ts';
+import { openDestination, resolveBySystem } from './webhooks/http-destination.ts';
+import { messageOperations } from './webhooks/message.routes.ts';
+import { startSender } from './webhooks/sender.loop.ts';
 
 const READ_CONNECTIONS_MAX = 8;
 const READ_TIMEOUT_MS = 5_000;
@@ -41,6 +51,8 @@ export interface AppOptions {
   masterKey: Buffer;
   log: Logger;
   roles: ReadonlySet<'api' | 'sender'>;
+  /** Absent: the ledger's own limit. The bench compares with 1. */
+  batchCommandsMax?: number;
 }
 
 export interface App {
@@ -57,6 +69,10 @@ export interface House {
   log: Logger;
   /** A key for one purpose, derived from the master key (HKDF, RFC 5869). */
   deriveKey(purpose: string): Buffer;
+  /** Where webhooks may be sent to. */
+  egress: EgressRules;
+  /** What tests endpoints for the API. */
+  tester: EndpointDesk['tester'];
 }
 
 /** Starts what the roles ask for. Throws when the port cannot be had. */
@@ -73,31 +89,42 @@ export async function startApp(options: AppOptions): Promise<App> {
     reads,
     keys,
     lanes: config.lanes,
+    batchCommandsMax: options.batchCommandsMax,
     constraints,
     onFault: (command, error) => log.error({ msg: 'command.failed', command: command.name, correlation_id: command.correlation_id, err: error }),
   });
-  const house: House = {
-    reads,
-    ledger,
-    keys,
-    config,
-    log,
-    deriveKey: (purpose) => Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32)),
+  const deriveKey = (purpose: string) => Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32));
+  const egress = { allow: config.egressAllow.map(parseCidr), loopback_for_test: isLoopback(config.host) };
+  const tester = {
+    attempts: openPool(addresses.sender, { name: 'waypost endpoint tests', connectionsMax: 1 }),
+    destination: openDestination({ egress, resolve: resolveBySystem, now: () => Date.now() }),
+    secretKey: deriveKey('webhook secrets'),
+    now: () => Date.now(),
   };
+  const house: House = { reads, ledger, keys, config, log, deriveKey, egress, tester };
   const closers: (() => Promise<void>)[] = [];
   const watchers: ((worldIds: readonly number[]) => void)[] = [(ids) => ids.forEach(keys.forgetWorld)];
   const watch = watchConfig(house, watchers);
-  const api = options.roles.has('api') ? await startApi(house, addresses, watchers) : null;
-  if (api !== null) closers.push(api.stop);
-  return {
-    url: api?.url ?? '',
-    async stop() {
-      watch.stop();
-      for (const close of closers.reverse()) await close();
-      await ledger.stop();
-      await reads.end({ timeout: 1 });
-    },
+  const stop = async () => {
+    watch.stop();
+    for (const close of closers.reverse()) await close();
+    await tester.destination.close();
+    await tester.attempts.end({ timeout: 1 });
+    await ledger.stop();
+    await reads.end({ timeout: 1 });
   };
+  try {
+    const api = options.roles.has('api') ? await startApi(house, addresses, watchers) : null;
+    if (api !== null) closers.push(api.stop);
+    if (options.roles.has('sender')) {
+      const sender = await startSender({ address: addresses.sender, ledger, keys, secretKey: tester.secretKey, egress, log });
+      closers.push(() => sender.stop());
+    }
+    return { url: api?.url ?? '', stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 /** What a broken constraint tells the caller: the second wall behind the rules. */
@@ -165,7 +192,7 @@ export function listOperations(house: House): Operation[] {
   const addressBook = { addresses, stateKind: contactBook.stateKind };
   const jobDesk = { ...desk, books: { contacts: contactBook, addresses, hubs: hubBook }, pin_key: house.deriveKey('pins') };
   return [
-    ...eventOperations({ reads, keys, filterOfEndpoint: async () => null }),
+    ...eventOperations({ reads, keys, filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId) }),
     ...keyOperations({ reads, ledger }),
     ...customerOperations(desk, contactBook),
     ...addressOperations(desk, addressBook),
@@ -176,6 +203,11 @@ export function listOperations(house: House): Operation[] {
     ...jobOperations(jobDesk),
     ...jobEditOperations(jobDesk),
     ...proposalOperations(jobDesk),
+    ...transitionOperations(jobDesk),
+    ...exceptionOperations(jobDesk),
+    ...stateMachineOperations(),
+    ...endpointOperations({ reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester }),
+    ...messageOperations({ reads, ledger }),
   ];
 }
 
@@ -188,7 +220,11 @@ export const tags: Readonly<Record<string, string>> = {
   drivers: 'Who carries out jobs.',
   vehicles: 'What drivers drive.',
   channels: 'Order sources, with their settings in each world.',
+  exceptions: 'Problems that someone must resolve.',
+  reference: 'The machine and the codes that everything is built on.',
   proposals: 'Changes that wait for the owner of the fields.',
+  endpoints: 'Where events are sent to, signed and in order.',
+  'dead letters': 'Messages that were tried for days without success: kept, and sent again when asked for.',
   jobs: 'Promises to move goods: orders as they are kept, carried out and told.',
 };
 

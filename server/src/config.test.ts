@@ -27,15 +27,34 @@ test('nothing set is a server for this machine alone on port 8080', () => {
 test('every setting is read from its own variable', () => {
   const key = Buffer.alloc(32, 1);
   const config = readConfig({
-    WAYPOST_PORT: '0', WAYPOST_HOST: '::1', WAYPOST_DATA_DIR: '/tmp/elsewhere', DATABASE_URL: 'postgres://u:p@db:5432/w',
-    WAYPOST_PUBLIC_URL: 'https://waypost.example/', WAYPOST_EGRESS_ALLOW: '10.0.0.0/8, 192.168.1.7,fd00::/8',
-    WAYPOST_MASTER_KEY: key.toString('base64'), WAYPOST_LOG_LEVEL: 'warn', WAYPOST_LANES: '4', WAYPOST_TLS_CERT: '/c.pem',
-    WAYPOST_TLS_KEY: '/k.pem', WAYPOST_TRUST_PROXY: '10.1.2.3', WAYPOST_PLAIN_HTTP: 'true',
+    WAYPOST_PORT: '0',
+    WAYPOST_HOST: '::1',
+    WAYPOST_DATA_DIR: '/tmp/elsewhere',
+    DATABASE_URL: 'postgres://u:p@db:5432/w',
+    WAYPOST_PUBLIC_URL: 'https://waypost.example/',
+    WAYPOST_EGRESS_ALLOW: '10.0.0.0/8, 192.168.1.7,fd00::/8',
+    WAYPOST_MASTER_KEY: key.toString('base64'),
+    WAYPOST_LOG_LEVEL: 'warn',
+    WAYPOST_LANES: '4',
+    WAYPOST_TLS_CERT: '/c.pem',
+    WAYPOST_TLS_KEY: '/k.pem',
+    WAYPOST_TRUST_PROXY: '10.1.2.3',
+    WAYPOST_PLAIN_HTTP: 'true',
   });
   assert.deepEqual(config, {
-    port: 0, host: '::1', dataDir: '/tmp/elsewhere', databaseUrl: 'postgres://u:p@db:5432/w', publicUrl: 'https://waypost.example',
-    egressAllow: ['10.0.0.0/8', '192.168.1.7/32', 'fd00::/8'], masterKey: key, logLevel: 'warn', lanes: 4, tlsCert: '/c.pem',
-    tlsKey: '/k.pem', trustProxy: ['10.1.2.3/32'], plainHttp: true,
+    port: 0,
+    host: '::1',
+    dataDir: '/tmp/elsewhere',
+    databaseUrl: 'postgres://u:p@db:5432/w',
+    publicUrl: 'https://waypost.example',
+    egressAllow: ['10.0.0.0/8', '192.168.1.7/32', 'fd00::/8'],
+    masterKey: key,
+    logLevel: 'warn',
+    lanes: 4,
+    tlsCert: '/c.pem',
+    tlsKey: '/k.pem',
+    trustProxy: ['10.1.2.3/32'],
+    plainHttp: true,
   });
 });
 
@@ -47,9 +66,18 @@ const wrong: [string, string[]][] = [
   ['WAYPOST_PORT', ['-1', '65536', '80a', '1e3', ' 80', '8080.5']],
   ['WAYPOST_HOST', ['example.com', '1.2.3', '::g']],
   ['DATABASE_URL', ['db:5432', 'mysql://u@h/d', 'postgres://u:p@db:5432', 'postgres://u:p@db:5432/']],
-  ['WAYPOST_PUBLIC_URL', ['waypost.example', 'ftp://waypost.example', 'https://u:p@waypost.example', 'https://waypost.example?a=b']],
-  ['WAYPOST_EGRESS_ALLOW', ['10.0.0.0/33', '10.0.0/8', 'shop.example', '10.0.0.0/8,,', '10.0.0.0/8/8', '::/129', '10.0.0.0/']],
-  ['WAYPOST_MASTER_KEY', ['short', Buffer.alloc(31).toString('base64'), Buffer.alloc(33).toString('base64'), 'x'.repeat(44)]],
+  [
+    'WAYPOST_PUBLIC_URL',
+    ['waypost.example', 'ftp://waypost.example', 'https://u:p@waypost.example', 'https://waypost.example?a=b'],
+  ],
+  [
+    'WAYPOST_EGRESS_ALLOW',
+    ['10.0.0.0/33', '10.0.0/8', 'shop.example', '10.0.0.0/8,,', '10.0.0.0/8/8', '::/129', '10.0.0.0/'],
+  ],
+  [
+    'WAYPOST_MASTER_KEY',
+    ['short', Buffer.alloc(31).toString('base64'), Buffer.alloc(33).toString('base64'), 'x'.repeat(44)],
+  ],
   ['WAYPOST_LOG_LEVEL', ['loud', 'INFO']],
   ['WAYPOST_LANES', ['0', '17', 'two']],
   ['WAYPOST_TRUST_PROXY', ['true', 'proxy']],
@@ -71,7 +99,10 @@ test('all faults are told at once', () => {
 });
 
 test('a misspelt setting is refused with the one that was meant', () => {
-  assert.equal(refused({ WAYPOST_DATADIR: '/x' }), 'WAYPOST_DATADIR is not a setting of Waypost. Did you mean WAYPOST_DATA_DIR?');
+  assert.equal(
+    refused({ WAYPOST_DATADIR: '/x' }),
+    'WAYPOST_DATADIR is not a setting of Waypost. Did you mean WAYPOST_DATA_DIR?',
+  );
   assert.match(refused({ WAYPOST_COMPLETELY_ELSE: '/x' }), /`waypost config` lists them all/);
 });
 
@@ -99,7 +130,10 @@ test('loopback is 127/8, ::1 and localhost, and nothing else', () => {
 });
 
 test('the list of settings never shows a secret', () => {
-  const secrets = { DATABASE_URL: 'postgres://u:hunter2@db/w', WAYPOST_MASTER_KEY: Buffer.alloc(32, 3).toString('base64') };
+  const secrets = {
+    DATABASE_URL: 'postgres://u:hunter2@db/w',
+    WAYPOST_MASTER_KEY: Buffer.alloc(32, 3).toString('base64'),
+  };
   const { lines, value } = listSettings(readConfig(secrets));
   for (const secret of ['hunter2', secrets.WAYPOST_MASTER_KEY]) {
     assert.equal(lines.join('\n').includes(secret), false);

@@ -29,67 +29,108 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as cons
 
 export const options = {
   port: {
-    name: 'WAYPOST_PORT', form: 'number', fallback: '8080', secret: false,
+    name: 'WAYPOST_PORT',
+    form: 'number',
+    fallback: '8080',
+    secret: false,
     sentence: 'The port to listen on; 0 takes a free one.',
     parse: (text) => parseInteger(text, 0, 65_535),
   } satisfies Option<number>,
   host: {
-    name: 'WAYPOST_HOST', form: 'address', fallback: '127.0.0.1', secret: false,
+    name: 'WAYPOST_HOST',
+    form: 'address',
+    fallback: '127.0.0.1',
+    secret: false,
     sentence: 'The address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 or :: for everybody.',
     parse: parseHost,
   } satisfies Option<string>,
   dataDir: {
-    name: 'WAYPOST_DATA_DIR', form: 'path', fallback: './data', secret: false,
+    name: 'WAYPOST_DATA_DIR',
+    form: 'path',
+    fallback: './data',
+    secret: false,
     sentence: 'Where the embedded database and the master key are kept; the default lies beside the program.',
     parse: parsePath,
   } satisfies Option<string>,
   databaseUrl: {
-    name: 'DATABASE_URL', form: 'postgres://user:password@host:port/database', fallback: null, secret: true,
+    name: 'DATABASE_URL',
+    form: 'postgres://user:password@host:port/database',
+    fallback: null,
+    secret: true,
     sentence: 'A PostgreSQL server of your own (15 or later) instead of the embedded one.',
     parse: parseDatabaseUrl,
   } satisfies Option<string>,
   publicUrl: {
-    name: 'WAYPOST_PUBLIC_URL', form: 'http(s)://host', fallback: null, secret: false,
-    sentence: 'The address under which others reach this server, for links in what it says; unset: the one it listens on.',
+    name: 'WAYPOST_PUBLIC_URL',
+    form: 'http(s)://host',
+    fallback: null,
+    secret: false,
+    sentence:
+      'The address under which others reach this server, for links in what it says; unset: the one it listens on.',
     parse: parsePublicUrl,
   } satisfies Option<string>,
   egressAllow: {
-    name: 'WAYPOST_EGRESS_ALLOW', form: 'CIDR list', fallback: '', secret: false,
+    name: 'WAYPOST_EGRESS_ALLOW',
+    form: 'CIDR list',
+    fallback: '',
+    secret: false,
     sentence: 'Private networks that endpoints may lie in, such as 10.20.0.0/16,192.168.1.7/32.',
     parse: parseCidrs,
   } satisfies Option<string[]>,
   masterKey: {
-    name: 'WAYPOST_MASTER_KEY', form: '32 bytes in base64', fallback: null, secret: true,
-    sentence: 'The key under which personal data and secrets are sealed; unset: made once and kept in the data directory.',
+    name: 'WAYPOST_MASTER_KEY',
+    form: '32 bytes in base64',
+    fallback: null,
+    secret: true,
+    sentence:
+      'The key under which personal data and secrets are sealed; unset: made once and kept in the data directory.',
     parse: parseMasterKey,
   } satisfies Option<Buffer>,
   logLevel: {
-    name: 'WAYPOST_LOG_LEVEL', form: LOG_LEVELS.join(', '), fallback: 'info', secret: false,
+    name: 'WAYPOST_LOG_LEVEL',
+    form: LOG_LEVELS.join(', '),
+    fallback: 'info',
+    secret: false,
     sentence: 'The least important lines that are logged.',
     parse: (text) => parseWord(text, LOG_LEVELS),
   } satisfies Option<(typeof LOG_LEVELS)[number]>,
   lanes: {
-    name: 'WAYPOST_LANES', form: `1 to ${LANES_MAX}`, fallback: '1', secret: false,
+    name: 'WAYPOST_LANES',
+    form: `1 to ${LANES_MAX}`,
+    fallback: '1',
+    secret: false,
     sentence: 'How many batches of writes a process commits side by side.',
     parse: (text) => parseInteger(text, 1, LANES_MAX),
   } satisfies Option<number>,
   tlsCert: {
-    name: 'WAYPOST_TLS_CERT', form: 'path', fallback: null, secret: false,
+    name: 'WAYPOST_TLS_CERT',
+    form: 'path',
+    fallback: null,
+    secret: false,
     sentence: 'A file with the certificate chain (PEM); with WAYPOST_TLS_KEY the server speaks HTTPS.',
     parse: parsePath,
   } satisfies Option<string>,
   tlsKey: {
-    name: 'WAYPOST_TLS_KEY', form: 'path', fallback: null, secret: false,
+    name: 'WAYPOST_TLS_KEY',
+    form: 'path',
+    fallback: null,
+    secret: false,
     sentence: 'A file with the private key of WAYPOST_TLS_CERT (PEM).',
     parse: parsePath,
   } satisfies Option<string>,
   trustProxy: {
-    name: 'WAYPOST_TRUST_PROXY', form: 'CIDR list', fallback: '', secret: false,
+    name: 'WAYPOST_TRUST_PROXY',
+    form: 'CIDR list',
+    fallback: '',
+    secret: false,
     sentence: 'Reverse proxies in front of this server, which end TLS and whose X-Forwarded headers are believed.',
     parse: parseCidrs,
   } satisfies Option<string[]>,
   plainHttp: {
-    name: 'WAYPOST_PLAIN_HTTP', form: 'true or false', fallback: 'false', secret: false,
+    name: 'WAYPOST_PLAIN_HTTP',
+    form: 'true or false',
+    fallback: 'false',
+    secret: false,
     sentence: 'Allows to listen beyond this machine without TLS and without a proxy.',
     parse: (text) => parseWord(text, ['true', 'false']) === 'true',
   } satisfies Option<boolean>,
@@ -201,7 +242,9 @@ function parsePublicUrl(text: string): string {
 function parseMasterKey(text: string): Buffer {
   const key = Buffer.from(text, 'base64');
   if (key.length !== MASTER_KEY_BYTES || key.toString('base64') !== text) {
-    throw new Misfit(`must be ${MASTER_KEY_BYTES} bytes in base64, as \`openssl rand -base64 ${MASTER_KEY_BYTES}\` prints them`);
+    throw new Misfit(
+      `must be ${MASTER_KEY_BYTES} bytes in base64, as \`openssl rand -base64 ${MASTER_KEY_BYTES}\` prints them`,
+    );
   }
   return key;
 }

@@ -32,6 +32,7 @@ export const errorCodes = {
   proposal_closed: { status: 409, title: 'The proposal was decided already' },
   resource_in_use: { status: 409, title: 'Other objects still use this one' },
   endpoint_not_active: { status: 409, title: 'The endpoint is not active' },
+  dead_letter_settled: { status: 409, title: 'The dead letter is no longer dead' },
   limit_reached: { status: 409, title: 'A named limit is reached' },
   // 410, 412, 413, 415, 422
   cursor_expired: { status: 410, title: 'The log no longer reaches back to this cursor' },

@@ -3,15 +3,15 @@
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { readConfig } from './config.ts';
-import { listSettings } from './operate/settings.ts';
 import { StartError } from './db/start-error.ts';
-import { runDoctor } from './operate/doctor.ts';
 import { WaypostError } from './errors.ts';
 import { nearestWord } from './http/suggestion.ts';
-import { openWaypost } from './operate/open.ts';
+import { runDoctor } from './operate/doctor.ts';
 import { createKeyByWord, listKeysByWord, makeEnvironment, revokeKeyByWord, rotateKeyByWord } from './operate/keys.ts';
-import { createTenantByWord } from './operate/tenants.ts';
+import { openWaypost } from './operate/open.ts';
 import { serve } from './operate/serve.ts';
+import { listSettings } from './operate/settings.ts';
+import { createTenantByWord } from './operate/tenants.ts';
 import type { Told, WordCall } from './operate/word.ts';
 
 interface Word {
@@ -29,18 +29,29 @@ const OF_TENANT = {
 
 const words: Readonly<Record<string, Word>> = {
   serve: {
-    usage: 'serve [--role api,sender]', sentence: 'Starts the server; it runs until it is told to stop.',
-    options: { role: 'api, sender or both (default): what this process does' }, names: 0, run: serve,
+    usage: 'serve [--role api,sender]',
+    sentence: 'Starts the server; it runs until it is told to stop.',
+    options: { role: 'api, sender or both (default): what this process does' },
+    names: 0,
+    run: serve,
   },
   migrate: {
-    usage: 'migrate', sentence: 'Brings the database up to date and ends.', options: {}, names: 0, run: migrateByWord,
+    usage: 'migrate',
+    sentence: 'Brings the database up to date and ends.',
+    options: {},
+    names: 0,
+    run: migrateByWord,
   },
   'tenant create': {
-    usage: 'tenant create NAME [--hub NAME,LAT,LNG,TZ]', sentence: 'Makes a tenant with a channel, a hub and two keys.',
-    options: { hub: 'NAME,LAT,LNG,TZ, such as Harbour,57.70,11.94,Europe/Stockholm' }, names: 1, run: createTenantByWord,
+    usage: 'tenant create NAME [--hub NAME,LAT,LNG,TZ]',
+    sentence: 'Makes a tenant with a channel, a hub and two keys.',
+    options: { hub: 'NAME,LAT,LNG,TZ, such as Harbour,57.70,11.94,Europe/Stockholm; by default one to be moved' },
+    names: 1,
+    run: createTenantByWord,
   },
   'key create': {
-    usage: 'key create NAME [--scopes …] [--authority …] [--channels …] [--expires …]', sentence: 'Makes an API key; its secret is shown once.',
+    usage: 'key create NAME [--scopes …] [--authority …] [--channels …] [--expires …]',
+    sentence: 'Makes an API key; its secret is shown once.',
     options: {
       ...OF_TENANT,
       scopes: 'scopes with commas between; all of them by default',
@@ -48,27 +59,50 @@ const words: Readonly<Record<string, Word>> = {
       channels: 'CHANNEL_IDs with commas between; all of them by default',
       expires: 'a number of days or an RFC 3339 time; never by default',
     },
-    names: 1, run: createKeyByWord,
+    names: 1,
+    run: createKeyByWord,
   },
   'key list': {
-    usage: 'key list', sentence: 'Lists API keys with their last use.', options: OF_TENANT, names: 0, run: listKeysByWord,
+    usage: 'key list',
+    sentence: 'Lists API keys with their last use.',
+    options: OF_TENANT,
+    names: 0,
+    run: listKeysByWord,
   },
   'key revoke': {
-    usage: 'key revoke KEY_ID', sentence: 'Ends a key at once.', options: OF_TENANT, names: 1, run: revokeKeyByWord,
+    usage: 'key revoke KEY_ID',
+    sentence: 'Ends a key at once.',
+    options: OF_TENANT,
+    names: 1,
+    run: revokeKeyByWord,
   },
   'key rotate': {
-    usage: 'key rotate KEY_ID [--overlap-s SECONDS]', sentence: 'Makes a twin of a key; the old one goes on for the overlap.',
-    options: { ...OF_TENANT, 'overlap-s': 'how long the old key goes on, default one day' }, names: 1, run: rotateKeyByWord,
+    usage: 'key rotate KEY_ID [--overlap-s SECONDS]',
+    sentence: 'Makes a twin of a key; the old one goes on for the overlap.',
+    options: { ...OF_TENANT, 'overlap-s': 'how long the old key goes on, default one day' },
+    names: 1,
+    run: rotateKeyByWord,
   },
   env: {
-    usage: 'env [--name NAME]', sentence: 'Makes a test key and prints the lines that a shell needs: eval "$(./waypost env)"',
-    options: { tenant: OF_TENANT.tenant, name: 'what the key is called in lists' }, names: 0, run: makeEnvironment,
+    usage: 'env [--name NAME]',
+    sentence: 'Makes a test key and prints the lines that a shell needs: eval "$(./waypost env)"',
+    options: { tenant: OF_TENANT.tenant, name: 'what the key is called in lists' },
+    names: 0,
+    run: makeEnvironment,
   },
   config: {
-    usage: 'config', sentence: 'Prints every setting with its value.', options: {}, names: 0, run: async ({ config }) => listSettings(config),
+    usage: 'config',
+    sentence: 'Prints every setting with its value.',
+    options: {},
+    names: 0,
+    run: async ({ config }) => listSettings(config),
   },
   doctor: {
-    usage: 'doctor', sentence: 'Checks database, disk, clock, port and the log.', options: {}, names: 0, run: runDoctor,
+    usage: 'doctor',
+    sentence: 'Checks database, disk, clock, port and the log.',
+    options: {},
+    names: 0,
+    run: runDoctor,
   },
 };
 
@@ -92,7 +126,9 @@ async function main(argv: readonly string[]): Promise<number> {
     const tell = (sentence: string) => process.stderr.write(`${sentence}\n`);
     const told = await word.run({ config: readConfig(process.env), options, names, asJson, tell });
     if (told === null) return 0;
-    process.stdout.write(asJson ? `${JSON.stringify(told.value, null, 2)}\n` : told.lines.map((line) => `${line}\n`).join(''));
+    process.stdout.write(
+      asJson ? `${JSON.stringify(told.value, null, 2)}\n` : told.lines.map((line) => `${line}\n`).join(''),
+    );
     return told.exitCode ?? 0;
   } catch (error) {
     printFailure(error, asJson);
@@ -119,7 +155,9 @@ function readArguments(word: Word, rest: string[]): { options: Record<string, st
     return { options: options as Record<string, string | undefined>, names: positionals };
   } catch (error) {
     if (error instanceof StartError) throw error;
-    const wrong = rest.find((each) => each.startsWith('--') && !Object.hasOwn(known, each.slice(2).split('=')[0] ?? ''));
+    const wrong = rest.find(
+      (each) => each.startsWith('--') && !Object.hasOwn(known, each.slice(2).split('=')[0] ?? ''),
+    );
     const guess = wrong === undefined ? null : nearestWord(wrong.slice(2), Object.keys(known));
     const what = wrong === undefined ? (error as Error).message : `There is no option ${wrong}.`;
     throw new StartError(`${what}${guess === null ? '' : ` Did you mean --${guess}?`} ${usage}`);
@@ -135,13 +173,22 @@ function printHelp(argv: readonly string[]): number {
     `      ${sentence}`,
     ...Object.entries(options).map(([name, meaning]) => `      --${name}  ${meaning}`),
   ]);
-  const text = ['Waypost: self-hosted last-mile delivery API.', '', ...lines, '', 'All take --json. Settings: waypost config.', ''].join('\n');
+  const text = [
+    'Waypost: self-hosted last-mile delivery API.',
+    '',
+    ...lines,
+    '',
+    'All take --json. Settings: waypost config.',
+    '',
+  ].join('\n');
   if (isAsked) {
     process.stdout.write(text);
     return 0;
   }
   const guess = nearestWord(argv.slice(0, 2).join(' '), Object.keys(words)) ?? nearestWord(first, Object.keys(words));
-  process.stderr.write(`waypost: there is no word "${first}".${guess === null ? '' : ` Did you mean "${guess}"?`}\n\n${text}`);
+  process.stderr.write(
+    `waypost: there is no word "${first}".${guess === null ? '' : ` Did you mean "${guess}"?`}\n\n${text}`,
+  );
   return 2;
 }
 
@@ -151,7 +198,10 @@ function printFailure(error: unknown, asJson: boolean): void {
   const known = error instanceof StartError || error instanceof WaypostError;
   const sentence = [(error as Error).message, ...faults].join('\n');
   if (asJson) process.stdout.write(`${JSON.stringify({ error: sentence }, null, 2)}\n`);
-  else process.stderr.write(known ? `waypost: ${sentence}\n` : `waypost: an unexpected fault\n${(error as Error).stack ?? error}\n`);
+  else
+    process.stderr.write(
+      known ? `waypost: ${sentence}\n` : `waypost: an unexpected fault\n${(error as Error).stack ?? error}\n`,
+    );
 }
 
 // Not exitCode: after a failed start some part may still wait for something.

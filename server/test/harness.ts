@@ -68,7 +68,10 @@ async function makeTemplate(root: DatabaseAddress): Promise<string> {
   const rights = await readFile(join(import.meta.dirname, '../src/db/roles.ts'), 'utf8');
   const hashes = (await readMigrations()).map(({ hash }) => hash).join() + rights;
   const today = new Date().toISOString().slice(0, 10);
-  const name = `template_${createHash('sha256').update(hashes + today).digest('hex').slice(0, 16)}`;
+  const name = `template_${createHash('sha256')
+    .update(hashes + today)
+    .digest('hex')
+    .slice(0, 16)}`;
   const sql = openPool({ ...root, database: 'postgres' }, { name: 'waypost test template', connectionsMax: 1 });
   try {
     const find = () => sql`select from pg_database where datname = ${name}`;
@@ -80,7 +83,10 @@ async function makeTemplate(root: DatabaseAddress): Promise<string> {
     for (const each of old) await sql`drop database if exists ${sql(each.name)} with (force)`;
     const unfinished = `unfinished_${randomBytes(4).toString('hex')}`;
     await sql`create database ${sql(unfinished)}`;
-    await prepareDatabase({ ...root, database: unfinished }, { now: new Date(), masterKeyFingerprint: fingerprintOf(TEST_MASTER_KEY) });
+    await prepareDatabase(
+      { ...root, database: unfinished },
+      { now: new Date(), masterKeyFingerprint: fingerprintOf(TEST_MASTER_KEY) },
+    );
     await sql`alter database ${sql(unfinished)} rename to ${sql(name)}`;
     return name;
   } finally {

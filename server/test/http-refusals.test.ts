@@ -191,6 +191,11 @@ test('a reply with members that its schema does not know reaches nobody', async 
   assert.doesNotMatch(found.text, /hunter2/);
 });
 
+test('a reply with a header that cannot be sent becomes a problem and is not left open', async () => {
+  const found = await refuses(send('POST', `/v1/things/${THING}/break`, { body: { how: 'header' } }), 500, 'internal');
+  assert.equal(found.headers['set-cookie'], undefined);
+});
+
 test('what is not HTTP gets a problem document all the same', async () => {
   const garbage = await sendBytes('NONSENSE\r\n\r\n');
   assert.match(garbage, /^HTTP\/1\.1 400 [\s\S]*application\/problem\+json[\s\S]*"code":"malformed_request"/);

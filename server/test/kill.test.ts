@@ -107,6 +107,7 @@ async function writeUntilKnown(urls: readonly string[], key: string, write: Writ
 
 async function runClient(
   name: string,
+  channel_id: string,
   urls: readonly string[],
   key: string,
   told: Ledgered,
@@ -118,7 +119,7 @@ async function runClient(
     const job = await writeUntilKnown(
       urls,
       key,
-      { path: '/v1/jobs', body: orderInput(reference), key: reference },
+      { path: '/v1/jobs', body: orderInput(reference, { channel_id }), key: reference },
       told,
       dice,
     );
@@ -230,7 +231,7 @@ test(`${ROUNDS} kills under load lose nothing, repeat nothing and leave no gap`,
 
   let isOver = false;
   const clients = Array.from({ length: CLIENTS }, (_, index) =>
-    runClient(`c${index}`, urls, key, told, createDice(SEED + index + 1), () => isOver),
+    runClient(`c${index}`, made.channel_id, urls, key, told, createDice(SEED + index + 1), () => isOver),
   );
   const broken = Promise.all(clients);
   broken.catch(() => {});

@@ -52,7 +52,13 @@ export async function startReceiver(): Promise<Receiver> {
     request.on('error', () => {});
     request.on('end', () => {
       const { method = '', url = '', headers } = request;
-      const entry = { method, path: url, headers, body: Buffer.concat(chunks).toString('utf8'), at_ms: performance.now() };
+      const entry = {
+        method,
+        path: url,
+        headers,
+        body: Buffer.concat(chunks).toString('utf8'),
+        at_ms: performance.now(),
+      };
       const answer = choose(entry);
       received.push(entry);
       give(answer, response);

@@ -14,7 +14,13 @@ import { mintId } from '../src/ledger/id.ts';
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from '../src/ledger/subject-keys.ts';
 import type { EndpointInput } from '../src/webhooks/endpoint.schema.ts';
-import { createEndpoint, loadForCreate, loadOne, requireEndpoint, type StoredEndpoint } from '../src/webhooks/endpoint.ts';
+import {
+  createEndpoint,
+  loadForCreate,
+  loadOne,
+  requireEndpoint,
+  type StoredEndpoint,
+} from '../src/webhooks/endpoint.ts';
 import { sealSecret, secretKeyId } from '../src/webhooks/sealed-secret.ts';
 import { type Sender, type SenderOptions, startSender } from '../src/webhooks/sender.loop.ts';
 import { writeSecret } from '../src/webhooks/signing.ts';
@@ -95,10 +101,15 @@ export class Receiver {
     const body = Buffer.concat(chunks).toString();
     const event = JSON.parse(body) as { type: string; sequence: number | null; data: { data_id: string } };
     const message = {
-      headers: request.headers as Received['headers'], body, sequence: event.sequence, type: event.type, job_id: event.data.data_id,
+      headers: request.headers as Received['headers'],
+      body,
+      sequence: event.sequence,
+      type: event.type,
+      job_id: event.data.data_id,
     };
     this.received.push(message);
-    const act = event.type === 'endpoint.test' && this.isTestPassed ? OK : await this.script(message, this.received.length);
+    const act =
+      event.type === 'endpoint.test' && this.isTestPassed ? OK : await this.script(message, this.received.length);
     if ('socket' in act) act.socket(request.socket);
     else if ('hold' in act) this.#held.push(response);
     else response.writeHead(act.status, act.headers).end(act.body);
@@ -127,7 +138,13 @@ export class SenderKit {
   readonly secretKey = randomBytes(32);
   readonly #t: TestContext;
 
-  constructor(t: TestContext, db: TestDatabase, worlds: { test_world_id: number; live_world_id: number }, ledger: Ledger, keys: SubjectKeys) {
+  constructor(
+    t: TestContext,
+    db: TestDatabase,
+    worlds: { test_world_id: number; live_world_id: number },
+    ledger: Ledger,
+    keys: SubjectKeys,
+  ) {
     this.#t = t;
     this.db = db;
     this.world_id = worlds.test_world_id;
@@ -145,9 +162,15 @@ export class SenderKit {
 
   async sender(options: Partial<SenderOptions> = {}): Promise<Sender> {
     const sender = await startSender({
-      address: this.db.addresses.sender, ledger: this.ledger, keys: this.keys, secretKey: this.secretKey,
-      egress: { allow: [], loopback_for_test: true }, log: pino({ level: process.env['LOG_SENDER'] ?? 'silent' }),
-      clock: this.clock, jitter: () => 0, ...options,
+      address: this.db.addresses.sender,
+      ledger: this.ledger,
+      keys: this.keys,
+      secretKey: this.secretKey,
+      egress: { allow: [], loopback_for_test: true },
+      log: pino({ level: process.env.LOG_SENDER ?? 'silent' }),
+      clock: this.clock,
+      jitter: () => 0,
+      ...options,
     });
     let isStopped = false;
     const stop = sender.stop.bind(sender);
@@ -166,7 +189,8 @@ export class SenderKit {
     const sealed = sealSecret(this.secretKey, { world_id: this.world_id, endpoint_id: id }, secret);
     await this.commit('endpoint.create', loadForCreate(), (set, moment) =>
       createEndpoint(
-        set, moment,
+        set,
+        moment,
         { id, input: rest, start: null, secret: { key_id: secretKeyId(this.secretKey), sealed }, secret_text: secret },
         { channel_ids: null, may_read_contacts: true },
       ),
@@ -175,7 +199,10 @@ export class SenderKit {
   }
 
   /** Changes an endpoint by one of its rules. */
-  async change(id: string, decide: (stored: StoredEndpoint, moment: Parameters<Command['decide']>[1]) => ReturnType<Command['decide']>): Promise<void> {
+  async change(
+    id: string,
+    decide: (stored: StoredEndpoint, moment: Parameters<Command['decide']>[1]) => ReturnType<Command['decide']>,
+  ): Promise<void> {
     await this.commit('endpoint.change', loadOne(id), (set, moment) =>
       decide(requireEndpoint(set, id, { channel_ids: null, may_read_contacts: true }), moment),
     );
@@ -183,22 +210,41 @@ export class SenderKit {
 
   /** Appends one event about each of these jobs, in order, in as few commits as the ledger makes. */
   async emit(jobs: readonly string[], type = 'job.updated'): Promise<void> {
-    await Promise.all(jobs.map((job) => this.commit('test.emit', [], () => ({ events: [draft(job, type)], puts: [], reply: { status: 200, body: null, version: null, location: null } }))));
+    await Promise.all(
+      jobs.map((job) =>
+        this.commit('test.emit', [], () => ({
+          events: [draft(job, type)],
+          puts: [],
+          reply: { status: 200, body: null, version: null, location: null },
+        })),
+      ),
+    );
   }
 
   commit(name: string, load: Command['load'], decide: Command['decide']) {
     return this.ledger.commit({
-      name, world_id: this.world_id, actor: { type: 'system', id: 'test' }, cause: 'api', correlation_id: 'corr-1', idempotency: null, load, decide,
+      name,
+      world_id: this.world_id,
+      actor: { type: 'system', id: 'test' },
+      cause: 'api',
+      correlation_id: 'corr-1',
+      idempotency: null,
+      load,
+      decide,
     });
   }
 
   async status(id: string): Promise<{ status: string; paused_reason: string | null }> {
-    const [row] = await this.db.sql<{ body: string }[]>`select body from endpoints where world_id = ${this.world_id} and endpoint_id = ${id}`;
+    const [row] = await this.db.sql<
+      { body: string }[]
+    >`select body from endpoints where world_id = ${this.world_id} and endpoint_id = ${id}`;
     return JSON.parse(row?.body ?? '{}') as { status: string; paused_reason: string | null };
   }
 
   async head(): Promise<number> {
-    const [row] = await this.db.sql<{ sequence: number }[]>`select sequence from heads where world_id = ${this.world_id}`;
+    const [row] = await this.db.sql<
+      { sequence: number }[]
+    >`select sequence from heads where world_id = ${this.world_id}`;
     return row?.sequence ?? 0;
   }
 
@@ -211,7 +257,9 @@ export class SenderKit {
   async settled(id: string, sequence?: number): Promise<void> {
     const end = sequence ?? (await this.head());
     await this.eventually(async () => {
-      const [row] = await this.db.sql<{ sequence: number }[]>`select sequence from cursors where world_id = ${this.world_id} and endpoint_id = ${id}`;
+      const [row] = await this.db.sql<
+        { sequence: number }[]
+      >`select sequence from cursors where world_id = ${this.world_id} and endpoint_id = ${id}`;
       return (row?.sequence ?? 0) >= end;
     });
   }
@@ -223,8 +271,19 @@ export class SenderKit {
 
 function draft(job: string, type: string): EventDraft {
   return {
-    type, topics: [], data_id: job, job_id: job, job_sequence: 1, channel_id: null, document: null, changes: {},
-    occurred_at: null, effective_at: null, implied: false, applied: true, causation_id: null,
+    type,
+    topics: [],
+    data_id: job,
+    job_id: job,
+    job_sequence: 1,
+    channel_id: null,
+    document: null,
+    changes: {},
+    occurred_at: null,
+    effective_at: null,
+    implied: false,
+    applied: true,
+    causation_id: null,
   };
 }
 
@@ -235,7 +294,11 @@ export async function startKit(t: TestContext): Promise<SenderKit> {
   const keys = createSubjectKeys(randomBytes(32));
   const reads = openPool(db.addresses.app, { name: 'reads', connectionsMax: 2 });
   const ledger = openLedger({
-    address: db.addresses.ledger, reads, keys, lanes: 1, constraints: {},
+    address: db.addresses.ledger,
+    reads,
+    keys,
+    lanes: 1,
+    constraints: {},
     onFault: (command, error) => console.error(command.name, error),
   });
   t.after(async () => {

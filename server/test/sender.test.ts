@@ -27,7 +27,7 @@ test('an endpoint is tested, becomes active, and gets every event once, signed, 
   }
   const attempts = await kit.db.sql`select outcome, reply from attempts where sequence > 0`;
   assert.equal(attempts.length, 5);
-  assert.ok(attempts.every((attempt) => attempt['outcome'] === 'delivered' && attempt['reply'] === 'thanks'));
+  assert.ok(attempts.every((attempt) => attempt.outcome === 'delivered' && attempt.reply === 'thanks'));
 });
 
 test('events of one job arrive in order, those of many jobs side by side', async (t) => {

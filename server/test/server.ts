@@ -5,8 +5,8 @@ import pino from 'pino';
 import { type App, startApp } from '../src/app.ts';
 import { type Config, readConfig } from '../src/config.ts';
 import type { Opened } from '../src/operate/open.ts';
-import { createTenant, type HubPlace, type MadeTenant } from '../src/operate/tenants.ts';
 import { type Operator, withOperator } from '../src/operate/operator.ts';
+import { createTenant, type HubPlace, type MadeTenant } from '../src/operate/tenants.ts';
 import { watchReplies } from './conformance.ts';
 import { createDatabase, TEST_MASTER_KEY, type TestDatabase } from './harness.ts';
 
@@ -65,6 +65,11 @@ export function givenTenant(database: TestDatabase, name = 'Tenant'): Promise<Ma
 
 /** Writes through a ledger of the test's own, as the operator does. */
 export function operateOn<T>(database: TestDatabase, work: (operator: Operator) => Promise<T>): Promise<T> {
-  const opened: Opened = { addresses: database.addresses, masterKey: TEST_MASTER_KEY, applied: [], close: async () => {} };
+  const opened: Opened = {
+    addresses: database.addresses,
+    masterKey: TEST_MASTER_KEY,
+    applied: [],
+    close: async () => {},
+  };
   return withOperator(opened, work);
 }

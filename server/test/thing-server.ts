@@ -131,6 +131,7 @@ export const operations: Operation[] = [
     errors: Object.keys(errorCodes) as ErrorCode[],
     async run(call) {
       if (call.body.how === 'leak') return { status: 200, body: { ok: true, password: 'hunter2' } };
+      if (call.body.how === 'header') return { status: 200, body: { ok: true }, location: '/a\r\nSet-Cookie: b' };
       if (call.body.how === 'throw') throw new Error('secret detail', { cause: new TypeError('inner secret') });
       throw new WaypostError(call.body.how as ErrorCode, 'Because.', { retryAfterS: 1.2, extra: { more: 'told' } });
     },

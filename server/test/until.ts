@@ -6,7 +6,11 @@ const POLL_MS = 10;
 const TIMEOUT_MS = 30_000;
 
 /** The first truthy answer. Fails after 30 s, naming what it waited for when that is told. */
-export async function until<T>(ask: () => T | Promise<T>, what = 'the condition', timeoutMs = TIMEOUT_MS): Promise<NonNullable<T>> {
+export async function until<T>(
+  ask: () => T | Promise<T>,
+  what = 'the condition',
+  timeoutMs = TIMEOUT_MS,
+): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const answer = await ask();

@@ -116,7 +116,7 @@ async function perform(
   if (job === undefined) throw new Error(`${order.reference}: ${describeStep(step)} comes before its job`);
   switch (step.does) {
     case 'edit':
-      return source.jobs.patch(job.id, step.body, { ifMatch: job.version });
+      return editJob(source, job, step.body);
     case 'delete':
       await source.jobs.delete(job.id);
       return null;
@@ -127,6 +127,12 @@ async function perform(
     case 'transition':
       return travel(step, job, options);
   }
+}
+
+/** Where the channel lets the shop only propose, the job stays as it is. */
+async function editJob(source: Waypost, job: Job, patch: { priority: Order['priority'] }): Promise<Job> {
+  const edited = await source.jobs.patch(job.id, patch, { ifMatch: job.version });
+  return 'proposal' in edited ? job : edited;
 }
 
 async function travel(step: TransitionStep, job: Job, options: DriveOptions): Promise<Job> {

@@ -6,6 +6,7 @@ import type { ProofKind } from './step.ts';
 import { CASH, pinOf } from './story.ts';
 
 type Delivery = JobInput['deliveries'][number];
+type Pickup = NonNullable<JobInput['pickups']>[number];
 type Requirements = Delivery['proof_requirements'];
 
 export interface JobFacts {
@@ -51,7 +52,11 @@ export function writeJob(order: Order, { proof, located, channel_id }: JobFacts)
   };
 }
 
-function writePickup(order: Order, pickup: NonNullable<Order['pickup']>, window: { start: string; end: string }) {
+function writePickup(
+  order: Order,
+  pickup: NonNullable<Order['pickup']>,
+  window: { start: string; end: string },
+): Pickup {
   const { city, country, time_zone } = order.delivery;
   return {
     service_window: { start: new Date(order.times.created).toISOString(), end: window.end },
@@ -67,7 +72,7 @@ function writePickup(order: Order, pickup: NonNullable<Order['pickup']>, window:
     },
     contact: { name: pickup.name, contact_policy: { ways: [] } },
     proof_requirements: { on_completion: {}, on_failure: {} },
-  } as const;
+  };
 }
 
 function askProof(order: Order, kind: ProofKind): Requirements['on_completion'] {

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, lstat, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findPrograms, makeDataDir, ownerOfCluster, placeCluster, type Programs } from './embedded-files.ts';
+import { findPrograms, makeDataDir, ownerOfCluster, type Programs, placeCluster } from './embedded-files.ts';
 import { chooseServiceUser, runAs, type ServiceUser } from './embedded-user.ts';
 import { explainSystemError, StartError } from './start-error.ts';
 
@@ -26,8 +26,14 @@ const MAJOR_VERSION = '18';
 const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107;
 /** Rules of comparison that do not change with the libraries of the machine, and pages that notice their own damage. */
 const INITDB_FLAGS = [
-  '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', '--encoding=UTF8', '--data-checksums',
-  '--auth=scram-sha-256', `--username=${SUPERUSER}`, '--no-instructions',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
+  '--locale=C',
+  '--encoding=UTF8',
+  '--data-checksums',
+  '--auth=scram-sha-256',
+  `--username=${SUPERUSER}`,
+  '--no-instructions',
 ] as const;
 
 /** For two shared cores; durability is PostgreSQL's own default (fsync and synchronous_commit on). */
@@ -74,7 +80,14 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     );
   }
   const socketDir = await makeSocketDir(home, user);
-  return { home, data, socketDir, user, programs, settings: { ...SETTINGS, unix_socket_directories: socketDir, ...options.settings } };
+  return {
+    home,
+    data,
+    socketDir,
+    user,
+    programs,
+    settings: { ...SETTINGS, unix_socket_directories: socketDir, ...options.settings },
+  };
 }
 
 async function readVersion(data: string): Promise<string | null> {
@@ -99,7 +112,10 @@ async function makeCluster(home: string, user: ServiceUser, programs: Programs):
     // Another process has made the cluster meanwhile: its directory is there, and a rename never replaces a full one.
     if ((await readVersion(join(home, 'data'))) !== null) return;
     if (cause instanceof StartError) throw cause;
-    throw new StartError(explainSystemError(cause, `making the database in ${home}`) ?? `Making the database in ${home} failed.`, { cause });
+    throw new StartError(
+      explainSystemError(cause, `making the database in ${home}`) ?? `Making the database in ${home} failed.`,
+      { cause },
+    );
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
@@ -109,14 +125,20 @@ async function runInitdb(initdb: string, dir: string, user: ServiceUser): Promis
   const args = [...INITDB_FLAGS, `--pgdata=${join(dir, 'data')}`, `--pwfile=${join(dir, 'password')}`];
   const said: Buffer[] = [];
   const code = await new Promise<number | null>((resolve, reject) => {
-    const child = spawn(initdb, args, { cwd: dir, env: programEnvironment(), stdio: ['ignore', 'ignore', 'pipe'], ...runAs(user) });
+    const child = spawn(initdb, args, {
+      cwd: dir,
+      env: programEnvironment(),
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...runAs(user),
+    });
     child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
     child.on('error', reject);
     child.on('close', resolve);
   });
   if (code === 0) return;
   const words = Buffer.concat(said).toString('utf8').trim();
-  if (/No space left/.test(words)) throw new StartError('The disk is full: making the database failed. Free some space and start again.');
+  if (/No space left/.test(words))
+    throw new StartError('The disk is full: making the database failed. Free some space and start again.');
   throw new StartError(`Making the database failed. initdb says: ${words}`);
 }
 

@@ -28,7 +28,10 @@ export interface Place {
 /** Finds the programs; makes their links, or a copy with links, whatever the service user needs. */
 export async function findPrograms(dataDir: string, user: ServiceUser): Promise<Programs> {
   const { native, version } = await findPackage();
-  const linked = await makeLinks(native).then(() => true, () => false);
+  const linked = await makeLinks(native).then(
+    () => true,
+    () => false,
+  );
   if (linked && canReach(user, join(native, 'bin', 'postgres'))) return programsIn(native);
   const copy = join(user === null ? dataDir : ROOT_DIR, `postgresql-${version}`);
   if (!(await exists(join(copy, 'bin', 'postgres')))) await copyPrograms(native, copy);
@@ -83,7 +86,10 @@ async function copyPrograms(native: string, copy: string): Promise<void> {
       if (!(await exists(join(copy, 'bin', 'postgres')))) throw error;
     });
   } catch (cause) {
-    throw new StartError(explainSystemError(cause, `copying PostgreSQL to ${copy}`) ?? `Copying PostgreSQL to ${copy} failed.`, { cause });
+    throw new StartError(
+      explainSystemError(cause, `copying PostgreSQL to ${copy}`) ?? `Copying PostgreSQL to ${copy} failed.`,
+      { cause },
+    );
   } finally {
     await rm(dirname(unfinished), { recursive: true, force: true });
   }
@@ -105,7 +111,8 @@ export async function makeDataDir(dataDir: string): Promise<void> {
     const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
     const first = await mkdir(dataDir, { recursive: true, mode });
     // The umask has a say in mkdir, not in chmod; `first` is the topmost directory that was made.
-    for (let path = dataDir; first !== undefined && path.startsWith(first); path = dirname(path)) await chmod(path, mode);
+    for (let path = dataDir; first !== undefined && path.startsWith(first); path = dirname(path))
+      await chmod(path, mode);
     const probe = join(dataDir, `.write-${randomBytes(4).toString('hex')}`);
     await writeFile(probe, 'probe');
     await rm(probe);
@@ -118,7 +125,10 @@ export async function makeDataDir(dataDir: string): Promise<void> {
 /** The owner of the cluster, or null when none has been made yet. */
 export async function ownerOfCluster(dataDir: string): Promise<{ uid: number; gid: number } | null> {
   const home = (await readLocation(dataDir)) ?? join(dataDir, 'postgres');
-  return lstat(home).then(({ uid, gid }) => ({ uid, gid }), () => null);
+  return lstat(home).then(
+    ({ uid, gid }) => ({ uid, gid }),
+    () => null,
+  );
 }
 
 /** Where the cluster is, or is to be made. */
@@ -154,5 +164,8 @@ async function readLocation(dataDir: string): Promise<string | null> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(() => true, () => false);
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }

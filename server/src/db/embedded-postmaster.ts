@@ -55,7 +55,10 @@ async function isServerOf(pid: number, data: string): Promise<boolean> {
   const words =
     process.platform === 'linux'
       ? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-      : await promisify(execFile)('ps', ['-o', 'command=', '-p', String(pid)]).then(({ stdout }) => stdout, () => '');
+      : await promisify(execFile)('ps', ['-o', 'command=', '-p', String(pid)]).then(
+          ({ stdout }) => stdout,
+          () => '',
+        );
   return words.includes('postgres') && words.includes(data);
 }
 
@@ -115,7 +118,9 @@ async function readTail(cluster: Cluster, from: number): Promise<string> {
   const path = join(cluster.home, 'postgres.log');
   const { size } = await stat(path);
   const text = await readFile(path, 'utf8');
-  return size < from ? text.slice(-LOG_TAIL_BYTES) : Buffer.from(text).subarray(from).toString('utf8').slice(-LOG_TAIL_BYTES);
+  return size < from
+    ? text.slice(-LOG_TAIL_BYTES)
+    : Buffer.from(text).subarray(from).toString('utf8').slice(-LOG_TAIL_BYTES);
 }
 
 function explainFailure(cluster: Cluster, words: string, log: (sentence: string) => void): StartError {
@@ -133,5 +138,9 @@ function explainFailure(cluster: Cluster, words: string, log: (sentence: string)
 /** Stops the server as its own tool does it: clients are cut off, everything committed is on disk. */
 export async function stopPostmaster(cluster: Cluster): Promise<void> {
   const args = ['stop', '-D', cluster.data, '-m', 'fast', '-w', '-t', String(STOP_TIMEOUT_S), '-s'];
-  await promisify(execFile)(cluster.programs.pgCtl, args, { cwd: cluster.home, env: programEnvironment(), ...runAs(cluster.user) });
+  await promisify(execFile)(cluster.programs.pgCtl, args, {
+    cwd: cluster.home,
+    env: programEnvironment(),
+    ...runAs(cluster.user),
+  });
 }

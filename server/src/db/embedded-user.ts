@@ -29,14 +29,17 @@ export function chooseServiceUser(owner: { uid: number; gid: number } | null): S
   spawnSync('useradd', [...USERADD, 'waypost'], { stdio: 'ignore' });
   const chosen = findUser('waypost') ?? findUser('nobody');
   if (chosen === null) {
-    throw new StartError('PostgreSQL does not run as root and no service user could be made: add a system user named waypost, or start Waypost as another user.');
+    throw new StartError(
+      'PostgreSQL does not run as root and no service user could be made: add a system user named waypost, or start Waypost as another user.',
+    );
   }
   return chosen;
 }
 
 function findUser(name: string): ServiceUser {
   try {
-    const read = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    const read = (flag: string) =>
+      Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
     const [uid, gid] = [read('-u'), read('-g')];
     return uid > 0 && gid >= 0 ? { name, uid, gid } : null;
   } catch {

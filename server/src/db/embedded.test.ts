@@ -3,28 +3,23 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chown, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { makeDataDir } from '../../test/server-process.ts';
 import { until } from '../../test/until.ts';
 import { type Embedded, startEmbedded } from './embedded.ts';
 import { openPool } from './sql.ts';
 
 const SMALL = { shared_buffers: '16MB', fsync: 'off', max_connections: '20' };
-const dirs: string[] = [];
 const running = new Set<Embedded>();
 
 after(async () => {
   for (const embedded of running) await embedded.stop();
-  for (const dir of dirs) await rm(dir, { recursive: true, force: true });
 });
 
 async function makeDir(name = ''): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'waypost-embedded-'));
-  await chmod(dir, 0o711);
-  dirs.push(dir);
-  return join(dir, name, 'data');
+  return join(await makeDataDir(), name, 'data');
 }
 
 async function start(dataDir: string, said: string[] = []): Promise<Embedded> {
@@ -48,8 +43,13 @@ async function ask<T>(embedded: Embedded, statement: string): Promise<T> {
   }
 }
 
-const pidOf = async (dataDir: string) => Number((await readFile(join(dataDir, 'postgres/data/postmaster.pid'), 'utf8')).split('\n')[0]);
-const isGone = (dataDir: string) => stat(join(dataDir, 'postgres/data/postmaster.pid')).then(() => false, () => true);
+const pidOf = async (dataDir: string) =>
+  Number((await readFile(join(dataDir, 'postgres/data/postmaster.pid'), 'utf8')).split('\n')[0]);
+const isGone = (dataDir: string) =>
+  stat(join(dataDir, 'postgres/data/postmaster.pid')).then(
+    () => false,
+    () => true,
+  );
 
 test('a first start makes a database that a second start finds again', async () => {
   const dataDir = await makeDir();
@@ -69,7 +69,10 @@ test('the server speaks on a private socket only, asks for a password and checks
   assert.equal(await ask(embedded, 'show listen_addresses'), '');
   assert.equal(await ask(embedded, 'show data_checksums'), 'on');
   assert.equal(await ask(embedded, 'show server_encoding'), 'UTF8');
-  assert.equal(await ask(embedded, `select datlocprovider::text || datlocale from pg_database where datname = 'waypost'`), 'bC.UTF-8');
+  assert.equal(
+    await ask(embedded, `select datlocprovider::text || datlocale from pg_database where datname = 'waypost'`),
+    'bC.UTF-8',
+  );
   assert.equal((await stat(embedded.address.host ?? '')).mode & 0o777, 0o700);
   assert.equal((await stat(join(dataDir, 'postgres/password'))).mode & 0o777, 0o600);
   assert.notEqual((await stat(join(dataDir, 'postgres'))).uid, 0);
@@ -159,7 +162,11 @@ test('a server that cannot start says why', async () => {
   const dataDir = await makeDir();
   await stop(await start(dataDir));
   const said: string[] = [];
-  const wrong = startEmbedded({ dataDir, log: (sentence) => said.push(sentence), settings: { shared_buffers: 'much' } });
+  const wrong = startEmbedded({
+    dataDir,
+    log: (sentence) => said.push(sentence),
+    settings: { shared_buffers: 'much' },
+  });
   await assert.rejects(wrong, { name: 'StartError', message: /PostgreSQL did not start/ });
   assert.match(said.join('\n'), /shared_buffers/);
 });
@@ -171,7 +178,9 @@ async function startInChild(dataDir: string) {
     await startEmbedded({ dataDir: ${JSON.stringify(dataDir)}, log: () => {}, settings: ${JSON.stringify(SMALL)} });
     process.send('ready');
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   await once(child, 'message');
   return child;
 }

@@ -72,7 +72,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     async stop() {
       if (stopping) return;
       stopping = true;
-      const last = await joined.then((now) => leaveServer(now.presence), () => false);
+      const last = await joined.then(
+        (now) => leaveServer(now.presence),
+        () => false,
+      );
       if (last) await stopPostmaster(cluster);
     },
   };
@@ -98,7 +101,9 @@ async function joinServer(
     }
     await wait(POLL_MS);
   }
-  throw new StartError(`PostgreSQL was not ready within ${START_TIMEOUT_MS / 1000} s: see ${join(cluster.home, 'postgres.log')}.`);
+  throw new StartError(
+    `PostgreSQL was not ready within ${START_TIMEOUT_MS / 1000} s: see ${join(cluster.home, 'postgres.log')}.`,
+  );
 }
 
 /** Null when the server does not let us in yet, or no longer. */
@@ -127,7 +132,10 @@ async function takePresence(socketDir: string, password: string, onLost: () => v
   } catch (error) {
     await presence.end({ timeout: 0 });
     if ((error as { code?: string }).code === '28P01') {
-      throw new StartError('The embedded database does not accept its own password: the file postgres/password in the data directory is not the one it was made with.', { cause: error });
+      throw new StartError(
+        'The embedded database does not accept its own password: the file postgres/password in the data directory is not the one it was made with.',
+        { cause: error },
+      );
     }
     return null;
   }

@@ -16,11 +16,17 @@ test('what has not run is planned in order', () => {
 });
 
 test('a database that has seen more than the program knows is refused', () => {
-  assert.throws(() => planMigrations([one], [ran(one), ran(two)]), { name: 'StartError', message: /newer than this program \(it has seen 0002-two\.sql\)/ });
+  assert.throws(() => planMigrations([one], [ran(one), ran(two)]), {
+    name: 'StartError',
+    message: /newer than this program \(it has seen 0002-two\.sql\)/,
+  });
 });
 
 test('a database made with another text of the same migration is refused', () => {
-  assert.throws(() => planMigrations([one], [{ name: one.name, hash: 'other' }]), { name: 'StartError', message: /another 0001-one\.sql/ });
+  assert.throws(() => planMigrations([one], [{ name: one.name, hash: 'other' }]), {
+    name: 'StartError',
+    message: /another 0001-one\.sql/,
+  });
 });
 
 test('a migration that should have run before one that did is refused', () => {
@@ -43,9 +49,15 @@ test('migrations run once, each with its record', async () => {
 
 test('a migration that fails changes nothing and says which it was; those before it stay', async () => {
   const { sql } = await createEmpty();
-  await assert.rejects(migrate(sql, [one, three]), { name: 'StartError', message: /^The migration 0003-three\.sql failed and changed nothing: / });
+  await assert.rejects(migrate(sql, [one, three]), {
+    name: 'StartError',
+    message: /^The migration 0003-three\.sql failed and changed nothing: /,
+  });
   assert.equal((await sql`select from pg_class where relname = 'three'`).length, 0);
-  assert.deepEqual((await sql`select name from migrations`).map(({ name }) => name), ['0001-one.sql']);
+  assert.deepEqual(
+    (await sql`select name from migrations`).map(({ name }) => name),
+    ['0001-one.sql'],
+  );
 });
 
 test('several processes that migrate at once run each migration once', async () => {

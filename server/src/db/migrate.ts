@@ -70,7 +70,9 @@ export function planMigrations(
   for (const { name, hash } of applied) {
     const migration = byName.get(name);
     if (migration === undefined) {
-      throw new StartError(`The database is newer than this program (it has seen ${name}): start the Waypost that last used it, or a later one.`);
+      throw new StartError(
+        `The database is newer than this program (it has seen ${name}): start the Waypost that last used it, or a later one.`,
+      );
     }
     if (migration.hash !== hash) {
       throw new StartError(
@@ -83,7 +85,9 @@ export function planMigrations(
   const missing = known.filter(({ name }) => !seen.has(name));
   const late = missing.find(({ name }) => name < last);
   if (late !== undefined) {
-    throw new StartError(`The database has seen ${last} but never ${late.name}, which comes before it: it was made by another build of Waypost.`);
+    throw new StartError(
+      `The database has seen ${last} but never ${late.name}, which comes before it: it was made by another build of Waypost.`,
+    );
   }
   return missing;
 }

@@ -7,13 +7,21 @@ const noon = new Date('2031-02-27T12:00:00Z');
 const DAYS = ['20310226', '20310227', '20310228', '20310301', '20310302'];
 
 test('yesterday, today and three days ahead, across the end of a month', () => {
-  assert.deepEqual(planPartitions(['events'], noon).map(({ name }) => name), DAYS.map((day) => `events_${day}`));
+  assert.deepEqual(
+    planPartitions(['events'], noon).map(({ name }) => name),
+    DAYS.map((day) => `events_${day}`),
+  );
 });
 
 test('a day begins and ends at midnight UTC, whatever the minute', () => {
   for (const minute of ['00:00:00.000', '23:59:59.999']) {
     const [, today] = planPartitions(['events'], new Date(`2031-02-27T${minute}Z`));
-    assert.deepEqual(today, { table: 'events', name: 'events_20310227', from: '2031-02-27T00:00:00.000Z', to: '2031-02-28T00:00:00.000Z' });
+    assert.deepEqual(today, {
+      table: 'events',
+      name: 'events_20310227',
+      from: '2031-02-27T00:00:00.000Z',
+      to: '2031-02-28T00:00:00.000Z',
+    });
   }
 });
 
@@ -21,7 +29,10 @@ test('each partitioned table gets its days once', async () => {
   const { sql } = await createDatabase();
   const made = await makePartitions(sql, noon);
   for (const table of ['events', 'idempotency_keys']) {
-    assert.deepEqual(made.filter((name) => name.startsWith(`${table}_`)), DAYS.map((day) => `${table}_${day}`));
+    assert.deepEqual(
+      made.filter((name) => name.startsWith(`${table}_`)),
+      DAYS.map((day) => `${table}_${day}`),
+    );
   }
   assert.deepEqual(await makePartitions(sql, noon), []);
 });
@@ -69,7 +80,16 @@ test('a partition has the keys and indexes of its table', async () => {
 function eventRow(recorded_at: Date) {
   const empty = Buffer.alloc(0);
   return {
-    world_id: 1, sequence: 1, recorded_at, event_id: 'evt_1', type: 'job.created', topics: '', data_id: 'job_1',
-    correlation_id: 'c', body: '{}', personal: empty, chain: Buffer.alloc(32),
+    world_id: 1,
+    sequence: 1,
+    recorded_at,
+    event_id: 'evt_1',
+    type: 'job.created',
+    topics: '',
+    data_id: 'job_1',
+    correlation_id: 'c',
+    body: '{}',
+    personal: empty,
+    chain: Buffer.alloc(32),
   };
 }

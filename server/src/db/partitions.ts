@@ -42,7 +42,10 @@ export async function makePartitions(sql: Sql, now: Date): Promise<string[]> {
     where partstrat = 'r' and parent.relnamespace = 'public'::regnamespace
     group by parent.relname order by parent.relname`;
   const existing = new Set(tables.flatMap(({ children }) => children));
-  const planned = planPartitions(tables.map(({ name }) => name), now);
+  const planned = planPartitions(
+    tables.map(({ name }) => name),
+    now,
+  );
   const missing = planned.filter(({ name }) => !existing.has(name));
   if (missing.length === 0) return [];
   return sql.begin(async (tx) => {

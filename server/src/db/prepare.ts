@@ -24,7 +24,9 @@ export async function prepareDatabase(
     const [server] = await sql<{ version: string; number: number }[]>`
       select current_setting('server_version') as version, current_setting('server_version_num')::int as number`;
     if (server !== undefined && server.number < VERSION_MIN) {
-      throw new StartError(`The database server is PostgreSQL ${server.version}: Waypost needs PostgreSQL 15 or later.`);
+      throw new StartError(
+        `The database server is PostgreSQL ${server.version}: Waypost needs PostgreSQL 15 or later.`,
+      );
     }
     const applied = await migrate(sql, await readMigrations());
     await checkMasterKey(sql, options.masterKeyFingerprint);

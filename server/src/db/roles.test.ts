@@ -20,13 +20,25 @@ for (const role of ['app', 'ledger', 'sender'] as const) {
         (select count(*)::int from pg_class where relowner = pg_roles.oid) as owned
       from pg_roles where rolname = current_user`;
     assert.deepEqual(row, {
-      name: roles[role].name, rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false, owned: 0,
+      name: roles[role].name,
+      rolsuper: false,
+      rolcreaterole: false,
+      rolcreatedb: false,
+      rolbypassrls: false,
+      owned: 0,
     });
   });
 
   test(`${roles[role].name} reads the log and changes no table's shape`, async () => {
     assert.deepEqual([...(await sql`select sequence from events`)], []);
-    for (const statement of ['drop table events', 'create table mine ()', 'alter table heads add column x int', 'truncate events', 'select * from master_keys', 'delete from migrations']) {
+    for (const statement of [
+      'drop table events',
+      'create table mine ()',
+      'alter table heads add column x int',
+      'truncate events',
+      'select * from master_keys',
+      'delete from migrations',
+    ]) {
       await assert.rejects(sql.unsafe(statement), { code: '42501' }, statement);
     }
   });
@@ -44,7 +56,13 @@ test('the log is written by the ledger alone, attempts by the sender alone, and 
 
 test('an owner without a password has no roles of its own', async () => {
   const owner = { url: 'postgres://someone@db/waypost' };
-  assert.deepEqual(await openRoles(owner, database.sql), { owner, app: owner, ledger: owner, sender: owner, separated: false });
+  assert.deepEqual(await openRoles(owner, database.sql), {
+    owner,
+    app: owner,
+    ledger: owner,
+    sender: owner,
+    separated: false,
+  });
 });
 
 test('the address of a role keeps everything but user and password', () => {

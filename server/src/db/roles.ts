@@ -111,7 +111,9 @@ async function grantRights(sql: Sql): Promise<void> {
   const tables = rows.map(({ name }) => name);
   if (tables.length === 0) return;
   const list = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
-  const everybody = Object.values(roles).map(({ name }) => name).join(', ');
+  const everybody = Object.values(roles)
+    .map(({ name }) => name)
+    .join(', ');
   const grants = [
     `grant usage on schema public to ${everybody}`,
     `revoke all on ${list(tables)} from ${everybody}`,

@@ -11,11 +11,14 @@ export class StartError extends Error {
 /** What a failed system call means to the person at the terminal, or null when it is nothing that we know. */
 export function explainSystemError(error: unknown, doing: string): string | null {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return `The disk is full: ${doing} failed. Free some space and start again.`;
-  if (code === 'EROFS') return `The disk is read-only: ${doing} failed. Set WAYPOST_DATA_DIR to a directory on a disk that can be written.`;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return `The disk is full: ${doing} failed. Free some space and start again.`;
+  if (code === 'EROFS')
+    return `The disk is read-only: ${doing} failed. Set WAYPOST_DATA_DIR to a directory on a disk that can be written.`;
   if (code === 'EACCES' || code === 'EPERM') {
     return `Permission denied: ${doing} failed. Set WAYPOST_DATA_DIR to a directory that this user may write.`;
   }
-  if (code === 'ENOTDIR' || code === 'EEXIST') return `A file stands in the way: ${doing} failed. Set WAYPOST_DATA_DIR to a directory.`;
+  if (code === 'ENOTDIR' || code === 'EEXIST')
+    return `A file stands in the way: ${doing} failed. Set WAYPOST_DATA_DIR to a directory.`;
   return null;
 }

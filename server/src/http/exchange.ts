@@ -116,7 +116,6 @@ function finish(
   text: string,
   error: WaypostError | null,
 ): void {
-  exchange.answered = true;
   if (exchange.admitted) {
     exchange.admitted = false;
     desk.inFlight--;
@@ -125,7 +124,9 @@ function finish(
   headers.push('X-Correlation-Id', exchange.correlation_id);
   if (status !== 204) headers.push('Content-Length', String(bytes));
   for (const part of desk.securityHeaders) headers.push(part);
+  // Throws for a header that cannot be sent; the caller then answers with a problem instead.
   response.writeHead(status, headers);
+  exchange.answered = true;
   response.end(text);
   logCompletion(desk, exchange, status, bytes, error);
 }
@@ -138,6 +139,8 @@ function logCompletion(
   bytes: number,
   error: WaypostError | null,
 ): void {
+  const level = status >= 500 ? 'warn' : 'info';
+  if (!desk.log.isLevelEnabled(level)) return;
   const { route, caller } = exchange;
   const line = {
     method: exchange.method,
@@ -150,6 +153,5 @@ function logCompletion(
     bytes,
     code: error === null ? null : error.code,
   };
-  if (status >= 500) desk.log.warn(line, 'request.completed');
-  else desk.log.info(line, 'request.completed');
+  desk.log[level](line, 'request.completed');
 }

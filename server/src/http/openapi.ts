@@ -173,8 +173,9 @@ function describeReply(
     headers: {
       'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
       ...(isVersioned && { ETag: { $ref: '#/components/headers/ETag' } }),
-      ...((status === 200 || status === 201) &&
-        operation.method === 'POST' && { Location: { $ref: '#/components/headers/Location' } }),
+      ...((status === 201 || status === 202 || (status === 200 && operation.method === 'POST')) && {
+        Location: { $ref: '#/components/headers/Location' },
+      }),
       ...(writes && { 'Idempotent-Replayed': { $ref: '#/components/headers/IdempotentReplayed' } }),
     },
     ...(reply.schema !== null && {

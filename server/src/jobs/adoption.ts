@@ -2,7 +2,7 @@
 // demanded is done without (proof is waived, the jump allowed); what cannot be true together is still refused, and the
 // person keeps the record or corrects it by hand.
 
-import { acceptJob, assignJob, unassignJob } from './assignment.ts';
+import { acceptJob, assignJob, requireAssignable, unassignJob } from './assignment.ts';
 import { cancelJob, returnJob } from './cancel.ts';
 import { correctTask } from './correction.ts';
 import type { Reported } from './exception.schema.ts';
@@ -45,14 +45,8 @@ type TaskLevel = Exclude<RequestedTransition, 'accepted' | 'assigned' | 'unassig
 function adoptForTask(progress: Progress, reported: Reported, to: TaskLevel, code: ReasonCode | null): void {
   const { id } = targetOf(progress.job, { to, ...(reported.task_id !== null && { task_id: reported.task_id }) });
   const task = requireTask(progress.job, id);
-  const ending = {
-    code: code ?? 'other',
-    items: reported.items,
-    note: null,
-    proofs: [],
-    waive: true,
-    driver_id: reported.driver_id ?? task.driver_id,
-  };
+  const driver = driverWho(reported) ?? task.driver_id;
+  const ending = { code: code ?? 'other', items: reported.items, note: null, proofs: [], waive: true, driver_id: driver };
   if (to === 'reopened')
     throw illegal(progress.job, task, to, 'undo', 'An undo cannot be adopted: correct the task instead.');
   if (to === 'corrected' || (isFinalTask(task.status) && (to === 'completed' || to === 'failed'))) {
@@ -68,10 +62,34 @@ function adoptForTask(progress: Progress, reported: Reported, to: TaskLevel, cod
   }
   const open = openDependencies(progress.job, task);
   if (open.length > 0) throw dependencyOpen(task, open);
+  takeOver(progress, id, driver, to);
   unblockTask(progress, id);
   if (to === 'completed') completeTask(progress, id, ending);
   else if (to === 'failed') failTask(progress, id, ending);
   else if (isAhead(requireTask(progress.job, id).status, to)) advanceTask(progress, id, to, ending);
+}
+
+function driverWho({ driver_id, actor }: Reported): string | null {
+  return driver_id ?? (actor.type === 'driver' ? actor.id : null);
+}
+
+/** Whoever really drove has the task. */
+function takeOver(progress: Progress, taskId: string, driver: string | null, to: TaskLevel): void {
+  const { job, context } = progress;
+  const task = requireTask(job, taskId);
+  if (driver === null) {
+    throw illegal(job, task, to, 'not_assigned', 'Neither the report nor the record names a driver: assign the job first.');
+  }
+  if (driver === task.driver_id) return;
+  requireAssignable(progress, driver);
+  takeStep(progress, {
+    task_id: taskId,
+    topics: ['job.assigned', 'job.corrected'],
+    change: (before) => ({
+      ...replaceTask(before, { ...task, driver_id: driver, vehicle_id: null }),
+      accepted_at: before.accepted_at ?? context.now,
+    }),
+  });
 }
 
 function isAhead(from: string, to: string): boolean {

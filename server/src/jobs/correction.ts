@@ -72,7 +72,7 @@ export function correctTask(progress: Progress, task: Task, correction: Correcti
     details: { corrected: { from: { status: task.status, outcome: last }, to: { status: wanted, outcome: code } } },
     change: (before) => {
       const attached = attachProofs(
-        replaceTask(before, reviseVisit(progress, task, correction.driver_id)),
+        replaceTask(uncancelled(before), reviseVisit(progress, task, correction.driver_id)),
         correction.proofs,
       );
       const revised = [...attached.pickups, ...attached.deliveries].find((one) => one.id === task.id) ?? task;
@@ -83,10 +83,15 @@ export function correctTask(progress: Progress, task: Task, correction: Correcti
       });
       return task.kind === 'pickup'
         ? correctPickup(progress, attached, ended, correction)
-        : correctDelivery(progress, attached, ended, correction);
+        : correctDelivery(progress, attached, ended, correction, task.status === 'cancelled');
     },
   });
   return null;
+}
+
+/** Something was done after all: the job is no longer one that was taken back. */
+function uncancelled(job: Job): Job {
+  return job.cancelled_by === null ? job : { ...job, cancelled_by: null, reason_code: null };
 }
 
 /** A task that ended without a visit gets its first one; else the last is followed by its copy. */
@@ -95,11 +100,17 @@ function reviseVisit({ context, clock }: Progress, task: Task, driverId: string 
   return beginVisit(task, clock.effective_at, true, driverId ?? task.driver_id, context.now);
 }
 
-function correctDelivery(progress: Progress, job: Job, ended: Task, correction: Correction): Job {
+function correctDelivery(
+  progress: Progress,
+  job: Job,
+  ended: Task,
+  correction: Correction,
+  wasCancelled: boolean,
+): Job {
   const { context } = progress;
   const { code } = correction;
   const cleared = cancelReturns(job, ended, context.now);
-  const fresh = takeBackItems(ended, ended.status === 'cancelled');
+  const fresh = takeBackItems(ended, wasCancelled);
   if (factsOf(code).group === 'success') return handOver(progress, replaceTask(cleared, fresh), fresh, correction);
   requireNoItems(correction);
   const failed: Task = { ...fresh, status: 'failed', status_since: context.now };

@@ -79,7 +79,7 @@ function caseCommand(
           refTo(jobKind, one.job_id),
           refTo(channelKind, one.channel_id),
           refTo(desk.books.hubs.defaultHubKind, DEFAULT_HUB),
-          ...driverRefs(one.clash?.reported.driver_id),
+          ...driverRefs(one.clash?.reported.driver_id, one.clash?.reported.actor.id),
         ];
       },
       (set) => [...besideJob(desk, set, jobIdIn(set)), ...hubRefs(desk, set, jobIdIn(set))],

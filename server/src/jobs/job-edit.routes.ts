@@ -20,7 +20,7 @@ import {
   loadsOfPut,
   patchContextOf,
 } from './job-loads.ts';
-import { channelIdOf, comparableOrder, orderFingerprint } from './order-loads.ts';
+import { channelIdOf, comparableOrder, hideInKey, hidePins, orderFingerprint } from './order-loads.ts';
 import { patchJob } from './patch-job.ts';
 import { proposalReply } from './proposal.schema.ts';
 import { putOrder } from './put-job.ts';
@@ -45,7 +45,7 @@ const orderErrors = ['unknown_reference', 'edit_not_allowed', 'ownership_conflic
 
 function putOperation(desk: JobDesk): Operation {
   return operation({
-    operation_id: 'put_job',
+    operation_id: 'replace_job',
     method: 'PUT',
     path: '/v1/jobs',
     tag: 'jobs',
@@ -79,7 +79,8 @@ function putOperation(desk: JobDesk): Operation {
         const { authority } = call.caller;
         return putOrder({ order, comparable }, { ...context, ...jobSurroundings(set), authority }, moment);
       });
-      return replyOf(await desk.ledger.commit(command), call.rendering);
+      const idempotency = hideInKey(call, 'PUT', order, hidePins(order, desk.pin_key, order.reference));
+      return replyOf(await desk.ledger.commit({ ...command, idempotency }), call.rendering);
     },
   });
 }
@@ -140,7 +141,8 @@ function patchOperation(desk: JobDesk): Operation {
           moment,
         );
       });
-      return replyOf(await desk.ledger.commit(command), call.rendering);
+      const idempotency = hideInKey(call, 'PATCH', patch, hidePins(patch, desk.pin_key, job_id));
+      return replyOf(await desk.ledger.commit({ ...command, idempotency }), call.rendering);
     },
   });
 }

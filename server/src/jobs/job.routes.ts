@@ -27,6 +27,8 @@ import {
   channelIdOf,
   comparableOrder,
   contextOfOrder,
+  hideInKey,
+  hidePins,
   loadsOfOrder,
   type OrderBooks,
   orderFingerprint,
@@ -79,7 +81,8 @@ function createOperation(desk: JobDesk): Operation {
       const command = commandOf(call as Call, 'job.create', loadsOfOrder(desk.books, order, channelId), (set, moment) =>
         createJob({ order, comparable }, contextOf(set, desk, call as Call, order, channelId, fingerprint), moment),
       );
-      return replyOf(await desk.ledger.commit(command), call.rendering);
+      const idempotency = hideInKey(call, 'POST', order, hidePins(order, desk.pin_key, order.reference));
+      return replyOf(await desk.ledger.commit({ ...command, idempotency }), call.rendering);
     },
   });
 }
@@ -174,7 +177,8 @@ function listOperation(desk: JobDesk): Operation {
         const row = await findJobByReference(desk.reads, scope, query.channel, query.reference);
         if (row === null)
           throw new WaypostError('not_found', `No job of the channel ${query.channel} has this reference.`);
-        return answerJob(desk, row, call.rendering);
+        // The document of this operation promises no ETag: its usual answer is a page. `version` is in the job.
+        return { ...(await answerJob(desk, row, call.rendering)), version: null };
       }
       return listJobs(desk, narrow(scope, query.channel), query, call.rendering);
     },

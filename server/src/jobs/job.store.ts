@@ -39,9 +39,10 @@ export const jobKind: Kind<StoredJob> = {
   write(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent[] {
     const fresh = lines.filter((line) => line.before === undefined);
     const known = lines.filter((line) => line.before !== undefined);
+    // Known jobs first: a superseded or deleted one frees the reference that a new one takes.
     return [
-      ...(fresh.length > 0 ? [insertJobs(tx, fresh)] : []),
       ...(known.length > 0 ? [updateJobs(tx, known)] : []),
+      ...(fresh.length > 0 ? [insertJobs(tx, fresh)] : []),
       ...writeTasks(tx, lines),
     ];
   },

@@ -4,8 +4,8 @@ import { channelKind } from '../channels/channel.store.ts';
 import type { StoredChannel } from '../channels/channel.ts';
 import { WaypostError } from '../errors.ts';
 import { addressOfHub, DEFAULT_HUB, type HubBook } from '../fleet/hub.ts';
-import type { Caller } from '../http/operation.ts';
-import type { Moment, WorkingSet } from '../ledger/command.ts';
+import type { Call, Caller } from '../http/operation.ts';
+import type { Idempotency, Moment, WorkingSet } from '../ledger/command.ts';
 import { fingerprintOf } from '../ledger/fingerprint.ts';
 import { type Loads, type Refs, refTo } from '../ledger/resource.ts';
 import type { ContactInput } from '../parties/contact.schema.ts';
@@ -158,22 +158,50 @@ export function channelIdOf(caller: Pick<Caller, 'channel_ids'>, stated: string 
 
 /**
  * An order as it is compared with another under the same reference: without the channel, which a key may imply, and
- * with PINs as hashes, since four digits could be guessed from what is kept of a body.
+ * without its PINs.
  */
 export function comparableOrder(order: JobInput, pinKey: Uint8Array): unknown {
-  const { channel_id, ...rest } = order;
-  const hide = <T extends Pick<PickupInput, 'proof_requirements'>>(task: T): T => {
-    const { on_completion } = task.proof_requirements;
-    const value = on_completion.pin?.value;
-    if (on_completion.pin === undefined || value === undefined) return task;
-    const pin = { ...on_completion.pin, value: hashPin(pinKey, order.reference, value).toString('base64url') };
-    return { ...task, proof_requirements: { ...task.proof_requirements, on_completion: { ...on_completion, pin } } };
+  const { channel_id, ...rest } = hidePins(order, pinKey, order.reference);
+  return rest;
+}
+
+interface HoldsPins {
+  pickups?: readonly MayAskPin[];
+  deliveries?: readonly MayAskPin[];
+}
+type MayAskPin = Pick<Partial<PickupInput>, 'proof_requirements'>;
+
+/** The same body with hashes in the place of PINs: four digits could be guessed from a fingerprint that is kept. */
+export function hidePins<T extends HoldsPins>(body: T, pinKey: Uint8Array, place: string): T {
+  const hide = (task: MayAskPin): MayAskPin => {
+    const { proof_requirements } = task;
+    const pin = proof_requirements?.on_completion.pin;
+    if (proof_requirements === undefined || pin?.value === undefined) return task;
+    const value = hashPin(pinKey, place, pin.value).toString('base64url');
+    const on_completion = { ...proof_requirements.on_completion, pin: { ...pin, value } };
+    return { ...task, proof_requirements: { ...proof_requirements, on_completion } };
   };
+  const { pickups, deliveries } = body;
+  const isHolding = [...(pickups ?? []), ...(deliveries ?? [])].some(
+    ({ proof_requirements }) => proof_requirements?.on_completion.pin?.value !== undefined,
+  );
+  if (!isHolding) return body;
   return {
-    ...rest,
-    ...(order.pickups !== undefined && { pickups: order.pickups.map(hide) }),
-    deliveries: order.deliveries.map(hide),
+    ...body,
+    ...(pickups !== undefined && { pickups: pickups.map(hide) }),
+    ...(deliveries !== undefined && { deliveries: deliveries.map(hide) }),
   };
+}
+
+/** The idempotency key of a request whose body may hold PINs. */
+export function hideInKey(
+  call: Pick<Call, 'idempotency'>,
+  method: string,
+  body: object,
+  hidden: object,
+): Idempotency | null {
+  if (call.idempotency === null || hidden === body) return call.idempotency;
+  return { ...call.idempotency, fingerprint: fingerprintOf(method, 'hidden', hidden), body: hidden };
 }
 
 export function orderFingerprint(comparable: unknown): Buffer {

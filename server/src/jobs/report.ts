@@ -9,9 +9,10 @@ import type { Job } from './job.schema.ts';
 import { caseOf, findTask, type Progress, takeStep } from './progress.ts';
 import type { Proof } from './proof.schema.ts';
 import { attachProofs } from './proof.ts';
-import { isFinalTask, tasksOf } from './status.ts';
+import { factsOfTransition } from './state-machine.ts';
 import type { Task } from './task.schema.ts';
 import type { NotAppliedReason, TransitionInput } from './transition.schema.ts';
+import { findTarget } from './transition-target.ts';
 
 /** To which task a report's evidence belongs, when it is not certain which task it means. */
 export function anchorOf(job: Job, input: TransitionInput): Task {
@@ -32,19 +33,19 @@ export function openClash(
   const { job } = progress;
   const isProofMissing = met.code === 'missing_proof' || met.code === 'pin_rejected';
   const code = isProofMissing ? 'proof_missing' : 'conflicting_report';
-  const task = input.task_id === undefined ? onlyOpenTask(job) : findTask(job, input.task_id);
+  const task = factsOfTransition(input.to).of === 'job' ? null : findTarget(job, input);
   const kept = keepProofs(job, proofs, anchorOf(job, input));
-  const reported = reportedOf(progress, input, task ?? null, kept);
+  const reported = reportedOf(progress, input, task, kept);
   const known = findSameClash(progress, reported);
   const opened =
     known === undefined
       ? openCase(progress, {
           code,
-          task: task ?? null,
+          task,
           blocking: false,
           proof_ids: reported.proof_ids,
           clash: {
-            rule: String(met.extra['rule'] ?? met.code),
+            rule: String(met.extra.rule ?? met.code),
             detail: met.message,
             recorded: recordedOf(job, task),
             reported,
@@ -62,11 +63,6 @@ export function openClash(
   return isProofMissing ? 'proof_missing' : 'conflict';
 }
 
-function onlyOpenTask(job: Job): Task | undefined {
-  const open = tasksOf(job).filter((task) => !isFinalTask(task.status) && !task.implicit);
-  return open.length === 1 ? open[0] : undefined;
-}
-
 /** Evidence is kept with tasks of this job: what names others belongs to the anchor. */
 function keepProofs(job: Job, proofs: readonly Proof[], anchor: Task): Proof[] {
   return proofs.map((proof) => {
@@ -75,7 +71,7 @@ function keepProofs(job: Job, proofs: readonly Proof[], anchor: Task): Proof[] {
   });
 }
 
-function recordedOf(job: Job, task: Task | undefined): NonNullable<Exception['clash']>['recorded'] {
+function recordedOf(job: Job, task: Task | null): NonNullable<Exception['clash']>['recorded'] {
   const visit = task?.visits.at(-1);
   return {
     job_status: job.status,
@@ -97,7 +93,7 @@ function reportedOf(
   const stop = task?.address.location ?? null;
   return {
     to: input.to,
-    task_id: input.task_id ?? null,
+    task_id: input.task_id ?? task?.id ?? null,
     driver_id: input.driver_id ?? null,
     outcome: input.outcome ?? null,
     reason_code: input.reason_code ?? null,

@@ -289,8 +289,8 @@ export function isJobStepAllowed(name: TransitionName, job: Job): boolean {
  * these are consequences of the table above, not rules beside it. Tests hold every pair of events against it.
  */
 export const jobStatusFollows = {
-  created: ['accepted', 'assigned', 'exception', 'cancelled'],
-  accepted: ['assigned', 'exception', 'cancelled', 'created'],
+  created: ['accepted', 'assigned', 'en_route', 'exception', 'failed', 'cancelled'],
+  accepted: ['assigned', 'en_route', 'exception', 'failed', 'cancelled'],
   assigned: ['created', 'accepted', 'en_route', 'arrived', 'exception', 'cancelled', 'failed'],
   en_route: [
     'created',

@@ -38,6 +38,7 @@ export function goodsOnBoard(job: Pick<Job, 'pickups' | 'deliveries'>): boolean 
 export function hasStarted(task: Task): boolean {
   if (task.status === 'pending') return task.visits.length > 0;
   if (task.status === 'exception') return task.resumes_to !== 'pending' || task.visits.length > 0;
+  if (task.status === 'failed') return task.visits.length > 0;
   return task.status !== 'cancelled';
 }
 

@@ -83,7 +83,8 @@ export async function openBatch(tx: Tx, commands: readonly Command[], keys: Subj
   const heads = new Map(headRows.map((head) => [head.world_id, head]));
   const clockMs = clockRows[0]?.now.getTime() ?? 0;
   const nowOf = new Map(
-    headRows.map((head) => [head.world_id, new Date(Math.max(clockMs, head.recorded_at.getTime())).toISOString()]),
+    // Strictly after the batch before: whoever lists by time and id meets no two batches in one millisecond.
+    headRows.map((head) => [head.world_id, new Date(Math.max(clockMs, head.recorded_at.getTime() + 1)).toISOString()]),
   );
   for (let round = 1; round < LOAD_ROUNDS_MAX; round++) await loadRound(tx, commands, round, set, keys);
   const remembered = new Map(

@@ -4,14 +4,17 @@
 import { hash } from 'node:crypto';
 
 const DIGEST_BYTES = 16;
-const LEAF_BYTES = 4;
+const LEAF_BYTES = 3;
 const LEAVES_MAX = 1_000;
 const POINTERS_MAX = 100;
+const SHORT_LIST_LENGTH_MAX = 20;
 const HASH_START = 0x811c9dc5;
 
 /**
- * 16 bytes of SHA-256 over method, path and canonical body (members sorted by name), then 4 bytes for each leaf of the
- * body, so that a later request can be told which of its members are new. One walk serves both: writes pay for it.
+ * 16 bytes of SHA-256 over method, path and canonical body (members sorted by name), then 3 bytes for each leaf of the
+ * body, so that a later request can be told which of its members are new: two for its pointer, and one for its value,
+ * which is enough to name what differs 255 times of 256 and too little to find out a phone number by trying. One walk
+ * serves both: writes pay for it.
  */
 export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
   const walk: Walk = { canonical: `${method}\n${path}\n`, leaves: [] };
@@ -19,8 +22,11 @@ export function fingerprintOf(method: string, path: string, body: unknown): Buff
   const { canonical, leaves } = walk;
   const packed = Buffer.allocUnsafe(DIGEST_BYTES + leaves.length * LEAF_BYTES);
   hash('sha256', canonical, 'buffer').copy(packed, 0, 0, DIGEST_BYTES);
-  for (let index = 0; index < leaves.length; index++) {
-    packed.writeUInt32LE(leaves[index] ?? 0, DIGEST_BYTES + index * LEAF_BYTES);
+  let at = DIGEST_BYTES;
+  for (const leaf of leaves) {
+    packed[at++] = leaf & 0xff;
+    packed[at++] = (leaf >>> 8) & 0xff;
+    packed[at++] = leaf >>> 16;
   }
   return packed;
 }
@@ -32,7 +38,8 @@ export function sameRequest(a: Buffer, b: Buffer): boolean {
 /** Pointers (RFC 6901) of `body` whose value was not in the request that made `stored`; at most 100. */
 export function differingPointers(stored: Buffer, body: unknown): string[] {
   const known = new Set<number>();
-  for (let at = DIGEST_BYTES; at + LEAF_BYTES <= stored.length; at += LEAF_BYTES) known.add(stored.readUInt32LE(at));
+  for (let at = DIGEST_BYTES; at + LEAF_BYTES <= stored.length; at += LEAF_BYTES)
+    known.add(stored.readUIntLE(at, LEAF_BYTES));
   const pointers: string[] = [];
   walkLeaves(body, '', (pointer, value) => {
     if (pointers.length < POINTERS_MAX && !known.has(hashLeaf(pointer, value))) pointers.push(pointer);
@@ -52,31 +59,49 @@ interface Walk {
 function walkCanonically(walk: Walk, value: unknown, state: number): void {
   if (typeof value === 'string') {
     walk.canonical += `"${value.length}:${value}`;
-    addLeaf(walk, extendHash(extendHash(state, '="'), value));
+    addLeaf(walk, state, extendHash(extendHash(state, '"'), value));
   } else if (typeof value !== 'object' || value === null) {
     walk.canonical += `#${String(value)};`;
-    addLeaf(walk, extendHash(extendHash(state, '='), String(value)));
+    addLeaf(walk, state, extendHash(state, String(value)));
   } else if (Array.isArray(value)) {
     walk.canonical += '[';
     for (let index = 0; index < value.length; index++)
       walkCanonically(walk, value[index], extendHash(state, `/${index}`));
     walk.canonical += ']';
-    if (value.length === 0) addLeaf(walk, extendHash(state, '="[]'));
+    if (value.length === 0) addLeaf(walk, state, extendHash(state, '"[]'));
   } else {
     const object = value as Record<string, unknown>;
-    const names = Object.keys(object).sort();
+    const names = sortNames(Object.keys(object));
     walk.canonical += '{';
     for (const name of names) {
       walk.canonical += `${name.length}:${name}`;
-      walkCanonically(walk, object[name], extendHash(extendHash(state, '/'), escapeName(name)));
+      walkCanonically(walk, object[name], extendName(extendHash(state, '/'), name));
     }
     walk.canonical += '}';
-    if (names.length === 0) addLeaf(walk, extendHash(state, '="{}'));
+    if (names.length === 0) addLeaf(walk, state, extendHash(state, '"{}'));
   }
 }
 
-function addLeaf(walk: Walk, state: number): void {
-  if (walk.leaves.length < LEAVES_MAX) walk.leaves.push(state >>> 0);
+/** In place and by code units, as `sort` does, which is slower for the few names of an object. */
+function sortNames(names: string[]): string[] {
+  if (names.length > SHORT_LIST_LENGTH_MAX) return names.sort();
+  for (let index = 1; index < names.length; index++) {
+    const name = names[index] ?? '';
+    let at = index;
+    for (; at > 0 && (names[at - 1] ?? '') > name; at--) names[at] = names[at - 1] ?? '';
+    names[at] = name;
+  }
+  return names;
+}
+
+function addLeaf(walk: Walk, pointerHash: number, valueHash: number): void {
+  if (walk.leaves.length < LEAVES_MAX) walk.leaves.push(packLeaf(pointerHash, valueHash));
+}
+
+function packLeaf(pointerHash: number, valueHash: number): number {
+  const pointerBits = (pointerHash ^ (pointerHash >>> 16)) & 0xffff;
+  const valueBits = (valueHash ^ (valueHash >>> 8) ^ (valueHash >>> 16) ^ (valueHash >>> 24)) & 0xff;
+  return pointerBits * 256 + valueBits;
 }
 
 function walkLeaves(value: unknown, pointer: string, visit: (pointer: string, value: unknown) => void): void {
@@ -92,7 +117,8 @@ function escapeName(name: string): string {
 }
 
 function hashLeaf(pointer: string, value: unknown): number {
-  return extendHash(HASH_START, `${pointer}=${typeof value === 'string' ? `"${value}` : String(value)}`) >>> 0;
+  const pointerHash = extendHash(HASH_START, pointer);
+  return packLeaf(pointerHash, extendHash(pointerHash, typeof value === 'string' ? `"${value}` : String(value)));
 }
 
 /** FNV-1a (32 bits) over more characters: only tells equal from different, secrecy is not its work. */
@@ -100,4 +126,13 @@ function extendHash(state: number, text: string): number {
   let extended = state;
   for (let index = 0; index < text.length; index++) extended = Math.imul(extended ^ text.charCodeAt(index), 0x01000193);
   return extended;
+}
+
+/** The same over a name, escaped as in a pointer. */
+function extendName(state: number, name: string): number {
+  for (let index = 0; index < name.length; index++) {
+    const code = name.charCodeAt(index);
+    if (code === 0x7e || code === 0x2f) return extendHash(state, escapeName(name));
+  }
+  return extendHash(state, name);
 }

@@ -178,10 +178,14 @@ export function findEventBody(sql: Sql, place: EventPlace) {
 }
 
 export async function sumConfigVersions(sql: Sql): Promise<number> {
-  const [row] = await sql<{ sum: number }[]>`select coalesce(sum(config_version), 0)::bigint as sum from heads`;
+  const [row] = await sql<{ sum: number }[]>`
+    -- all worlds: because one look tells whether any configuration changed
+    select coalesce(sum(config_version), 0)::bigint as sum from heads`;
   return row?.sum ?? 0;
 }
 
 export function listConfigVersions(sql: Sql) {
-  return sql<{ world_id: number; config_version: number }[]>`select world_id, config_version from heads`;
+  return sql<{ world_id: number; config_version: number }[]>`
+    -- all worlds: because one look tells which configurations changed
+    select world_id, config_version from heads`;
 }

@@ -25,7 +25,9 @@ export async function readDatabaseState(sql: Sql): Promise<DatabaseState> {
 
 /** Null when the server does not tell (only its superuser may ask). */
 export async function readDataDirectory(sql: Sql): Promise<string | null> {
-  const [row] = await sql<{ path: string | null }[]>`select setting as path from pg_settings where name = 'data_directory'`;
+  const [row] = await sql<
+    { path: string | null }[]
+  >`select setting as path from pg_settings where name = 'data_directory'`;
   return row?.path ?? null;
 }
 

@@ -8,8 +8,16 @@ import type { Config } from '../config.ts';
 import { planPartitions } from '../db/partitions.ts';
 import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
-import { type HeadState, listHeads, listPartitions, type LogRow, readDatabaseState, readDataDirectory, readLogBlock } from './doctor.store.ts';
 import { chainEvent } from '../ledger/event-text.ts';
+import {
+  type HeadState,
+  type LogRow,
+  listHeads,
+  listPartitions,
+  readDatabaseState,
+  readDataDirectory,
+  readLogBlock,
+} from './doctor.store.ts';
 import { type Opened, openWaypost } from './open.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
@@ -57,7 +65,8 @@ async function checkDatabase(config: Config, opened: Opened, sql: Sql): Promise<
   const say = (how: Finding['state'], sentence: string): Finding => ({ check: 'database', state: how, sentence });
   const findings = [say('ok', `PostgreSQL ${state.version} (${where}), ${showBytes(state.bytes)}, up to date.`)];
   for (const name of ['fsync', 'full_page_writes', 'synchronous_commit'] as const) {
-    if (state[name] === 'off') findings.push(say('fault', `${name} is off: what was acknowledged may be lost with the machine.`));
+    if (state[name] === 'off')
+      findings.push(say('fault', `${name} is off: what was acknowledged may be lost with the machine.`));
   }
   if (state.connections > state.connections_max * 0.9) {
     findings.push(say('warning', `${state.connections} of ${state.connections_max} connections are in use.`));
@@ -69,7 +78,8 @@ async function checkDatabase(config: Config, opened: Opened, sql: Sql): Promise<
   );
   const { tables, partitions } = await listPartitions(sql);
   const missing = planPartitions(tables, new Date()).filter(({ name }) => !partitions.includes(name));
-  if (missing.length > 0) findings.push(say('fault', `Day partitions are missing: ${missing.map(({ name }) => name).join(', ')}.`));
+  if (missing.length > 0)
+    findings.push(say('fault', `Day partitions are missing: ${missing.map(({ name }) => name).join(', ')}.`));
   return findings;
 }
 
@@ -87,13 +97,18 @@ async function checkClock(sql: Sql): Promise<Finding[]> {
   const skewMs = Math.abs(now.getTime() - Date.now());
   const findings: Finding[] = [
     skewMs > CLOCK_SKEW_MS_MAX
-      ? { check: 'clock', state: 'warning', sentence: `The clocks of this machine and the database differ by ${(skewMs / 1000).toFixed(1)} s.` }
+      ? {
+          check: 'clock',
+          state: 'warning',
+          sentence: `The clocks of this machine and the database differ by ${(skewMs / 1000).toFixed(1)} s.`,
+        }
       : { check: 'clock', state: 'ok', sentence: `${now.toISOString()}, the database agrees.` },
   ];
   for (const head of await listHeads(sql)) {
     if (head.recorded_at.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX) continue;
     findings.push({
-      check: 'clock', state: 'fault',
+      check: 'clock',
+      state: 'fault',
       sentence: `The last event of ${nameOf(head)} is from ${head.recorded_at.toISOString()}, which is yet to come: the clock was set back.`,
     });
   }
@@ -115,7 +130,11 @@ async function checkLog(sql: Sql): Promise<Finding[]> {
 }
 
 async function findBreak(sql: Sql, head: HeadState): Promise<{ events: number; sentence: string | null }> {
-  let last: Pick<LogRow, "sequence" | "recorded_at" | "chain"> = { sequence: 0, recorded_at: new Date(0), chain: Buffer.alloc(32) };
+  let last: Pick<LogRow, 'sequence' | 'recorded_at' | 'chain'> = {
+    sequence: 0,
+    recorded_at: new Date(0),
+    chain: Buffer.alloc(32),
+  };
   let events = 0;
   const broken = (sentence: string) => ({ events, sentence });
   while (last.sequence < head.sequence) {
@@ -127,7 +146,8 @@ async function findBreak(sql: Sql, head: HeadState): Promise<{ events: number; s
       if (!isFirst || row.sequence === 1) {
         if (row.sequence !== last.sequence + 1) return broken(`event ${last.sequence + 1} is missing or stands twice.`);
         const chain = chainEvent(last.chain, row.body, row.personal);
-        if (!chain.equals(row.chain)) return broken(`event ${row.sequence} is not what the chain says: it was changed.`);
+        if (!chain.equals(row.chain))
+          return broken(`event ${row.sequence} is not what the chain says: it was changed.`);
       }
       last = row;
     }
@@ -144,14 +164,26 @@ function nameOf({ tenant_id, world }: HeadState): string {
 async function checkPort(config: Config): Promise<Finding> {
   const running = await readServerFile(config.dataDir);
   if (running !== null) {
-    const isWell = await fetch(`${running.url}/healthz`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) }).then((reply) => reply.ok, () => false);
+    const isWell = await fetch(`${running.url}/healthz`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) }).then(
+      (reply) => reply.ok,
+      () => false,
+    );
     return isWell
       ? { check: 'port', state: 'ok', sentence: `The server runs at ${running.url} (process ${running.pid}).` }
-      : { check: 'port', state: 'fault', sentence: `The server (process ${running.pid}) does not answer at ${running.url}.` };
+      : {
+          check: 'port',
+          state: 'fault',
+          sentence: `The server (process ${running.pid}) does not answer at ${running.url}.`,
+        };
   }
   const code = await tryListening(config.host, config.port);
-  if (code === null) return { check: 'port', state: 'ok', sentence: `No server runs; ${config.host}:${config.port} is free.` };
-  return { check: 'port', state: 'fault', sentence: `No server of this data directory runs and ${config.host}:${config.port} cannot be listened on (${code}).` };
+  if (code === null)
+    return { check: 'port', state: 'ok', sentence: `No server runs; ${config.host}:${config.port} is free.` };
+  return {
+    check: 'port',
+    state: 'fault',
+    sentence: `No server of this data directory runs and ${config.host}:${config.port} cannot be listened on (${code}).`,
+  };
 }
 
 function tryListening(host: string, port: number): Promise<string | null> {
@@ -168,7 +200,13 @@ async function checkSecrets(config: Config): Promise<Finding[]> {
   const found = await stat(path).catch(() => null);
   if (found === null) return [];
   return (found.mode & 0o077) === 0
-    ? [{ check: 'secrets', state: 'ok', sentence: `${path} is private. Keep a copy elsewhere: without it sealed data is lost.` }]
+    ? [
+        {
+          check: 'secrets',
+          state: 'ok',
+          sentence: `${path} is private. Keep a copy elsewhere: without it sealed data is lost.`,
+        },
+      ]
     : [{ check: 'secrets', state: 'fault', sentence: `${path} can be read by others: chmod 600 it.` }];
 }
 

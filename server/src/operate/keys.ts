@@ -1,8 +1,8 @@
 // The words of the operator about keys.
 
 import { hostname } from 'node:os';
-import { defaultScopes, type Key, type KeyInput, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from '../access/key.ts';
 import { listKeys } from '../access/key.store.ts';
+import { defaultScopes, type Key, type KeyInput, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from '../access/key.ts';
 import { createKeyCommand, revokeKeyCommand, rotateKeyCommand } from '../access/key-command.ts';
 import { makeSecret } from '../access/secret.ts';
 import type { Config } from '../config.ts';
@@ -45,8 +45,14 @@ export function listKeysByWord({ config, options, tell }: WordCall): Promise<Tol
       last_used_from: row.last_used_from,
     }));
     const lines = keys.map((key) => {
-      const end = key.revoked_at !== null ? `revoked ${key.revoked_at}` : key.expires_at !== null ? `expires ${key.expires_at}` : 'no end';
-      const use = key.last_used_at === null ? 'never used' : `used ${key.last_used_at} from ${key.last_used_from ?? 'unknown'}`;
+      const end =
+        key.revoked_at !== null
+          ? `revoked ${key.revoked_at}`
+          : key.expires_at !== null
+            ? `expires ${key.expires_at}`
+            : 'no end';
+      const use =
+        key.last_used_at === null ? 'never used' : `used ${key.last_used_at} from ${key.last_used_from ?? 'unknown'}`;
       return `${key.id}  ${key.prefix}…  ${key.name}  ${key.authority}  ${end}  ${use}`;
     });
     return { lines: lines.length > 0 ? lines : [`Tenant ${tenant.tenant_id} has no ${world} key.`], value: { keys } };
@@ -68,7 +74,9 @@ export function rotateKeyByWord({ config, options, names, tell }: WordCall): Pro
   return asOperator(config, tell, async (operator) => {
     const world = readWorld(options.world);
     const worldId = worldIdOf(await chooseTenant(operator.sql, options.tenant), world);
-    const key = await operator.commit<MadeKey>(rotateKeyCommand(askedByOperator(worldId), keyId, makeSecret(world), overlapS));
+    const key = await operator.commit<MadeKey>(
+      rotateKeyCommand(askedByOperator(worldId), keyId, makeSecret(world), overlapS),
+    );
     return tellKey(key, `Made the key ${key.id}; ${keyId} goes on for ${overlapS} s.`);
   });
 }
@@ -79,7 +87,11 @@ export function makeEnvironment({ config, options, tell }: WordCall): Promise<To
     const tenant = await chooseTenant(operator.sql, options.tenant);
     const name = options.name ?? `waypost env on ${hostname()}`.slice(0, 100);
     const key = await makeKey(operator, tenant.test_world_id, 'test', {
-      name, scopes: defaultScopes, authority: 'source', channel_ids: null, expires_at: null,
+      name,
+      scopes: defaultScopes,
+      authority: 'source',
+      channel_ids: null,
+      expires_at: null,
     });
     const url = await findUrl(config, tell);
     return {
@@ -115,14 +127,16 @@ function splitList(text: string | undefined): string[] | null {
 function readExpiry(text: string | undefined, now: Date): string | null {
   if (text === undefined) return null;
   const at = /^\d{1,5}$/.test(text) ? new Date(now.getTime() + Number(text) * DAY_MS) : new Date(text);
-  if (Number.isNaN(at.getTime())) throw new StartError(`--expires takes a number of days or a time such as 2027-01-31T00:00:00Z, not "${text}".`);
+  if (Number.isNaN(at.getTime()))
+    throw new StartError(`--expires takes a number of days or a time such as 2027-01-31T00:00:00Z, not "${text}".`);
   return at.toISOString();
 }
 
 function readOverlap(text: string | undefined): number {
   if (text === undefined) return ROTATION_OVERLAP_S;
   const seconds = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(seconds <= ROTATION_OVERLAP_MAX_S)) throw new StartError(`--overlap-s takes 0 to ${ROTATION_OVERLAP_MAX_S} seconds.`);
+  if (!(seconds <= ROTATION_OVERLAP_MAX_S))
+    throw new StartError(`--overlap-s takes 0 to ${ROTATION_OVERLAP_MAX_S} seconds.`);
   return seconds;
 }
 
@@ -131,9 +145,11 @@ async function findUrl(config: Config, tell: (sentence: string) => void): Promis
   if (running !== null) return config.publicUrl ?? running.url;
   tell('No server runs here yet: start it with npm start.');
   const scheme = config.tlsCert === null ? 'http' : 'https';
-  return config.publicUrl ?? `${scheme}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`;
+  return (
+    config.publicUrl ?? `${scheme}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`
+  );
 }
 
 function quote(text: string): string {
-  return /^[\w:/.@\[\]-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  return /^[\w:/.@[\]-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

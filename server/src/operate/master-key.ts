@@ -27,7 +27,9 @@ export async function openMasterKey(config: Config): Promise<Buffer> {
   }
   const key = Buffer.from((await readFile(path, 'utf8').catch(() => '')).trim(), 'base64');
   if (key.length !== KEY_BYTES) {
-    throw new StartError(`${path} does not hold a master key that this user can read: restore the file, or set WAYPOST_MASTER_KEY.`);
+    throw new StartError(
+      `${path} does not hold a master key that this user can read: restore the file, or set WAYPOST_MASTER_KEY.`,
+    );
   }
   return key;
 }

@@ -45,15 +45,33 @@ async function reachDatabase(
 /** The usual reasons for which a server of one's own does not let us in. */
 function explainDatabaseError(config: Config, error: unknown): StartError | null {
   const code = (error as { code?: string } | null)?.code;
-  if (code === '53100') return new StartError('The disk is full: the database cannot write. Free some space and start again.', { cause: error });
+  if (code === '53100')
+    return new StartError('The disk is full: the database cannot write. Free some space and start again.', {
+      cause: error,
+    });
   if (config.databaseUrl === null || error instanceof StartError) return null;
   const url = new URL(config.databaseUrl);
   const explain = (sentence: string) => new StartError(sentence, { cause: error });
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'ETIMEDOUT' || code === 'CONNECT_TIMEOUT' || code === 'EAI_AGAIN') {
-    return explain(`The database server of DATABASE_URL does not answer at ${url.host} (${code}): is it running, and reachable from here?`);
+  if (
+    code === 'ECONNREFUSED' ||
+    code === 'ENOTFOUND' ||
+    code === 'ETIMEDOUT' ||
+    code === 'CONNECT_TIMEOUT' ||
+    code === 'EAI_AGAIN'
+  ) {
+    return explain(
+      `The database server of DATABASE_URL does not answer at ${url.host} (${code}): is it running, and reachable from here?`,
+    );
   }
-  if (code === '28P01' || code === '28000') return explain(`The database server at ${url.host} refuses the user or password of DATABASE_URL.`);
-  if (code === '3D000') return explain(`The database ${url.pathname.slice(1)} does not exist at ${url.host}: create it first (create database …).`);
-  if (code === '42501') return explain(`The user of DATABASE_URL may not make tables in ${url.pathname.slice(1)}: it must own the database.`);
+  if (code === '28P01' || code === '28000')
+    return explain(`The database server at ${url.host} refuses the user or password of DATABASE_URL.`);
+  if (code === '3D000')
+    return explain(
+      `The database ${url.pathname.slice(1)} does not exist at ${url.host}: create it first (create database …).`,
+    );
+  if (code === '42501')
+    return explain(
+      `The user of DATABASE_URL may not make tables in ${url.pathname.slice(1)}: it must own the database.`,
+    );
   return null;
 }

@@ -20,7 +20,11 @@ export interface Operator {
 const actor: Actor = { type: 'system', id: 'operator' };
 
 /** Runs one word's work; everything that was opened for it is closed afterwards. */
-export async function asOperator<T>(config: Config, tell: (sentence: string) => void, work: (operator: Operator) => Promise<T>): Promise<T> {
+export async function asOperator<T>(
+  config: Config,
+  tell: (sentence: string) => void,
+  work: (operator: Operator) => Promise<T>,
+): Promise<T> {
   const opened = await openWaypost(config, tell);
   try {
     return await withOperator(opened, work);

@@ -7,12 +7,14 @@ import { keepPartitions } from '../db/partitions.loop.ts';
 import { openPool } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { type Opened, openWaypost } from './open.ts';
-import { type MadeTenant, makeFirstTenant } from './tenants.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
+import { type MadeTenant, makeFirstTenant } from './tenants.ts';
 import type { Told, WordCall } from './word.ts';
 
 export type ServerRole = 'api' | 'sender';
 const ROLES: readonly ServerRole[] = ['api', 'sender'];
+/** Ctrl-C under npm arrives twice, from the terminal and from npm: what follows so soon is no second wish. */
+const ECHO_MS = 500;
 
 /** Runs until SIGINT or SIGTERM; a second signal ends the process at once. */
 export async function serve({ config, options, asJson, tell }: WordCall): Promise<Told | null> {
@@ -34,7 +36,10 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
     if (roles.has('api')) await writeServerFile(config.dataDir, { url: app.url, pid: process.pid });
     isReady = true;
     const tookMs = Math.round(performance.now() - startedMs);
-    if (asJson) process.stdout.write(`${JSON.stringify({ url: app.url, roles: [...roles], took_ms: tookMs, first_start: first })}\n`);
+    if (asJson)
+      process.stdout.write(
+        `${JSON.stringify({ url: app.url, roles: [...roles], took_ms: tookMs, first_start: first })}\n`,
+      );
     else process.stdout.write(greet(config, app.url, roles, tookMs, first));
     await stopSignal;
     log.info({ msg: 'server.stopping' });
@@ -57,11 +62,11 @@ function readRoles(text: string | undefined): ReadonlySet<ServerRole> {
 
 function waitForSignal(): Promise<void> {
   return new Promise((resolve) => {
-    let isTold = false;
+    let toldMs = Number.NaN;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
-        if (isTold) process.exit(signal === 'SIGINT' ? 130 : 143);
-        isTold = true;
+        if (performance.now() - toldMs > ECHO_MS) process.exit(signal === 'SIGINT' ? 130 : 143);
+        if (Number.isNaN(toldMs)) toldMs = performance.now();
         resolve();
       });
     }
@@ -82,16 +87,31 @@ async function explainListening(config: Config, error: unknown): Promise<StartEr
   const { host, port } = config;
   if (code === 'EADDRINUSE') {
     const running = await readServerFile(config.dataDir);
-    const who = running === null ? 'another program' : `the Waypost that runs already (process ${running.pid}, ${running.url})`;
-    return new StartError(`Port ${port} is taken by ${who}: stop it, or set WAYPOST_PORT to another port.`, { cause: error });
+    const who =
+      running === null ? 'another program' : `the Waypost that runs already (process ${running.pid}, ${running.url})`;
+    return new StartError(`Port ${port} is taken by ${who}: stop it, or set WAYPOST_PORT to another port.`, {
+      cause: error,
+    });
   }
-  if (code === 'EACCES') return new StartError(`This user may not listen on port ${port}: set WAYPOST_PORT to one above 1023.`, { cause: error });
-  if (code === 'EADDRNOTAVAIL') return new StartError(`This machine does not have the address ${host}: set WAYPOST_HOST to one of its own.`, { cause: error });
+  if (code === 'EACCES')
+    return new StartError(`This user may not listen on port ${port}: set WAYPOST_PORT to one above 1023.`, {
+      cause: error,
+    });
+  if (code === 'EADDRNOTAVAIL')
+    return new StartError(`This machine does not have the address ${host}: set WAYPOST_HOST to one of its own.`, {
+      cause: error,
+    });
   return null;
 }
 
 /** What the terminal shows once the server is ready. */
-function greet(config: Config, url: string, roles: ReadonlySet<ServerRole>, tookMs: number, first: MadeTenant | null): string {
+function greet(
+  config: Config,
+  url: string,
+  roles: ReadonlySet<ServerRole>,
+  tookMs: number,
+  first: MadeTenant | null,
+): string {
   const shown = config.publicUrl ?? url;
   const lines = [`Waypost is ready (${(tookMs / 1000).toFixed(1)} s).`];
   if (!roles.has('api')) return `${lines[0]} This process only sends.\n`;
@@ -107,6 +127,13 @@ function greet(config: Config, url: string, roles: ReadonlySet<ServerRole>, took
       `  live key ${first.live_key}  (shown once)`,
     );
   }
-  lines.push('', 'Next, in another terminal:', '  npm run demo               the whole loop, from orders to verified events', '  eval "$(./waypost env)"    a test key for curl and the SDK', '', '');
+  lines.push(
+    '',
+    'Next, in another terminal:',
+    '  npm run demo               the whole loop, from orders to verified events',
+    '  eval "$(./waypost env)"    a test key for curl and the SDK',
+    '',
+    '',
+  );
   return lines.join('\n');
 }

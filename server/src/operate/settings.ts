@@ -11,7 +11,10 @@ export function listSettings(config: Config): Told {
   });
   const width = Math.max(...rows.map(({ name }) => name.length));
   return {
-    lines: rows.flatMap(({ name, value, sentence }) => [`${name.padEnd(width)}  ${value ?? '(unset)'}`, `${' '.repeat(width)}  ${sentence}`]),
+    lines: rows.flatMap(({ name, value, sentence }) => [
+      `${name.padEnd(width)}  ${value ?? '(unset)'}`,
+      `${' '.repeat(width)}  ${sentence}`,
+    ]),
     value: { settings: rows },
   };
 }

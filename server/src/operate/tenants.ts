@@ -8,10 +8,10 @@ import { StartError } from '../db/start-error.ts';
 import { hubBook } from '../fleet/hub.store.ts';
 import { createHubCommand, hubInputAt } from '../fleet/hub.ts';
 import { mintId } from '../ledger/id.ts';
-import type { Opened } from './open.ts';
 import { makeKey } from './keys.ts';
-import { askedByOperator, asOperator, type Operator, withOperator } from './operator.ts';
+import type { Opened } from './open.ts';
 import { aloneInDatabase } from './operator.store.ts';
+import { askedByOperator, asOperator, type Operator, withOperator } from './operator.ts';
 import type { Told, WordCall } from './word.ts';
 
 export interface HubPlace {
@@ -25,25 +25,25 @@ export interface MadeTenant {
   name: string;
   tenant_id: string;
   channel_id: string;
-  hub_id: string | null;
+  hub_id: string;
   test_key: string;
   live_key: string;
 }
 
-/** Where the hub of a first installation stands; `PATCH /v1/hubs/{id}` moves it. */
+/** Where the hub of a tenant stands that was made without a word about it; `PATCH /v1/hubs/{id}` moves it. */
 const FIRST_HUB: HubPlace = { name: 'Main hub', lat: 57.7089, lng: 11.9746, time_zone: 'Europe/Stockholm' };
 const FIRST_ORGANIZATION = 'Main organization';
 const FIRST_TENANT = 'Main tenant';
 const FIRST_CHANNEL = 'Main channel';
 
 export function createTenantByWord({ config, options, names, tell }: WordCall): Promise<Told> {
-  const hub = options.hub === undefined ? null : readHub(options.hub);
+  const hub = options.hub === undefined ? FIRST_HUB : readHub(options.hub);
   const name = names[0] ?? '';
   if (name.trim() === '') throw new StartError('A tenant needs a name: waypost tenant create NAME.');
   return asOperator(config, tell, async (operator) => {
     const made = await createTenant(operator, name, hub);
     const { name: _, ...ids } = made;
-    const lines = Object.entries(ids).filter(([, id]) => id !== null).map(([word, id]) => `${word.padEnd(10)} ${id}`);
+    const lines = Object.entries(ids).map(([word, id]) => `${word.padEnd(10)} ${id}`);
     return { lines: [...lines, 'The keys are shown once.'], value: ids };
   });
 }
@@ -60,7 +60,7 @@ export async function makeFirstTenant(opened: Opened): Promise<MadeTenant | null
 }
 
 /** A tenant with a channel and a hub, each under one id in both worlds, and a key for each world. */
-export async function createTenant(operator: Operator, name: string, hub: HubPlace | null): Promise<MadeTenant> {
+export async function createTenant(operator: Operator, name: string, hub: HubPlace): Promise<MadeTenant> {
   const now = new Date();
   const mint = (prefix: 'org' | 'ten' | 'chn' | 'hub') => mintId(prefix, now.getTime());
   let organization_id = await findFirstOrganization(operator.sql);
@@ -69,33 +69,52 @@ export async function createTenant(operator: Operator, name: string, hub: HubPla
     await insertOrganization(operator.sql, { organization_id, name: FIRST_ORGANIZATION });
   }
   const tenant = await insertTenant(operator.sql, { organization_id, tenant_id: mint('ten'), name });
-  const [channel_id, hub_id] = [mint('chn'), hub === null ? null : mint('hub')];
+  const [channel_id, hub_id] = [mint('chn'), mint('hub')];
   const keys = { test: '', live: '' };
   for (const world of ['test', 'live'] as const) {
     const worldId = world === 'test' ? tenant.test_world_id : tenant.live_world_id;
-    if (hub !== null && hub_id !== null) await makeHub(operator, worldId, hub, hub_id);
+    await makeHub(operator, worldId, hub, hub_id);
     await insertChannel(operator.sql, worldId, newChannel(channel_id, FIRST_CHANNEL, hub_id, now.toISOString()));
     const key = await makeKey(operator, worldId, world, {
-      name: `First ${world} key`, scopes: defaultScopes, authority: 'source', channel_ids: null, expires_at: null,
+      name: `First ${world} key`,
+      scopes: defaultScopes,
+      authority: 'source',
+      channel_ids: null,
+      expires_at: null,
     });
     keys[world] = key.secret;
   }
   return { name, tenant_id: tenant.tenant_id, channel_id, hub_id, test_key: keys.test, live_key: keys.live };
 }
 
-async function makeHub(operator: Operator, worldId: number, { name, lat, lng, time_zone }: HubPlace, hub_id: string): Promise<void> {
-  const command = createHubCommand(hubBook, { ...askedByOperator(worldId), input: hubInputAt(name, lat, lng, time_zone) });
-  await operator.commit({ ...command, decide: (set, moment) => command.decide(set, { ...moment, mint: () => hub_id }) });
+async function makeHub(
+  operator: Operator,
+  worldId: number,
+  { name, lat, lng, time_zone }: HubPlace,
+  hub_id: string,
+): Promise<void> {
+  const command = createHubCommand(hubBook, {
+    ...askedByOperator(worldId),
+    input: hubInputAt(name, lat, lng, time_zone),
+  });
+  await operator.commit({
+    ...command,
+    decide: (set, moment) => command.decide(set, { ...moment, mint: () => hub_id }),
+  });
 }
 
 /** NAME,LAT,LNG,TZ; the name may have commas itself. */
 function readHub(text: string): HubPlace {
   const parts = text.split(',').map((part) => part.trim());
-  const [lat = Number.NaN, lng = Number.NaN] = parts.slice(-3, -1).map((part) => (part === '' ? Number.NaN : Number(part)));
+  const [lat = Number.NaN, lng = Number.NaN] = parts
+    .slice(-3, -1)
+    .map((part) => (part === '' ? Number.NaN : Number(part)));
   const [name, time_zone] = [parts.slice(0, -3).join(', '), parts.at(-1) ?? ''];
   const isPlace = Math.abs(lat) <= 90 && Math.abs(lng) <= 180;
-  if (name === '' || !isPlace) throw new StartError('--hub takes NAME,LAT,LNG,TZ, such as Harbour,57.70,11.94,Europe/Stockholm.');
-  if (!isTimeZone(time_zone)) throw new StartError(`--hub: there is no time zone "${time_zone}"; one is Europe/Stockholm.`);
+  if (name === '' || !isPlace)
+    throw new StartError('--hub takes NAME,LAT,LNG,TZ, such as Harbour,57.70,11.94,Europe/Stockholm.');
+  if (!isTimeZone(time_zone))
+    throw new StartError(`--hub: there is no time zone "${time_zone}"; one is Europe/Stockholm.`);
   return { name, lat, lng, time_zone };
 }
 

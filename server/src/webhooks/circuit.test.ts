@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  BROKEN_MAX_MS, closeCircuit, isBeyondRepair, newCircuit, noteProbe, noteResult, probePauseS, restoreCircuit,
+  BROKEN_MAX_MS,
+  closeCircuit,
+  isBeyondRepair,
+  newCircuit,
+  noteProbe,
+  noteResult,
+  probePauseS,
+  restoreCircuit,
 } from './circuit.ts';
 
 const start = Date.parse('2026-11-21T12:00:00Z');
@@ -29,7 +36,13 @@ test('failures of one or two jobs never open it', () => {
 });
 
 test('ten failures in a row open it however slowly they come', () => {
-  assert.equal(run(Array.from({ length: 20 }, (_, index) => fail(index)), 3_600_000), 10);
+  assert.equal(
+    run(
+      Array.from({ length: 20 }, (_, index) => fail(index)),
+      3_600_000,
+    ),
+    10,
+  );
 });
 
 test('a success between begins the row anew', () => {
@@ -50,7 +63,8 @@ test('less than half does not open it', () => {
 
 test('the share counts what happened in the last thirty seconds only', () => {
   const circuit = newCircuit();
-  for (let index = 0; index < 9; index++) noteResult(circuit, { ...(index % 2 ? fail(index) : pass(index)), now: start });
+  for (let index = 0; index < 9; index++)
+    noteResult(circuit, { ...(index % 2 ? fail(index) : pass(index)), now: start });
   assert.equal(noteResult(circuit, { ...fail(20), now: start + 31_000 }), false);
   assert.equal(circuit.state, 'closed');
 });
@@ -94,7 +108,10 @@ test('one message that fails while others pass does not break it again while it 
   const circuit = opened();
   noteProbe(circuit, true, start + 5_000);
   for (let index = 0; index < 100; index++) {
-    assert.equal(noteResult(circuit, { ...(index % 5 === 0 ? fail('poison') : pass(index)), now: start + 6_000 }), false);
+    assert.equal(
+      noteResult(circuit, { ...(index % 5 === 0 ? fail('poison') : pass(index)), now: start + 6_000 }),
+      false,
+    );
   }
 });
 
@@ -125,7 +142,14 @@ test('it never opens on a success, and never with fewer than ten results or thre
       if (at === null) return;
       assert.ok(at >= 10);
       assert.equal(results[at - 1]?.passed, false);
-      assert.ok(new Set(results.slice(0, at).filter(({ passed }) => !passed).map(({ job }) => job)).size >= 3);
+      assert.ok(
+        new Set(
+          results
+            .slice(0, at)
+            .filter(({ passed }) => !passed)
+            .map(({ job }) => job),
+        ).size >= 3,
+      );
     }),
   );
 });

@@ -7,8 +7,17 @@ import { type EndpointConfig, EndpointRun, type SavedEndpoint, type Surroundings
 import type { Endpoint } from './endpoint.schema.ts';
 import { endpointName } from './flush.store.ts';
 import {
-  type CursorRow, claimCursors, type EndpointKey, type EndpointRow, type ParkedRow, type RedriveRow, readEndpoints, readParked,
-  readRedriveRequests, readRevisions, readSettledAhead,
+  type CursorRow,
+  claimCursors,
+  type EndpointKey,
+  type EndpointRow,
+  type ParkedRow,
+  type RedriveRow,
+  readEndpoints,
+  readParked,
+  readRedriveRequests,
+  readRevisions,
+  readSettledAhead,
 } from './sender.store.ts';
 import type { SigningKey } from './signing.ts';
 import type { ParkedMessage } from './window.ts';
@@ -60,7 +69,8 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
       const name = nameOf(row);
       const [config, cursor] = [configs.get(name), claimed.get(name)];
       // The lease may have been lost while this was read; then nothing of it is ours.
-      if (config === undefined || cursor === undefined || runs.has(name) || options.epochOf(row.share) !== row.epoch) continue;
+      if (config === undefined || cursor === undefined || runs.has(name) || options.epochOf(row.share) !== row.epoch)
+        continue;
       const saved = savedOf(cursor, parked.get(name) ?? [], settled.get(name) ?? []);
       const run = new EndpointRun(config, row.epoch, saved, options.around);
       runs.set(name, run);
@@ -75,14 +85,28 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
     }
   }
 
-  function configOf(row: EndpointRow, revisions: readonly { revision: number; rendering: 'plain' | 'personal' }[]): EndpointConfig {
+  function configOf(
+    row: EndpointRow,
+    revisions: readonly { revision: number; rendering: 'plain' | 'personal' }[],
+  ): EndpointConfig {
     const endpoint = JSON.parse(row.body) as Endpoint;
     const keys: SigningKey[] = [{ key: options.openSecret(row, row.secret), expires_at: null }];
     if (row.previous_secret !== null && row.previous_secret_expires_at !== null) {
-      keys.push({ key: options.openSecret(row, row.previous_secret), expires_at: row.previous_secret_expires_at.getTime() });
+      keys.push({
+        key: options.openSecret(row, row.previous_secret),
+        expires_at: row.previous_secret_expires_at.getTime(),
+      });
     }
     const renderings = new Map(revisions.map(({ revision, rendering }) => [revision, rendering]));
-    return { world_id: row.world_id, world: row.world, tenant_id: row.tenant_id, share: row.share, endpoint, keys, renderings };
+    return {
+      world_id: row.world_id,
+      world: row.world,
+      tenant_id: row.tenant_id,
+      share: row.share,
+      endpoint,
+      keys,
+      renderings,
+    };
   }
 
   function end(names: Iterable<string>): void {
@@ -123,7 +147,11 @@ function groupByEndpoint<R extends EndpointKey>(rows: readonly R[]): Map<string,
   return groups;
 }
 
-function savedOf(cursor: CursorRow, parked: readonly ParkedRow[], settled: readonly { sequence: number }[]): SavedEndpoint {
+function savedOf(
+  cursor: CursorRow,
+  parked: readonly ParkedRow[],
+  settled: readonly { sequence: number }[],
+): SavedEndpoint {
   const { sequence, previous, broken_since, probes, probe_at } = cursor;
   // What is parked ahead of the cursor must not be read a second time.
   const ahead = parked.filter((row) => row.redrive === '' && row.sequence > sequence);
@@ -138,7 +166,13 @@ function savedOf(cursor: CursorRow, parked: readonly ParkedRow[], settled: reado
 function parkedOf(row: ParkedRow): ParkedMessage {
   const { sequence, lane, previous, state, attempts, rung, revision } = row;
   return {
-    sequence, lane, previous, state, attempts, rung, revision,
+    sequence,
+    lane,
+    previous,
+    state,
+    attempts,
+    rung,
+    revision,
     recorded_at: row.recorded_at.toISOString(),
     due_at: row.due_at.getTime(),
     failed_since: row.failed_since?.getTime() ?? null,
@@ -150,8 +184,17 @@ function parkedOf(row: ParkedRow): ParkedMessage {
 /** In a lane of its own: it is marked, and holds back nothing. */
 function redriveOf(row: RedriveRow, now: number): ParkedMessage {
   return {
-    sequence: row.sequence, lane: `redrive ${row.dead_letter_id}`, previous: row.previous, state: 'behind',
-    attempts: row.attempts, rung: 0, revision: row.revision, recorded_at: row.recorded_at.toISOString(),
-    due_at: now, failed_since: null, first_attempt_at: null, redrive: row.dead_letter_id,
+    sequence: row.sequence,
+    lane: `redrive ${row.dead_letter_id}`,
+    previous: row.previous,
+    state: 'behind',
+    attempts: row.attempts,
+    rung: 0,
+    revision: row.revision,
+    recorded_at: row.recorded_at.toISOString(),
+    due_at: now,
+    failed_since: null,
+    first_attempt_at: null,
+    redrive: row.dead_letter_id,
   };
 }

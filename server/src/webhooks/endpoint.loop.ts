@@ -2,8 +2,17 @@
 // events, of answers and of time; what it has to write down it leaves in its outbox for the next flush.
 
 import { compileFilter, type Filtered } from '../events/filter.ts';
+import {
+  type Circuit,
+  closeCircuit,
+  isBeyondRepair,
+  newCircuit,
+  noteProbe,
+  noteResult,
+  probePauseS,
+  restoreCircuit,
+} from './circuit.ts';
 import type { Endpoint } from './endpoint.schema.ts';
-import { type Circuit, closeCircuit, isBeyondRepair, newCircuit, noteProbe, noteResult, probePauseS, restoreCircuit } from './circuit.ts';
 import type { Answer, Destination, Flight } from './http-destination.ts';
 import type { Message, Next } from './lane.ts';
 import type { LogItem, RenderedBody } from './log-item.ts';
@@ -11,12 +20,11 @@ import { Outbox } from './outbox.ts';
 import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen } from './pace.ts';
 import { nextTry, readRetryAfter } from './retry.ts';
 import { liveKeys, type SigningKey, signMessage } from './signing.ts';
-import { TEST_TYPE, writeTestEvent } from './test-event.ts';
+import { TEST_TYPE, USER_AGENT, writeTestEvent } from './test-event.ts';
 import { judge } from './verdict.ts';
 import { type Cursor, type ParkedMessage, Window } from './window.ts';
 
 export const BODY_BYTES_MAX = 1_048_576;
-export const USER_AGENT = 'Waypost/0.1 (+https://www.standardwebhooks.com)';
 /** How often what is slow is looked for. */
 const OVERDUE_CHECK_MS = 250;
 /** A command of the sender that could not be committed is tried again after this. */
@@ -58,7 +66,11 @@ export interface Surroundings {
   /** Commands of the ledger; they answer when they are committed. */
   commitVerified(run: EndpointRun): Promise<void>;
   commitPaused(run: EndpointRun, reason: 'gone' | 'receiver' | 'broken'): Promise<void>;
-  onAttempt(run: EndpointRun, attempt: { event_id: string; type: string; sequence: number; attempt: number }, answer: Answer): void;
+  onAttempt(
+    run: EndpointRun,
+    attempt: { event_id: string; type: string; sequence: number; attempt: number },
+    answer: Answer,
+  ): void;
 }
 
 export interface SavedEndpoint {
@@ -166,7 +178,10 @@ export class EndpointRun {
   /** Sends what may be sent now. */
   pump(): void {
     const now = this.#around.now();
-    if (!this.isActive || this.circuit.state === 'open') return this.#plan(now);
+    if (!this.isActive || this.circuit.state === 'open') {
+      this.#plan(now);
+      return;
+    }
     const unprepared: Next<LogItem>[] = [];
     this.#isLimited = true;
     for (let free = room(this.#pace, this.window.in_flight, now); free > 0; free--) {
@@ -187,9 +202,11 @@ export class EndpointRun {
   launch(next: Next<LogItem>, item: LogItem | null): void {
     const { message } = next;
     const now = this.#around.now();
-    if (item === null || !this.isActive) return this.window.putBack(message, now);
-    message.event = item;
-    if (!this.#trySend(next)) this.window.putBack(message, now);
+    if (item !== null && this.isActive) {
+      message.event = item;
+      if (this.#trySend(next)) return;
+    }
+    this.window.putBack(message, now);
   }
 
   /** Time has passed: probes, handshakes, retries and slow messages. */
@@ -200,7 +217,8 @@ export class EndpointRun {
     else if (this.isActive) {
       if (now >= this.#overdueAt) this.#parkOverdue(now);
       if (this.circuit.state === 'open') this.#probe(now);
-      return this.pump();
+      this.pump();
+      return;
     }
     this.#plan(now);
   }
@@ -237,7 +255,12 @@ export class EndpointRun {
     }
     const { row } = item;
     const extra = [
-      'waypost-sequence', String(message.sequence), 'waypost-previous', String(message.previous), 'waypost-attempt', String(message.attempts),
+      'waypost-sequence',
+      String(message.sequence),
+      'waypost-previous',
+      String(message.previous),
+      'waypost-attempt',
+      String(message.attempts),
     ];
     if (missing !== null) extra.push('waypost-missing', String(missing));
     if (rendered.redacted) extra.push('waypost-redacted', 'true');
@@ -254,10 +277,22 @@ export class EndpointRun {
     const { endpoint, keys, world } = this.config;
     const timestamp = Math.floor(now / 1_000);
     const headers = [
-      'content-type', 'application/json', 'user-agent', USER_AGENT, 'webhook-id', event_id, 'webhook-timestamp', String(timestamp),
-      'webhook-signature', signMessage(liveKeys(keys, now), event_id, timestamp, body), ...extra,
+      'content-type',
+      'application/json',
+      'user-agent',
+      USER_AGENT,
+      'webhook-id',
+      event_id,
+      'webhook-timestamp',
+      String(timestamp),
+      'webhook-signature',
+      signMessage(liveKeys(keys, now), event_id, timestamp, body),
+      ...extra,
     ];
-    return this.#around.destination.post({ ...this.#target, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000 }, onAnswer);
+    return this.#around.destination.post(
+      { ...this.#target, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000 },
+      onAnswer,
+    );
   }
 
   #onAnswer(message: Message<LogItem>, item: LogItem, answer: Answer, started_at: number): void {
@@ -299,12 +334,20 @@ export class EndpointRun {
     const failed_since = this.window.failedSince(message, now);
     const retry_after_s = readRetryAfter(answer.retry_after, now);
     const at = nextTry({ tries: message.rung, failed_since, now, jitter: this.#around.jitter(), retry_after_s });
-    if (at === null) return this.#bury(message, item, 'tries_used', answer);
+    if (at === null) {
+      this.#bury(message, item, 'tries_used', answer);
+      return;
+    }
     this.window.retry(message, at, now);
     this.outbox.park(message);
   }
 
-  #bury(message: Message<LogItem>, item: LogItem, reason: 'tries_used' | 'aborted_by_receiver' | 'too_large', answer: Answer): void {
+  #bury(
+    message: Message<LogItem>,
+    item: LogItem,
+    reason: 'tries_used' | 'aborted_by_receiver' | 'too_large',
+    answer: Answer,
+  ): void {
     const dead_letter_id = message.redrive ?? this.#around.mintDeadLetterId();
     this.#redriven.delete(dead_letter_id);
     this.outbox.bury(message, item.row, { dead_letter_id, reason, answer, now: this.#around.now() });
@@ -323,7 +366,10 @@ export class EndpointRun {
 
   /** Another job's oldest message or, when there is none, a signed endpoint.test. */
   #probe(now: number): void {
-    if (isBeyondRepair(this.circuit, now)) return this.#pause('broken', now);
+    if (isBeyondRepair(this.circuit, now)) {
+      this.#pause('broken', now);
+      return;
+    }
     if (now < this.circuit.probe_at || this.#flights.has('test') || this.#probing !== null) return;
     const next = this.window.takeProbe(now);
     if (next !== null && this.#trySend(next)) {
@@ -351,7 +397,12 @@ export class EndpointRun {
 
   #shakeHands(now: number): void {
     const { endpoint } = this.config;
-    if (this.#flights.has('test') || now < this.#handshake.at || now - Date.parse(endpoint.status_since) > HANDSHAKE_MAX_MS) return;
+    if (
+      this.#flights.has('test') ||
+      now < this.#handshake.at ||
+      now - Date.parse(endpoint.status_since) > HANDSHAKE_MAX_MS
+    )
+      return;
     const { url } = endpoint;
     this.#sendTest(now, (answer) => {
       if (this.config.endpoint.url !== url || this.config.endpoint.status !== 'unverified') return;
@@ -365,7 +416,14 @@ export class EndpointRun {
     if (!this.#around.holds(this.config.share)) return;
     const { endpoint, tenant_id, world } = this.config;
     const event_id = this.#around.mintEventId();
-    const text = writeTestEvent({ event_id, now: new Date(now).toISOString(), correlation_id: event_id, tenant_id, world, endpoint });
+    const text = writeTestEvent({
+      event_id,
+      now: new Date(now).toISOString(),
+      correlation_id: event_id,
+      tenant_id,
+      world,
+      endpoint,
+    });
     const said = { event_id, type: TEST_TYPE, sequence: 0, attempt: 1 };
     const flight = this.#post(event_id, Buffer.from(text), ['waypost-attempt', '1'], now, (answer) => {
       this.#flights.delete('test');
@@ -421,7 +479,13 @@ function targetOf(endpoint: Endpoint): { origin: string; path: string } {
 }
 
 const NO_ANSWER: Answer = {
-  outcome: 'failed', status: null, error: null, reply: null, retry_after: null, control: null, duration_ms: 0,
+  outcome: 'failed',
+  status: null,
+  error: null,
+  reply: null,
+  retry_after: null,
+  control: null,
+  duration_ms: 0,
 };
 
 /** Strict order means one at a time. */

@@ -2,9 +2,9 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
+import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
 import { closed, Instant, idOf, nullable, word } from '../parties/fields.ts';
 import { URL_LENGTH_MAX } from './egress.ts';
-import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
 import { IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, RATE_MAX_PER_S } from './pace.ts';
 import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S } from './signing.ts';
 import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
@@ -20,7 +20,11 @@ export const EndpointId = idOf('whe', 'Identifier of an endpoint.');
 export const DeadLetterId = idOf('dlt', 'Identifier of a dead letter.');
 
 const patterns = (description: string) =>
-  Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), { maxItems: PATTERNS_MAX, uniqueItems: true, description });
+  Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
+    maxItems: PATTERNS_MAX,
+    uniqueItems: true,
+    description,
+  });
 
 const url = Type.String({
   minLength: 1,
@@ -50,8 +54,16 @@ const orderPatienceS = Type.Integer({
 const rendering = word(['plain', 'personal'] as const, {
   description: 'plain: phone and e-mail masked. personal: in full; the key needs contacts:read.',
 });
-const timeoutS = Type.Integer({ minimum: 1, maximum: TIMEOUT_MAX_S, description: 'Within so many seconds the receiver answers 2xx.' });
-const inFlightMax = Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX, description: 'Messages on their way at the same time.' });
+const timeoutS = Type.Integer({
+  minimum: 1,
+  maximum: TIMEOUT_MAX_S,
+  description: 'Within so many seconds the receiver answers 2xx.',
+});
+const inFlightMax = Type.Integer({
+  minimum: 1,
+  maximum: IN_FLIGHT_MAX,
+  description: 'Messages on their way at the same time.',
+});
 const ratePerS = nullable(Type.Integer({ minimum: 1, maximum: RATE_MAX_PER_S }), {
   description: 'Messages a second at most; null: no limit but the one in flight.',
 });
@@ -111,7 +123,8 @@ const endpointMembers = {
   rate_per_s: ratePerS,
   start_at: startAt,
   status: word(endpointStatuses, {
-    description: 'unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent.',
+    description:
+      'unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent.',
   }),
   status_since: Instant,
   paused_reason: nullable(word(pauseReasons), {
@@ -119,7 +132,9 @@ const endpointMembers = {
       'requested by an operation; gone: it answered 410; receiver: it answered `webhook-delivery: pause`; broken: for three days.',
   }),
   verified_at: nullable(Instant),
-  previous_secret_expires_at: nullable(Instant, { description: 'Until then the secret before the last rotation signs too.' }),
+  previous_secret_expires_at: nullable(Instant, {
+    description: 'Until then the secret before the last rotation signs too.',
+  }),
   revision: Type.Integer({ minimum: 1, description: 'Counts changes of how messages are rendered.' }),
   version: Type.Integer({ minimum: 1 }),
   created_at: Instant,
@@ -149,7 +164,9 @@ export const RotateInput = closed({
 
 export const outcomes = ['delivered', 'refused', 'failed', 'timed_out', 'called_off'] as const;
 
-const status = nullable(Type.Integer({ minimum: 100, maximum: 999 }), { description: 'HTTP status; null: no answer came.' });
+const status = nullable(Type.Integer({ minimum: 100, maximum: 999 }), {
+  description: 'HTTP status; null: no answer came.',
+});
 const error = nullable(Type.String(), { description: 'What went wrong, in words.' });
 
 export const AttemptSchema = closed(
@@ -157,12 +174,15 @@ export const AttemptSchema = closed(
     endpoint_id: EndpointId,
     event_id: Type.String(),
     type: Type.String(),
-    sequence: nullable(Type.Integer({ minimum: 1 }), { description: 'Null: an endpoint.test, which is not in the log.' }),
+    sequence: nullable(Type.Integer({ minimum: 1 }), {
+      description: 'Null: an endpoint.test, which is not in the log.',
+    }),
     attempt: Type.Integer({ minimum: 1 }),
     started_at: Instant,
     duration_ms: Type.Integer({ minimum: 0 }),
     outcome: word(outcomes, {
-      description: 'refused: an answer other than 2xx. failed: no whole answer. called_off: by a change of the endpoint.',
+      description:
+        'refused: an answer other than 2xx. failed: no whole answer. called_off: by a change of the endpoint.',
     }),
     status,
     error,
@@ -206,7 +226,9 @@ export const HealthSchema = closed(
   {
     endpoint_id: EndpointId,
     status: word(endpointStatuses),
-    circuit: word(['closed', 'open'] as const, { description: 'open: it counts as broken and gets nothing but probes.' }),
+    circuit: word(['closed', 'open'] as const, {
+      description: 'open: it counts as broken and gets nothing but probes.',
+    }),
     broken_since: nullable(Instant),
     next_probe_at: nullable(Instant),
     events_behind: Type.Integer({ minimum: 0, description: 'Events between the end of the log and what is settled.' }),

@@ -1,13 +1,13 @@
 // The statements about endpoints: how the ledger loads and writes them, how the API lists them.
 // What senders read and write is in sender.store.ts.
 
-import type { Sql, Tx } from '../db/sql.ts';
-import { listOf } from '../db/sql.ts';
+import { listOf, type Sql, type Tx } from '../db/sql.ts';
+import type { Filter } from '../events/filter.ts';
 import type { Instant, Kind, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
 import { SCHEMA_VERSION } from '../ledger/event-text.ts';
-import type { StoredEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.schema.ts';
+import type { StoredEndpoint } from './endpoint.ts';
 import { shareOf } from './share.ts';
 
 interface Row {
@@ -36,7 +36,10 @@ export const endpointKind: Kind<StoredEndpoint> = {
   },
   write(tx, lines) {
     const revised = lines.filter(({ value, before }) => before?.endpoint.revision !== value.endpoint.revision);
-    return [writeEndpoints(tx, lines).execute(), ...(revised.length > 0 ? [writeRevisions(tx, revised).execute()] : [])];
+    return [
+      writeEndpoints(tx, lines).execute(),
+      ...(revised.length > 0 ? [writeRevisions(tx, revised).execute()] : []),
+    ];
   },
 };
 
@@ -69,8 +72,16 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
       ${of(({ endpoint }) => endpoint.created_at)}::timestamptz[], ${of(({ endpoint }) => endpoint.updated_at)}::timestamptz[],
       ${of(({ deleted_at }) => deleted_at)}::timestamptz[], ${starts.map((start) => start?.sequence ?? 0)}::bigint[],
       ${starts.map((start) => start?.recorded_at ?? null)}::timestamptz[], ${of(({ endpoint }) => endpoint.revision)}::int[],
-      ${of(({ secret }) => secret.key_id)}::text[], ${listOf(tx, 'bytea', of(({ secret }) => secret.sealed))}::bytea[],
-      ${listOf(tx, 'bytea', of(({ previous_secret }) => previous_secret))}::bytea[],
+      ${of(({ secret }) => secret.key_id)}::text[], ${listOf(
+        tx,
+        'bytea',
+        of(({ secret }) => secret.sealed),
+      )}::bytea[],
+      ${listOf(
+        tx,
+        'bytea',
+        of(({ previous_secret }) => previous_secret),
+      )}::bytea[],
       ${of(({ endpoint, previous_secret }) => (previous_secret === null ? null : endpoint.previous_secret_expires_at))}::timestamptz[],
       ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[],
       ${documents.map((document) => document.body)}::text[])
@@ -140,17 +151,33 @@ export async function findEndpoint(sql: Sql, worldId: number, endpointId: string
 export async function listEndpoints(
   sql: Sql,
   worldId: number,
-  filter: { status: string | null; channel_ids: readonly string[] | null; limit: number },
+  filter: { status: string | null; visible: readonly string[] | null; limit: number },
   after: { at: Instant; id: string } | null,
 ): Promise<Endpoint[]> {
-  const bound = filter.channel_ids;
+  const { visible } = filter;
   const rows = await sql<{ body: string }[]>`
     select body from endpoints
     where world_id = ${worldId} and deleted_at is null
       ${filter.status === null ? sql`` : sql`and status = ${filter.status}`}
-      ${bound === null ? sql`` : sql`and body::jsonb -> 'channel_ids' <@ ${JSON.stringify(bound)}::text::jsonb and jsonb_typeof(body::jsonb -> 'channel_ids') = 'array'`}
+      ${visible === null ? sql`` : sql`and endpoint_id = any(${visible as string[]}::text[])`}
       ${after === null ? sql`` : sql`and (created_at, endpoint_id) < (${after.at}::timestamptz, ${after.id})`}
     order by created_at desc, endpoint_id desc
     limit ${filter.limit + 1}`;
+  return rows.map((row) => JSON.parse(row.body) as Endpoint);
+}
+
+/** What an endpoint asks for, so that what it was owed can be read from the log. */
+export async function findFilter(sql: Sql, worldId: number, endpointId: string): Promise<Filter | null> {
+  return (await findEndpoint(sql, worldId, endpointId))?.endpoint ?? null;
+}
+
+/** Of which channels each endpoint sends events; null: of all. */
+export async function listEndpointChannels(
+  sql: Sql,
+  worldId: number,
+): Promise<{ id: string; channel_ids: string[] | null }[]> {
+  const rows = await sql<
+    { body: string }[]
+  >`select body from endpoints where world_id = ${worldId} and deleted_at is null`;
   return rows.map((row) => JSON.parse(row.body) as Endpoint);
 }

@@ -1,10 +1,12 @@
 // Endpoints: what they are, how they change, and when they may be sent to. Pure rules; the ledger calls them.
 
+import { channelKind } from '../channels/channel.store.ts';
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Document, EventDraft, Instant, Moment, WorkingSet } from '../ledger/command.ts';
 import { SPREAD } from '../ledger/command.ts';
+import { type Loads, refTo } from '../ledger/resource.ts';
 import { diffDocuments } from '../ledger/resource-document.ts';
-import { defaults, type Endpoint, type EndpointInput, type EndpointPatch, ENDPOINTS_MAX } from './endpoint.schema.ts';
+import { defaults, ENDPOINTS_MAX, type Endpoint, type EndpointInput, type EndpointPatch } from './endpoint.schema.ts';
 import { endpointCountKind, endpointKind, redriveKind } from './endpoint.store.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';
 
@@ -49,16 +51,30 @@ export interface NewEndpoint {
   secret_text: string;
 }
 
-export function loadForCreate() {
-  return [() => [{ kind: endpointCountKind as never, key: ENDPOINT_COUNT }]];
+/** The channels that are named must exist. */
+const channelRefs = (channel_ids: readonly string[] | null | undefined) =>
+  (channel_ids ?? []).map((id) => refTo(channelKind, id));
+
+export function loadForCreate(channel_ids: readonly string[] | null = null): Loads {
+  return [() => [refTo(endpointCountKind, ENDPOINT_COUNT), ...channelRefs(channel_ids)]];
 }
 
-export function loadOne(id: string) {
-  return [() => [{ kind: endpointKind as never, key: id }]];
+export function loadOne(id: string, channel_ids: readonly string[] | null = null): Loads {
+  return [() => [refTo(endpointKind, id), ...channelRefs(channel_ids)]];
 }
 
-export function loadForDelete(id: string) {
-  return [() => [{ kind: endpointKind as never, key: id }, { kind: endpointCountKind as never, key: ENDPOINT_COUNT }]];
+export function loadForDelete(id: string): Loads {
+  return [() => [refTo(endpointKind, id), refTo(endpointCountKind, ENDPOINT_COUNT)]];
+}
+
+function requireChannels(set: WorkingSet, channel_ids: readonly string[] | null | undefined): void {
+  const faults = (channel_ids ?? []).flatMap((id, index) =>
+    set.get(channelKind, id) === undefined
+      ? [{ pointer: `/channel_ids/${index}`, code: 'unknown_channel', message: `There is no channel ${id}.` }]
+      : [],
+  );
+  if (faults.length > 0)
+    throw new WaypostError('unknown_reference', 'The request names a channel that does not exist.', { faults });
 }
 
 export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoint, asker: Asker): Accepted {
@@ -69,6 +85,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     });
   }
   const { input } = made;
+  requireChannels(set, input.channel_ids);
   const hasFilter = input.types !== undefined || input.topics !== undefined;
   const endpoint: Endpoint = {
     id: made.id,
@@ -96,7 +113,13 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
   };
   requireUsable(endpoint, asker);
   const stored: StoredEndpoint = {
-    endpoint, deleted_at: null, start: made.start, secret: made.secret, previous_secret: null, event_id: null, hash: null,
+    endpoint,
+    deleted_at: null,
+    start: made.start,
+    secret: made.secret,
+    previous_secret: null,
+    event_id: null,
+    hash: null,
   };
   const accepted = accept(stored, 'endpoint.created', {}, 201);
   return {
@@ -114,7 +137,8 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
 /** The endpoint, or 404: also when it sends events of channels that the key is not bound to. */
 export function requireEndpoint(set: WorkingSet, id: string, asker: Asker): StoredEndpoint {
   const stored = set.get(endpointKind, id);
-  if (stored === undefined || stored.deleted_at !== null || !isVisible(stored.endpoint, asker.channel_ids)) throw noEndpoint(id);
+  if (stored === undefined || stored.deleted_at !== null || !isVisible(stored.endpoint, asker.channel_ids))
+    throw noEndpoint(id);
   return stored;
 }
 
@@ -129,8 +153,15 @@ export function isVisible(endpoint: Pick<Endpoint, 'channel_ids'>, bound: readon
 }
 
 /** Changes members. A new URL has to be verified again: nothing is sent to a place that never answered. */
-export function editEndpoint(stored: StoredEndpoint, moment: Moment, patch: EndpointPatch, asker: Asker): Accepted {
+export function editEndpoint(
+  set: WorkingSet,
+  stored: StoredEndpoint,
+  moment: Moment,
+  patch: EndpointPatch,
+  asker: Asker,
+): Accepted {
   const before = stored.endpoint;
+  requireChannels(set, patch.channel_ids);
   const after: Endpoint = { ...before, ...patch };
   if (patch.channel_ids !== undefined) after.channel_ids = channelsFor(patch.channel_ids, asker);
   if (after.rendering !== before.rendering) after.revision = before.revision + 1;
@@ -142,7 +173,11 @@ export function editEndpoint(stored: StoredEndpoint, moment: Moment, patch: Endp
   return change(stored, after, moment, 'endpoint.updated');
 }
 
-export function pauseEndpoint(stored: StoredEndpoint, moment: Moment, reason: NonNullable<Endpoint['paused_reason']>): Accepted {
+export function pauseEndpoint(
+  stored: StoredEndpoint,
+  moment: Moment,
+  reason: NonNullable<Endpoint['paused_reason']>,
+): Accepted {
   if (stored.endpoint.status === 'paused') return unchanged(stored);
   const after = { ...stored.endpoint };
   setStatus(after, 'paused', reason, moment.now);
@@ -177,12 +212,21 @@ export function rotateSecret(
   const after: Endpoint = { ...stored.endpoint, previous_secret_expires_at: overlap_s === 0 ? null : expires_at };
   const rotated = { ...stored, secret, previous_secret: overlap_s === 0 ? null : stored.secret.sealed };
   const accepted = change(rotated, after, moment, 'endpoint.secret_rotated', true);
-  return { ...accepted, reply: { ...accepted.reply, body: { [SPREAD]: 0, secret: null }, secret: { secret: secret_text } } };
+  return {
+    ...accepted,
+    reply: { ...accepted.reply, body: { [SPREAD]: 0, secret: null }, secret: { secret: secret_text } },
+  };
 }
 
 export function deleteEndpoint(set: WorkingSet, stored: StoredEndpoint, moment: Moment): Accepted {
   const count = set.get(endpointCountKind, ENDPOINT_COUNT) ?? 1;
-  const accepted = change({ ...stored, deleted_at: moment.now }, { ...stored.endpoint }, moment, 'endpoint.deleted', true);
+  const accepted = change(
+    { ...stored, deleted_at: moment.now },
+    { ...stored.endpoint },
+    moment,
+    'endpoint.deleted',
+    true,
+  );
   return {
     ...accepted,
     puts: [...accepted.puts, { kind: endpointCountKind as never, key: ENDPOINT_COUNT, value: count - 1 }],
@@ -212,7 +256,12 @@ export function redriveDeadLetters(
   };
 }
 
-function setStatus(endpoint: Endpoint, status: Endpoint['status'], reason: Endpoint['paused_reason'], now: Instant): void {
+function setStatus(
+  endpoint: Endpoint,
+  status: Endpoint['status'],
+  reason: Endpoint['paused_reason'],
+  now: Instant,
+): void {
   endpoint.status = status;
   endpoint.status_since = now;
   endpoint.paused_reason = reason;
@@ -237,7 +286,13 @@ function requireUsable(after: Endpoint, asker: Asker, before?: Endpoint): void {
   }
   if (!isVisible(after, asker.channel_ids)) {
     throw new WaypostError('invalid_request', 'The key is bound to channels and cannot ask for events of others.', {
-      faults: [{ pointer: '/channel_ids', code: 'unknown_channel', message: `The key is bound to ${asker.channel_ids?.join(', ')}.` }],
+      faults: [
+        {
+          pointer: '/channel_ids',
+          code: 'unknown_channel',
+          message: `The key is bound to ${asker.channel_ids?.join(', ')}.`,
+        },
+      ],
     });
   }
 }
@@ -254,9 +309,20 @@ function accept(stored: StoredEndpoint, type: string, changes: EventDraft['chang
   return {
     events: [
       {
-        type, topics: [], data_id: endpoint.id, job_id: null, job_sequence: null, channel_id: null,
-        document: documentOf(endpoint), changes, occurred_at: null, effective_at: null, implied: false, applied: true,
-        causation_id: null, previous_hash: stored.hash,
+        type,
+        topics: [],
+        data_id: endpoint.id,
+        job_id: null,
+        job_sequence: null,
+        channel_id: null,
+        document: documentOf(endpoint),
+        changes,
+        occurred_at: null,
+        effective_at: null,
+        implied: false,
+        applied: true,
+        causation_id: null,
+        previous_hash: stored.hash,
       },
     ],
     puts: [{ kind: endpointKind as never, key: endpoint.id, value: stored, document_of: endpoint.id }],
@@ -271,7 +337,11 @@ function unchanged(stored: StoredEndpoint): Accepted {
     events: [],
     puts: [],
     reply: {
-      status: 200, body: { [SPREAD]: 0 }, version: endpoint.version, location: null, document: documentOf(endpoint),
+      status: 200,
+      body: { [SPREAD]: 0 },
+      version: endpoint.version,
+      location: null,
+      document: documentOf(endpoint),
       ...(stored.event_id !== null && { event_id: stored.event_id }),
     },
   };

@@ -70,7 +70,10 @@ export function startFlusher(options: FlusherOptions): Flusher {
         options.onFault(error);
         await new Promise((done) => setTimeout(done, RETRY_MS));
         // Another sender may have taken over meanwhile; what was dropped here is not ours to write any more.
-        leaveOut(flush, new Set(runs.filter((run) => run.isStopped).map((run) => endpointName(run.config.world_id, run.id))));
+        leaveOut(
+          flush,
+          new Set(runs.filter((run) => run.isStopped).map((run) => endpointName(run.config.world_id, run.id))),
+        );
       }
     }
   }
@@ -107,7 +110,8 @@ export function startFlusher(options: FlusherOptions): Flusher {
 }
 
 function leaveOut(flush: Flush, names: ReadonlySet<string>): void {
-  const isLeft = (row: { world_id: number; endpoint_id: string }) => !names.has(endpointName(row.world_id, row.endpoint_id));
+  const isLeft = (row: { world_id: number; endpoint_id: string }) =>
+    !names.has(endpointName(row.world_id, row.endpoint_id));
   flush.cursors = flush.cursors.filter(isLeft);
   flush.attempts = flush.attempts.filter(isLeft);
   flush.parked = flush.parked.filter(isLeft);

@@ -94,7 +94,13 @@ export function openDestination(options: DestinationOptions): Destination {
     let entry = pools.get(key);
     if (entry === undefined) {
       const connect = checkedConnector(options, posting.world);
-      const pool = new Pool(posting.origin, { connect, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, allowH2: false });
+      const pool = new Pool(posting.origin, {
+        connect,
+        pipelining: 1,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        allowH2: false,
+      });
       entry = { pool, used_at: 0 };
       pools.set(key, entry);
     }
@@ -206,7 +212,8 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
   #judge(): void {
     const status = this.#status ?? 0;
     if (status >= 200 && status < 300) this.#end('delivered', null);
-    else if (status >= 300 && status < 400) this.#end('refused', `redirects are not followed (${status}): give the endpoint its final URL`);
+    else if (status >= 300 && status < 400)
+      this.#end('refused', `redirects are not followed (${status}): give the endpoint its final URL`);
     else this.#end('refused', `answered with status ${status}`);
   }
 
@@ -215,11 +222,15 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
     if (answer === null) return;
     this.#answer = null;
     const isWhole = outcome === 'delivered' || outcome === 'refused';
-    if (!isWhole || this.#readBytes > REPLY_READ_BYTES) this.#controller?.abort(new Error(error ?? 'the answer is too long'));
-    const reply = this.#keptBytes === 0 ? null : Buffer.concat(this.#kept).toString('utf8').replaceAll('\u0000', '\uFFFD');
+    if (!isWhole || this.#readBytes > REPLY_READ_BYTES)
+      this.#controller?.abort(new Error(error ?? 'the answer is too long'));
+    const reply =
+      this.#keptBytes === 0 ? null : Buffer.concat(this.#kept).toString('utf8').replaceAll('\u0000', '\uFFFD');
     const control = this.#header('webhook-delivery')?.trim().toLowerCase();
     answer({
-      outcome, error, reply,
+      outcome,
+      error,
+      reply,
       status: this.#status,
       retry_after: this.#header('retry-after'),
       control: control === 'abort' || control === 'pause' ? control : null,
@@ -237,16 +248,23 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
 function checkedConnector(options: DestinationOptions, world: 'live' | 'test'): buildConnector.connector {
   const refuse = (address: string) => checkAddress(address, options.egress, world);
   const resolveChecked: LookupFunction = (hostname, wanted, callback) => {
-    options.resolve(hostname).then((found) => {
-      const refusal = found.map(({ address }) => refuse(address)).find((each) => each !== null);
-      const [first] = found;
-      if (refusal !== undefined) callback(new EgressError(named(hostname, refusal)), '', 0);
-      else if (first === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '', 0);
-      else if (wanted.all === true) callback(null, found);
-      else callback(null, first.address, first.family);
-    }, (error: NodeJS.ErrnoException) => callback(error, '', 0));
+    options.resolve(hostname).then(
+      (found) => {
+        const refusal = found.map(({ address }) => refuse(address)).find((each) => each !== null);
+        const [first] = found;
+        if (refusal !== undefined) callback(new EgressError(named(hostname, refusal)), '', 0);
+        else if (first === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '', 0);
+        else if (wanted.all === true) callback(null, found);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, '', 0),
+    );
   };
-  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, allowH2: false, lookup: resolveChecked } as buildConnector.BuildOptions);
+  const connect = buildConnector({
+    timeout: CONNECT_TIMEOUT_MS,
+    allowH2: false,
+    lookup: resolveChecked,
+  } as buildConnector.BuildOptions);
   return (target, callback) => {
     const host = target.hostname.replace(/^\[|\]$/g, '');
     const refusal = isIP(host) === 0 ? null : refuse(host);
@@ -255,7 +273,10 @@ function checkedConnector(options: DestinationOptions, world: 'live' | 'test'): 
   };
 }
 
-const named = (hostname: string, { rule, sentence }: Refusal): Refusal => ({ rule, sentence: `${hostname}: ${sentence}` });
+const named = (hostname: string, { rule, sentence }: Refusal): Refusal => ({
+  rule,
+  sentence: `${hostname}: ${sentence}`,
+});
 
 /** What went wrong, for people: the words say what a receiver's engineer can look for. */
 function wordsFor(error: Error & { code?: string }, status: number | null): string {
@@ -266,7 +287,8 @@ function wordsFor(error: Error & { code?: string }, status: number | null): stri
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name does not resolve';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'no connection came about in time';
   if (code.startsWith('HPE_')) return 'the answer is not HTTP';
-  if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return 'the connection was closed before an answer came';
+  if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET')
+    return 'the connection was closed before an answer came';
   return `${error.message}${code === '' ? '' : ` (${code})`}`;
 }
 
@@ -274,7 +296,12 @@ function wordsFor(error: Error & { code?: string }, status: number | null): stri
  * Checks the URL of an endpoint as it is written: its form, and where its host leads now. A name that does not resolve
  * yet passes: it is looked at again at every connect. Throws `url_not_allowed` with the rule and what to do.
  */
-export async function requireAllowedUrl(text: string, rules: EgressRules, world: 'live' | 'test', resolve: Resolve): Promise<void> {
+export async function requireAllowedUrl(
+  text: string,
+  rules: EgressRules,
+  world: 'live' | 'test',
+  resolve: Resolve,
+): Promise<void> {
   const { url, refusal } = checkUrl(text);
   if (refusal !== null) throw urlRefused(refusal);
   const literal = literalAddress(url);
@@ -286,7 +313,10 @@ export async function requireAllowedUrl(text: string, rules: EgressRules, world:
 }
 
 function urlRefused({ rule, sentence }: Refusal): WaypostError {
-  return new WaypostError('url_not_allowed', sentence, { faults: [{ pointer: '/url', code: rule, message: sentence }], extra: { rule } });
+  return new WaypostError('url_not_allowed', sentence, {
+    faults: [{ pointer: '/url', code: rule, message: sentence }],
+    extra: { rule },
+  });
 }
 
 async function resolveSoon(hostname: string, resolve: Resolve): Promise<string[]> {

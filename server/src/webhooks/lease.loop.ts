@@ -39,98 +39,129 @@ export interface LeaseOptions {
 }
 
 export function startLeases(options: LeaseOptions): LeaseHolder {
-  const { sql, holder, clocks } = options;
-  const held = new Map<number, { epoch: number; renewed: Renewal; isLeaving: boolean }>();
-  let offset = 0;
-  let isStopped = false;
-  let looking: Promise<void> | null = null;
-  let timer: NodeJS.Timeout | null = null;
+  return new Leases(options);
+}
 
-  const readClocks = (): Renewal => ({ monotonic_ms: clocks.monotonicMs(), wall_ms: clocks.wallMs() });
-  const leases = () => [...held].map(([share, { epoch }]) => ({ share, epoch }));
+class Leases implements LeaseHolder {
+  readonly #options: LeaseOptions;
+  readonly #held = new Map<number, { epoch: number; renewed: Renewal; isLeaving: boolean }>();
+  #offsetMs = 0;
+  #isStopped = false;
+  #looking: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | null = null;
 
-  function lose(shares: readonly number[]): void {
-    const lost = shares.filter((share) => held.delete(share));
-    if (lost.length > 0) options.onLost(lost);
+  constructor(options: LeaseOptions) {
+    this.#options = options;
   }
 
-  async function look(): Promise<void> {
-    const before = readClocks();
+  holds(share: number): boolean {
+    const lease = this.#held.get(share);
+    return lease !== undefined && !lease.isLeaving && leaseHolds(lease.renewed, this.#readClocks());
+  }
+
+  epochOf(share: number): number | null {
+    return this.#held.get(share)?.epoch ?? null;
+  }
+
+  shares(): number[] {
+    return [...this.#held.keys()];
+  }
+
+  offsetMs(): number {
+    return this.#offsetMs;
+  }
+
+  look(): Promise<void> {
+    this.#cancel();
+    this.#looking ??= this.#look()
+      .catch(this.#options.onFault)
+      .finally(() => {
+        this.#looking = null;
+        if (!this.#isStopped) this.#timer = setTimeout(() => void this.look(), LEASE_RENEW_MS);
+      });
+    return this.#looking;
+  }
+
+  lose(shares: readonly number[]): void {
+    const lost = shares.filter((share) => this.#held.delete(share));
+    if (lost.length > 0) this.#options.onLost(lost);
+  }
+
+  async stop(): Promise<void> {
+    const { sql, holder, onFault } = this.#options;
+    this.#isStopped = true;
+    this.#cancel();
+    await this.#looking;
+    const given = this.#leases();
+    this.#held.clear();
+    await releaseLeases(sql, holder, given).catch(onFault);
+    await forgetSenders(sql, holder).catch(onFault);
+  }
+
+  #cancel(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #readClocks(): Renewal {
+    const { clocks } = this.#options;
+    return { monotonic_ms: clocks.monotonicMs(), wall_ms: clocks.wallMs() };
+  }
+
+  #leases(): Lease[] {
+    return [...this.#held].map(([share, { epoch }]) => ({ share, epoch }));
+  }
+
+  async #look(): Promise<void> {
+    const { sql, holder, clocks } = this.#options;
+    const before = this.#readClocks();
     const { senders, now } = await noteSender(sql, holder);
-    offset = now.getTime() - (before.wall_ms + clocks.wallMs()) / 2;
-    await renew();
-    if (isStopped) return;
+    this.#offsetMs = now.getTime() - (before.wall_ms + clocks.wallMs()) / 2;
+    await this.#renew();
+    if (this.#isStopped) return;
     const wanted = fairShare(senders);
-    if (held.size > wanted) await release([...held.keys()].slice(wanted));
-    else if (held.size < wanted) await claim(wanted - held.size);
+    if (this.#held.size > wanted) this.#release([...this.#held.keys()].slice(wanted));
+    else if (this.#held.size < wanted) await this.#claim(wanted - this.#held.size);
   }
 
-  async function renew(): Promise<void> {
-    if (held.size === 0) return;
-    const before = readClocks();
-    const kept = new Set((await renewLeases(sql, holder, leases())).map(({ share }) => share));
-    for (const [share, lease] of held) if (kept.has(share)) lease.renewed = before;
-    lose([...held.keys()].filter((share) => !kept.has(share)));
+  async #renew(): Promise<void> {
+    if (this.#held.size === 0) return;
+    const before = this.#readClocks();
+    const kept = new Set(
+      (await renewLeases(this.#options.sql, this.#options.holder, this.#leases())).map(({ share }) => share),
+    );
+    for (const [share, lease] of this.#held) if (kept.has(share)) lease.renewed = before;
+    this.lose([...this.#held.keys()].filter((share) => !kept.has(share)));
   }
 
-  async function claim(count: number): Promise<void> {
-    const before = readClocks();
-    const claimed = await claimLeases(sql, holder, count);
+  async #claim(count: number): Promise<void> {
+    const before = this.#readClocks();
+    const claimed = await claimLeases(this.#options.sql, this.#options.holder, count);
     if (claimed.length === 0) return;
-    for (const { share, epoch } of claimed) held.set(share, { epoch, renewed: before, isLeaving: false });
-    await options.onClaimed(claimed);
+    for (const { share, epoch } of claimed) this.#held.set(share, { epoch, renewed: before, isLeaving: false });
+    // Not waited for: leases are renewed while a thousand endpoints are loaded. What cannot be loaded is given back.
+    this.#options.onClaimed(claimed).catch(async (error: unknown) => {
+      this.#options.onFault(error);
+      this.lose(claimed.filter(({ share, epoch }) => this.epochOf(share) === epoch).map(({ share }) => share));
+      await releaseLeases(this.#options.sql, this.#options.holder, claimed).catch(this.#options.onFault);
+    });
   }
 
   /** Renewed until the last answer is in: nobody else may send meanwhile. */
-  async function release(shares: readonly number[]): Promise<void> {
-    const leaving = shares.filter((share) => held.get(share)?.isLeaving === false);
+  #release(shares: readonly number[]): void {
+    const { sql, holder, onRelease, onFault } = this.#options;
+    const leaving = shares.filter((share) => this.#held.get(share)?.isLeaving === false);
     for (const share of leaving) {
-      const lease = held.get(share);
+      const lease = this.#held.get(share);
       if (lease !== undefined) lease.isLeaving = true;
     }
     if (leaving.length === 0) return;
-    void options
-      .onRelease(leaving)
+    onRelease(leaving)
       .then(async () => {
-        const given = leases().filter(({ share }) => leaving.includes(share));
-        for (const { share } of given) held.delete(share);
+        const given = this.#leases().filter(({ share }) => leaving.includes(share));
+        for (const { share } of given) this.#held.delete(share);
         await releaseLeases(sql, holder, given);
       })
-      .catch(options.onFault);
+      .catch(onFault);
   }
-
-  function lookSoon(): Promise<void> {
-    looking ??= look()
-      .catch(options.onFault)
-      .finally(() => {
-        looking = null;
-        if (!isStopped) timer = setTimeout(() => void lookSoon(), LEASE_RENEW_MS);
-      });
-    return looking;
-  }
-
-  return {
-    holds(share) {
-      const lease = held.get(share);
-      return lease !== undefined && !lease.isLeaving && leaseHolds(lease.renewed, readClocks());
-    },
-    epochOf: (share) => held.get(share)?.epoch ?? null,
-    shares: () => [...held.keys()],
-    offsetMs: () => offset,
-    look() {
-      if (timer !== null) clearTimeout(timer);
-      return lookSoon();
-    },
-    lose,
-    async stop() {
-      isStopped = true;
-      if (timer !== null) clearTimeout(timer);
-      await looking;
-      if (timer !== null) clearTimeout(timer);
-      const given = leases();
-      held.clear();
-      await releaseLeases(sql, holder, given).catch(options.onFault);
-      await forgetSenders(sql, holder).catch(options.onFault);
-    },
-  };
 }

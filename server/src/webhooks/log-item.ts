@@ -28,7 +28,12 @@ export function itemOf(row: LogRow, config_version: number): LogItem {
 }
 
 /** The bytes to send. Null when a key has to be fetched first. */
-export function renderItem(item: LogItem, keys: SubjectKeys, rendering: Rendering, config_version: number): RenderedBody | null {
+export function renderItem(
+  item: LogItem,
+  keys: SubjectKeys,
+  rendering: Rendering,
+  config_version: number,
+): RenderedBody | null {
   if (item.config_version !== config_version) {
     item.plain = null;
     item.personal = null;

@@ -59,7 +59,12 @@ export async function listAttempts(
 
 export function showAttempt(row: AttemptRow): Attempt {
   const { redrive, started_at, sequence, ...rest } = row;
-  return { ...rest, started_at: started_at.toISOString(), sequence: sequence === 0 ? null : sequence, dead_letter_id: redrive };
+  return {
+    ...rest,
+    started_at: started_at.toISOString(),
+    sequence: sequence === 0 ? null : sequence,
+    dead_letter_id: redrive,
+  };
 }
 
 interface ParkedRow {
@@ -100,7 +105,11 @@ export async function listMessages(
   }
   const sequences = [...places.keys()].sort((a, b) => b - a).slice(0, limit + 1);
   const [rows, dead] = await Promise.all([
-    readPlaces(sql, worldId, sequences.map((sequence) => ({ sequence, recorded_at: places.get(sequence) ?? '' }))),
+    readPlaces(
+      sql,
+      worldId,
+      sequences.map((sequence) => ({ sequence, recorded_at: places.get(sequence) ?? '' })),
+    ),
     sql<{ sequence: number }[]>`
       select sequence from dead_letters
       where world_id = ${worldId} and endpoint_id = ${endpointId} and sequence = any(${sequences}::bigint[]) and state = 'dead'`,
@@ -133,7 +142,9 @@ function showMessage(endpoint_id: string, sequence: number, found: Found): Messa
         ? 'delivered'
         : 'waiting';
   return {
-    endpoint_id, sequence, state,
+    endpoint_id,
+    sequence,
+    state,
     event_id: last?.event_id ?? event?.event_id ?? '',
     type: last?.type ?? event?.type ?? '',
     job_id: event?.job_id ?? null,
@@ -146,7 +157,12 @@ function showMessage(endpoint_id: string, sequence: number, found: Found): Messa
 }
 
 /** How an endpoint fares, from what senders wrote down last. */
-export async function readHealth(sql: Sql, worldId: number, endpointId: string, status: Health['status']): Promise<Health> {
+export async function readHealth(
+  sql: Sql,
+  worldId: number,
+  endpointId: string,
+  status: Health['status'],
+): Promise<Health> {
   const [cursors, parked, hour, delivered, failures, dead] = await Promise.all([
     sql<{ sequence: number; head: number; recorded_at: Date; broken_since: Date | null; probe_at: Date | null }[]>`
       select coalesce(c.sequence, e.start_sequence) as sequence, h.sequence as head,
@@ -182,7 +198,10 @@ export async function readHealth(sql: Sql, worldId: number, endpointId: string, 
   const [cursor, recent, lastDelivered, failure] = [cursors[0], hour[0], delivered[0], failures[0]];
   const countOf = (state: ParkedRow['state']) => parked.find((row) => row.state === state)?.count ?? 0;
   const behind = Math.max(0, (cursor?.head ?? 0) - (cursor?.sequence ?? 0));
-  const oldest = [...parked.map((row) => row.oldest), ...(behind > 0 && cursor !== undefined ? [cursor.recorded_at] : [])];
+  const oldest = [
+    ...parked.map((row) => row.oldest),
+    ...(behind > 0 && cursor !== undefined ? [cursor.recorded_at] : []),
+  ];
   const oldestMs = oldest.length === 0 ? null : Math.min(...oldest.map((at) => at.getTime()));
   return {
     endpoint_id: endpointId,
@@ -204,7 +223,8 @@ export async function readHealth(sql: Sql, worldId: number, endpointId: string, 
       duration_ms_p95: recent?.p95 ?? null,
     },
     last_delivered_at: lastDelivered?.at.toISOString() ?? null,
-    last_failure: failure === undefined ? null : { at: failure.at.toISOString(), status: failure.status, error: failure.error },
+    last_failure:
+      failure === undefined ? null : { at: failure.at.toISOString(), status: failure.status, error: failure.error },
   };
 }
 

@@ -2,7 +2,7 @@
 // process has told of, seldom otherwise. What is asked does not depend on how many endpoints there are.
 
 import type { Sql } from '../db/sql.ts';
-import { type HeadNews, readHeads, readHeadSums, readHeadsOf, WORLDS_ASKED_MAX } from './sender.store.ts';
+import { type HeadNews, readHeadSums, readHeads, readHeadsOf, WORLDS_ASKED_MAX } from './sender.store.ts';
 
 export const POLL_BUSY_MS = 5;
 export const POLL_IDLE_MS = 50;
@@ -46,7 +46,12 @@ export function startNews(options: NewsOptions): News {
     const now = await readHeadSums(options.sql);
     const changed = now.filter(({ bucket, sum }) => sums.get(bucket) !== sum);
     for (const { bucket, sum } of changed) sums.set(bucket, sum);
-    return changed.length === 0 ? [] : readHeadsOf(options.sql, changed.map(({ bucket }) => bucket));
+    return changed.length === 0
+      ? []
+      : readHeadsOf(
+          options.sql,
+          changed.map(({ bucket }) => bucket),
+        );
   }
 
   function lookSoon(): Promise<void> {

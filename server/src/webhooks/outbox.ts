@@ -2,12 +2,12 @@
 // letters, and with them how far its cursor may move. The last word about a message counts.
 
 import type { LogRow } from '../events/log.store.ts';
-import type { EndpointRun } from './endpoint.loop.ts';
+import type { Circuit } from './circuit.ts';
 import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush } from './flush.store.ts';
 import type { Answer } from './http-destination.ts';
 import type { Message } from './lane.ts';
 import type { LogItem } from './log-item.ts';
-import type { Cursor } from './window.ts';
+import type { Cursor, Window } from './window.ts';
 
 /** What is said of an attempt besides the answer. */
 export interface AttemptSubject {
@@ -19,10 +19,18 @@ export interface AttemptSubject {
   redrive: string | null;
 }
 
+/** Whose outbox it is. */
+export interface OutboxOwner {
+  readonly config: { world_id: number; endpoint: { id: string; revision: number } };
+  readonly epoch: number;
+  readonly window: Window<LogItem>;
+  readonly circuit: Circuit;
+}
+
 const instant = (ms: number) => new Date(ms).toISOString();
 
 export class Outbox {
-  readonly #run: EndpointRun;
+  readonly #owner: OutboxOwner;
   #attempts: AttemptRow[] = [];
   /** By message; true: its row stands, false: its row goes. */
   #parked = new Map<Message<LogItem>, boolean>();
@@ -31,8 +39,8 @@ export class Outbox {
   /** The cursor as it was written last. */
   saved: number;
 
-  constructor(run: EndpointRun, cursor: Cursor) {
-    this.#run = run;
+  constructor(owner: OutboxOwner, cursor: Cursor) {
+    this.#owner = owner;
     this.saved = cursor.sequence;
   }
 
@@ -43,7 +51,14 @@ export class Outbox {
   attempt(subject: AttemptSubject, answer: Answer, started_at: number): void {
     const { outcome, duration_ms, status, error, reply } = answer;
     this.#attempts.push({
-      ...this.#key(), ...subject, started_at: instant(started_at), outcome, duration_ms, status, error, reply,
+      ...this.#key(),
+      ...subject,
+      started_at: instant(started_at),
+      outcome,
+      duration_ms,
+      status,
+      error,
+      reply,
     });
   }
 
@@ -63,12 +78,22 @@ export class Outbox {
     const { dead_letter_id, reason, answer, now } = death;
     if (message.parked) this.unpark(message);
     this.#dead.push({
-      ...this.#key(), dead_letter_id, reason,
-      sequence: message.sequence, recorded_at: message.recorded_at, event_id: row.event_id, type: row.type, job_id: row.job_id,
-      correlation_id: row.correlation_id, previous: message.previous, attempts: message.attempts,
-      revision: message.revision ?? this.#run.config.endpoint.revision,
-      first_attempt_at: instant(message.first_attempt_at ?? now), died_at: instant(now),
-      last_status: answer.status, last_error: answer.error,
+      ...this.#key(),
+      dead_letter_id,
+      reason,
+      sequence: message.sequence,
+      recorded_at: message.recorded_at,
+      event_id: row.event_id,
+      type: row.type,
+      job_id: row.job_id,
+      correlation_id: row.correlation_id,
+      previous: message.previous,
+      attempts: message.attempts,
+      revision: message.revision ?? this.#owner.config.endpoint.revision,
+      first_attempt_at: instant(message.first_attempt_at ?? now),
+      died_at: instant(now),
+      last_status: answer.status,
+      last_error: answer.error,
     });
   }
 
@@ -82,7 +107,7 @@ export class Outbox {
     into.cursors.push(this.#cursor());
     into.attempts.push(...this.#attempts);
     for (const [message, stands] of this.#parked) {
-      if (stands) into.parked.push({ ...key, ...this.#run.window.rowOf(message) });
+      if (stands) into.parked.push({ ...key, ...this.#owner.window.rowOf(message) });
       else into.unparked.push({ ...key, sequence: message.sequence, redrive: message.redrive });
     }
     into.dead.push(...this.#dead);
@@ -96,15 +121,17 @@ export class Outbox {
   }
 
   #key(): { world_id: number; endpoint_id: string } {
-    return { world_id: this.#run.config.world_id, endpoint_id: this.#run.id };
+    return { world_id: this.#owner.config.world_id, endpoint_id: this.#owner.config.endpoint.id };
   }
 
   #cursor(): CursorUpdate {
-    const { circuit, window, epoch } = this.#run;
+    const { circuit, window, epoch } = this.#owner;
     const cursor = window.cursor();
     this.saved = cursor.sequence;
     return {
-      ...this.#key(), ...cursor, epoch,
+      ...this.#key(),
+      ...cursor,
+      epoch,
       broken_since: circuit.open_since === null ? null : instant(circuit.open_since),
       probes: circuit.probes,
       probe_at: circuit.probe_at === 0 ? null : instant(circuit.probe_at),

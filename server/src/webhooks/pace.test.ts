@@ -21,7 +21,10 @@ test('after a break it opens from one, by one for each success', () => {
     widths.push(room(pace, 0, start));
     widen(pace);
   }
-  assert.deepEqual(widths, Array.from({ length: 40 }, (_, index) => Math.min(index + 1, 32)));
+  assert.deepEqual(
+    widths,
+    Array.from({ length: 40 }, (_, index) => Math.min(index + 1, 32)),
+  );
 });
 
 test('429 and 503 halve it and hold it back as long as asked, at most a minute', () => {

@@ -15,9 +15,7 @@ test('without jitter thirteen tries take three days', () => {
     if (next === null) break;
     now = next;
   }
-  assert.deepEqual(tries, [
-    0, 5, 35, 155, 755, 2_555, 6_155, 13_355, 27_755, 56_555, 99_755, 186_155, 259_200,
-  ]);
+  assert.deepEqual(tries, [0, 5, 35, 155, 755, 2_555, 6_155, 13_355, 27_755, 56_555, 99_755, 186_155, 259_200]);
   assert.equal(tries.length, TRIES_MAX);
 });
 
@@ -68,7 +66,19 @@ test('Retry-After is never more than a day and never in the past', () => {
 });
 
 test('what cannot be read counts as absent', () => {
-  for (const text of [null, undefined, '', ' ', 'soon', '-5', '1.5', '1e3', '12 minutes', '99999999999999999999', 'Sat, 99 Nov 2026']) {
+  for (const text of [
+    null,
+    undefined,
+    '',
+    ' ',
+    'soon',
+    '-5',
+    '1.5',
+    '1e3',
+    '12 minutes',
+    '99999999999999999999',
+    'Sat, 99 Nov 2026',
+  ]) {
     assert.equal(readRetryAfter(text, start), null, String(text));
   }
 });

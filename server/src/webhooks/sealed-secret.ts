@@ -3,7 +3,8 @@
 import { hash } from 'node:crypto';
 import { seal, unseal } from '../ledger/personal.ts';
 
-const boundTo = (place: { world_id: number; endpoint_id: string }) => Buffer.from(`endpoint|${place.world_id}|${place.endpoint_id}`);
+const boundTo = (place: { world_id: number; endpoint_id: string }) =>
+  Buffer.from(`endpoint|${place.world_id}|${place.endpoint_id}`);
 
 export function sealSecret(key: Buffer, place: { world_id: number; endpoint_id: string }, secret: string): Buffer {
   return seal(key, secret, boundTo(place));

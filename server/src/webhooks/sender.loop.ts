@@ -11,7 +11,7 @@ import { mintId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { EgressRules } from './egress.ts';
-import { type EndpointRun, type Surroundings } from './endpoint.loop.ts';
+import type { EndpointRun, Surroundings } from './endpoint.loop.ts';
 import { loadOne, pauseEndpoint, requireEndpoint, type StoredEndpoint, verifyEndpoint } from './endpoint.ts';
 import { type EndpointBook, openEndpointBook } from './endpoint-book.loop.ts';
 import { startFlusher } from './flush.loop.ts';
@@ -27,6 +27,7 @@ import { WorldRun } from './world.loop.ts';
 const TICK_MS = 20;
 const STOP_GRACE_MS = 5_000;
 const DRAIN_LOOK_MS = 20;
+const RELOAD_RETRY_MS = 200;
 /** A share that is given away waits for its last answers: a little longer than the longest time-out. */
 const RELEASE_GRACE_MS = 35_000;
 const WORK_CONNECTIONS_MAX = 4;
@@ -88,14 +89,26 @@ class SenderLoop implements Sender {
     const { address, egress, log } = options;
     this.#options = options;
     this.#work = openPool(address, { name: 'waypost sender', connectionsMax: WORK_CONNECTIONS_MAX, session: SESSION });
-    this.#leasePool = openPool(address, { name: 'waypost sender leases', connectionsMax: LEASE_CONNECTIONS_MAX, session: SESSION });
+    this.#leasePool = openPool(address, {
+      name: 'waypost sender leases',
+      connectionsMax: LEASE_CONNECTIONS_MAX,
+      session: SESSION,
+    });
     const onFault = (error: unknown) => log.warn({ msg: 'sender.failed', err: error });
-    this.#destination = openDestination({ egress, resolve: options.resolve ?? resolveBySystem, now: () => this.#now() });
+    this.#destination = openDestination({
+      egress,
+      resolve: options.resolve ?? resolveBySystem,
+      now: () => this.#now(),
+    });
     this.#leases = startLeases({
       sql: this.#leasePool,
       holder: `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
       clocks: options.leaseClocks ?? { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
-      onClaimed: (leases) => this.#book.load(leases.map(({ share }) => share), null),
+      onClaimed: (leases) =>
+        this.#book.load(
+          leases.map(({ share }) => share),
+          null,
+        ),
       onLost: (shares) => {
         log.warn({ msg: 'sender.leases_lost', shares });
         this.#endShares(shares);
@@ -173,11 +186,23 @@ class SenderLoop implements Sender {
       hungry: (run) => this.#worldOf(run).feed(),
       wakeAt: (run, at) => void this.#wakes.set(run, at),
       commitVerified: (run) =>
-        this.#commit(run, 'endpoint.verify', (stored, moment) => verifyEndpoint(stored, moment, run.config.endpoint.url)).catch(onFault),
-      commitPaused: (run, reason) => this.#commit(run, 'endpoint.pause', (stored, moment) => pauseEndpoint(stored, moment, reason)).catch(onFault),
+        this.#commit(run, 'endpoint.verify', (stored, moment) =>
+          verifyEndpoint(stored, moment, run.config.endpoint.url),
+        ).catch(onFault),
+      commitPaused: (run, reason) =>
+        this.#commit(run, 'endpoint.pause', (stored, moment) => pauseEndpoint(stored, moment, reason)).catch(onFault),
       onAttempt: (run, attempt, answer) => {
         const { outcome, status, error, duration_ms } = answer;
-        const line = { msg: 'message.attempted', world_id: run.config.world_id, endpoint_id: run.id, ...attempt, outcome, status, error, duration_ms };
+        const line = {
+          msg: 'message.attempted',
+          world_id: run.config.world_id,
+          endpoint_id: run.id,
+          ...attempt,
+          outcome,
+          status,
+          error,
+          duration_ms,
+        };
         if (outcome === 'delivered') log.debug(line);
         else log.info(line);
       },
@@ -185,13 +210,22 @@ class SenderLoop implements Sender {
   }
 
   /** A change of an endpoint that the sender decides: a command like any other, with its event. */
-  async #commit(run: EndpointRun, name: string, decide: (stored: StoredEndpoint, moment: Moment) => Accepted): Promise<void> {
+  async #commit(
+    run: EndpointRun,
+    name: string,
+    decide: (stored: StoredEndpoint, moment: Moment) => Accepted,
+  ): Promise<void> {
     const { world_id } = run.config;
     const command: Command = {
-      name, world_id, actor: { type: 'system', id: 'sender' }, cause: 'rule', correlation_id: mintId('evt', this.#now()),
+      name,
+      world_id,
+      actor: { type: 'system', id: 'sender' },
+      cause: 'rule',
+      correlation_id: mintId('evt', this.#now()),
       idempotency: null,
       load: loadOne(run.id),
-      decide: (set, moment) => decide(requireEndpoint(set, run.id, { channel_ids: null, may_read_contacts: true }), moment),
+      decide: (set, moment) =>
+        decide(requireEndpoint(set, run.id, { channel_ids: null, may_read_contacts: true }), moment),
     };
     await this.#options.ledger.commit(command);
     // The ledger may be one that does not tell us of its commits.
@@ -204,13 +238,19 @@ class SenderLoop implements Sender {
     this.#configs.set(head.world_id, head.config_version);
     if (!this.#hasStarted || this.#isStopping) return false;
     if (world !== undefined) world.config_version = head.config_version;
-    if (isConfigNew) {
-      this.#book.load(this.#leases.shares(), head.world_id).catch((error: unknown) => this.#options.log.warn({ msg: 'sender.failed', err: error }));
-    }
+    if (isConfigNew) this.#reload(head.world_id);
     if (world === undefined || head.sequence <= world.head) return isConfigNew;
     world.head = head.sequence;
     world.feed();
     return true;
+  }
+
+  /** A change must not be missed because the database was away for a moment. */
+  #reload(worldId: number): void {
+    this.#book.load(this.#leases.shares(), worldId).catch((error: unknown) => {
+      this.#options.log.warn({ msg: 'sender.failed', world_id: worldId, err: error });
+      if (!this.#isStopping) setTimeout(() => this.#reload(worldId), RELOAD_RETRY_MS);
+    });
   }
 
   #worldOf(run: EndpointRun): WorldRun {

@@ -2,8 +2,8 @@
 // each flush is in flush.store.ts.
 
 import type { Sql } from '../db/sql.ts';
-import type { Instant } from '../ledger/command.ts';
 import type { LogRow } from '../events/log.store.ts';
+import type { Instant } from '../ledger/command.ts';
 import { LEASE_MS } from './share.ts';
 
 /** Above so many worlds the news are asked for by bucket first. */
@@ -168,7 +168,10 @@ export function readParked(sql: Sql, endpoints: readonly EndpointKey[]): Promise
 }
 
 /** What lies ahead of the cursors and is over already: delivered or dead. A new owner passes it by. */
-export function readSettledAhead(sql: Sql, cursors: readonly CursorRow[]): Promise<(EndpointKey & { sequence: number })[]> {
+export function readSettledAhead(
+  sql: Sql,
+  cursors: readonly CursorRow[],
+): Promise<(EndpointKey & { sequence: number })[]> {
   const worlds = cursors.map((each) => each.world_id);
   const ids = cursors.map((each) => each.endpoint_id);
   const sequences = cursors.map((each) => each.sequence);
@@ -210,7 +213,11 @@ export function readRedriveRequests(sql: Sql, endpoints: readonly EndpointKey[])
 }
 
 /** Events by their places, for messages that were parked. */
-export function readPlaces(sql: Sql, worldId: number, places: readonly { sequence: number; recorded_at: Instant }[]): Promise<LogRow[]> {
+export function readPlaces(
+  sql: Sql,
+  worldId: number,
+  places: readonly { sequence: number; recorded_at: Instant }[],
+): Promise<LogRow[]> {
   const times = places.map((place) => place.recorded_at).sort();
   return sql<LogRow[]>`
     select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,

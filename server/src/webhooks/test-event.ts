@@ -5,6 +5,8 @@ import { SCHEMA_VERSION } from '../ledger/event-text.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 
 export const TEST_TYPE = 'endpoint.test';
+/** What the server calls itself to receivers. */
+export const USER_AGENT = 'Waypost/0.1';
 
 export interface TestEvent {
   event_id: string;
@@ -19,10 +21,27 @@ export interface TestEvent {
 export function writeTestEvent(test: TestEvent): string {
   const { event_id, now, correlation_id, tenant_id, world, endpoint } = test;
   return JSON.stringify({
-    id: event_id, type: TEST_TYPE, topics: [], schema_version: SCHEMA_VERSION, sequence: null, job_sequence: null,
-    occurred_at: now, effective_at: now, recorded_at: now, correlation_id, origin_correlation_id: correlation_id,
-    causation_id: null, tenant_id, channel_id: null, world, log_epoch: null, actor: { type: 'system', id: 'sender' },
-    cause: 'rule', implied: false, applied: true, previous_hash: null,
+    id: event_id,
+    type: TEST_TYPE,
+    topics: [],
+    schema_version: SCHEMA_VERSION,
+    sequence: null,
+    job_sequence: null,
+    occurred_at: now,
+    effective_at: now,
+    recorded_at: now,
+    correlation_id,
+    origin_correlation_id: correlation_id,
+    causation_id: null,
+    tenant_id,
+    channel_id: null,
+    world,
+    log_epoch: null,
+    actor: { type: 'system', id: 'sender' },
+    cause: 'rule',
+    implied: false,
+    applied: true,
+    previous_hash: null,
     data: { data_id: endpoint.id, endpoint, changes: {} },
   });
 }

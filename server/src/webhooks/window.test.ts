@@ -2,11 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Message } from './lane.ts';
-import { AHEAD_MAX, type Cursor, type Ordering, PARKED_MAX, type ParkedMessage, WAITING_MAX, Window } from './window.ts';
+import {
+  AHEAD_MAX,
+  type Cursor,
+  type Ordering,
+  PARKED_MAX,
+  type ParkedMessage,
+  WAITING_MAX,
+  Window,
+} from './window.ts';
 
 const ORIGIN: Cursor = { sequence: 0, recorded_at: '2026-11-21T00:00:00.000Z', previous: null };
 const PATIENCE_MS = 900_000;
-const place = (sequence: number) => ({ sequence, recorded_at: new Date(Date.parse(ORIGIN.recorded_at) + sequence).toISOString() });
+const place = (sequence: number) => ({
+  sequence,
+  recorded_at: new Date(Date.parse(ORIGIN.recorded_at) + sequence).toISOString(),
+});
 
 function open(ordering: Ordering = 'per_job', cursor = ORIGIN): Window<string> {
   return new Window<string>(cursor, { ordering, order_patience_ms: PATIENCE_MS });
@@ -201,8 +212,14 @@ test('at the cap nothing more is parked and the cursor stays', () => {
 // The whole life of a window against a model: any mixture of reading, sending, answers of all kinds, parking, saving,
 // losing the process. A message may come twice only when its answer was not saved; none is lost; order holds.
 type Step =
-  | { do: 'read'; count: number } | { do: 'send'; count: number } | { do: 'answer'; pick: number; how: 'ok' | 'fail' | 'dead' | 'back' }
-  | { do: 'wait'; ms: number } | { do: 'park' } | { do: 'save' } | { do: 'crash' } | { do: 'recover' };
+  | { do: 'read'; count: number }
+  | { do: 'send'; count: number }
+  | { do: 'answer'; pick: number; how: 'ok' | 'fail' | 'dead' | 'back' }
+  | { do: 'wait'; ms: number }
+  | { do: 'park' }
+  | { do: 'save' }
+  | { do: 'crash' }
+  | { do: 'recover' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('read' as const), count: fc.integer({ min: 1, max: 8 }) }) },
@@ -210,11 +227,22 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      do: fc.constant('answer' as const), pick: fc.nat(20),
-      how: fc.constantFrom('ok' as const, 'ok' as const, 'ok' as const, 'fail' as const, 'dead' as const, 'back' as const),
+      do: fc.constant('answer' as const),
+      pick: fc.nat(20),
+      how: fc.constantFrom(
+        'ok' as const,
+        'ok' as const,
+        'ok' as const,
+        'fail' as const,
+        'dead' as const,
+        'back' as const,
+      ),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 500, 1_500, 6_000, 1_000_000) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 500, 1_500, 6_000, 1_000_000) }),
+  },
   { weight: 2, arbitrary: fc.constant({ do: 'park' as const }) },
   { weight: 2, arbitrary: fc.constant({ do: 'save' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'crash' as const }) },
@@ -243,7 +271,8 @@ class World {
       const next = place(this.window.readTo.sequence + 1);
       const job = this.jobs[next.sequence - 1] ?? '-';
       if (job === '-') this.window.skip(next);
-      else if (this.restored && (this.saved.settled.has(next.sequence) || parked.has(next.sequence))) this.window.skipDelivered(next);
+      else if (this.restored && (this.saved.settled.has(next.sequence) || parked.has(next.sequence)))
+        this.window.skipDelivered(next);
       else this.window.offer(next, job, job, this.now);
     }
   }
@@ -261,13 +290,19 @@ class World {
   checkSending(message: Message<string>, missing: number | null): void {
     const job = this.jobs[message.sequence - 1];
     assert.notEqual(job, '-');
-    const owedBefore = this.jobs.slice(0, message.sequence - 1).map((each, index) => (each === '-' ? null : index + 1)).filter((each) => each !== null);
+    const owedBefore = this.jobs
+      .slice(0, message.sequence - 1)
+      .map((each, index) => (each === '-' ? null : index + 1))
+      .filter((each) => each !== null);
     assert.equal(message.previous, owedBefore.at(-1) ?? null, 'it names the one before it');
     if (this.ordering === 'none') return;
     for (const earlier of owedBefore) {
       const sameLane = this.ordering === 'strict' || this.jobs[earlier - 1] === job;
       if (!sameLane || this.delivered.has(earlier) || this.dead.has(earlier)) continue;
-      assert.ok(this.ordering === 'per_job' && (missing !== null || message.attempts > 1), `${message.sequence} went before ${earlier}`);
+      assert.ok(
+        this.ordering === 'per_job' && (missing !== null || message.attempts > 1),
+        `${message.sequence} went before ${earlier}`,
+      );
     }
   }
 
@@ -294,7 +329,11 @@ class World {
       if (this.jobs[sequence - 1] === '-' || this.delivered.has(sequence) || this.dead.has(sequence)) continue;
       assert.ok(rows.has(sequence), `${sequence} lies behind the cursor ${cursor.sequence} and nobody has it`);
     }
-    this.saved = { cursor, parked: parked.map((message) => this.window.rowOf(message)), settled: new Set([...this.delivered, ...this.dead]) };
+    this.saved = {
+      cursor,
+      parked: parked.map((message) => this.window.rowOf(message)),
+      settled: new Set([...this.delivered, ...this.dead]),
+    };
   }
   /** Every message of this life of the window, to find the parked ones. */
   messages = new Map<number, Message<string>>();
@@ -308,7 +347,8 @@ class World {
     this.flying = [];
     this.messages.clear();
     // What was delivered and not saved may come again.
-    for (const set of [this.delivered, this.dead]) for (const each of set) if (!this.saved.settled.has(each)) set.delete(each);
+    for (const set of [this.delivered, this.dead])
+      for (const each of set) if (!this.saved.settled.has(each)) set.delete(each);
     for (const row of this.saved.parked) this.note(this.window.restore(row));
   }
 
@@ -324,7 +364,10 @@ class World {
     for (const message of this.flying) this.note(message);
     assert.equal(this.window.in_flight, this.flying.length);
     assert.equal(this.window.inFlight().length, this.flying.length);
-    assert.equal(this.window.parked, [...this.messages.values()].filter((message) => message.parked && message.state !== 'done').length);
+    assert.equal(
+      this.window.parked,
+      [...this.messages.values()].filter((message) => message.parked && message.state !== 'done').length,
+    );
   }
 
   park(message: Message<string>): void {
@@ -354,7 +397,8 @@ for (const ordering of ['per_job', 'strict', 'none'] as const) {
         assert.equal(world.saved.cursor.sequence, log.length);
         assert.deepEqual(world.saved.parked, []);
         for (const [index, job] of log.entries()) {
-          if (job !== '-') assert.ok(world.delivered.has(index + 1) || world.dead.has(index + 1), `${index + 1} was lost`);
+          if (job !== '-')
+            assert.ok(world.delivered.has(index + 1) || world.dead.has(index + 1), `${index + 1} was lost`);
         }
         assert.equal(world.window.ahead, 0);
       }),

@@ -3,7 +3,18 @@
 // Pure: a data structure without I/O; the present time is an argument. Order inside a job is in lane.ts.
 
 import {
-  finish, insertInOrder, isEmpty, keepForRetry, type Lane, launch, type Message, type Next, newLane, nextOf, putBack, wakeAt,
+  finish,
+  insertInOrder,
+  isEmpty,
+  keepForRetry,
+  type Lane,
+  launch,
+  type Message,
+  type Next,
+  newLane,
+  nextOf,
+  putBack,
+  wakeAt,
 } from './lane.ts';
 
 export type Ordering = 'per_job' | 'strict' | 'none';
@@ -97,9 +108,20 @@ export class Window<E> {
   /** An event that is owed to this endpoint. `about` is its job, or the object it is about. */
   offer(place: Place, about: string, event: E, now: number): void {
     const message: Message<E> = {
-      sequence: place.sequence, recorded_at: place.recorded_at, lane: this.#laneKey(place, about), previous: this.#lastMatched,
-      event, state: 'waiting', parked: false, since: now, attempts: 0, rung: 0, due_at: 0, first_attempt_at: null,
-      revision: null, redrive: null,
+      sequence: place.sequence,
+      recorded_at: place.recorded_at,
+      lane: this.#laneKey(place, about),
+      previous: this.#lastMatched,
+      event,
+      state: 'waiting',
+      parked: false,
+      since: now,
+      attempts: 0,
+      rung: 0,
+      due_at: 0,
+      first_attempt_at: null,
+      revision: null,
+      redrive: null,
     };
     this.readTo = { sequence: place.sequence, recorded_at: place.recorded_at };
     this.#lastMatched = place.sequence;
@@ -116,7 +138,13 @@ export class Window<E> {
     const { state, failed_since, ...rest } = row;
     const lane = this.#laneOf(row.lane);
     const isRetry = state === 'retry';
-    const message: Message<E> = { ...rest, event: null, state: isRetry ? 'retry' : 'waiting', parked: true, since: row.due_at };
+    const message: Message<E> = {
+      ...rest,
+      event: null,
+      state: isRetry ? 'retry' : 'waiting',
+      parked: true,
+      since: row.due_at,
+    };
     insertInOrder(isRetry ? lane.stuck : lane.queue, message);
     if (failed_since !== null) lane.failed_since = Math.min(lane.failed_since ?? failed_since, failed_since);
     this.parked++;
@@ -308,7 +336,8 @@ export class Window<E> {
     if (at === null || !Number.isFinite(at)) return;
     let index = this.#timed.length;
     while (index > 0 && (this.#timed[index - 1]?.at ?? 0) > at) index--;
-    if (this.#timed[index - 1]?.lane !== lane || this.#timed[index - 1]?.at !== at) this.#timed.splice(index, 0, { at, lane });
+    if (this.#timed[index - 1]?.lane !== lane || this.#timed[index - 1]?.at !== at)
+      this.#timed.splice(index, 0, { at, lane });
   }
 
   #wake(now: number): void {

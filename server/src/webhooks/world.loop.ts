@@ -84,10 +84,14 @@ export class WorldRun {
     const rows = missing.length === 0 ? [] : await readPlaces(sql, this.world_id, missing);
     const items = new Map(rows.map((row) => [row.sequence, itemOf(row, this.config_version)]));
     const found = nexts.map((next) => ({ next, item: next.message.event ?? items.get(next.message.sequence) ?? null }));
-    await this.#fetchKeys(found.flatMap(({ item }) => (item === null ? [] : [item.row])), keys);
+    await this.#fetchKeys(
+      found.flatMap(({ item }) => (item === null ? [] : [item.row])),
+      keys,
+    );
     for (const { next, item } of found) {
       if (run.isStopped) return;
-      if (item === null) this.#context.onFault(new Error(`event ${next.message.sequence} of world ${this.world_id} is not in the log`));
+      if (item === null)
+        this.#context.onFault(new Error(`event ${next.message.sequence} of world ${this.world_id} is not in the log`));
       run.launch(next, item);
     }
     run.pump();
@@ -97,7 +101,8 @@ export class WorldRun {
     while (this.#mayHaveMore && !this.#isStopped) {
       this.#mayHaveMore = false;
       try {
-        for (let reader = this.#nextReader(); reader !== null && !this.#isStopped; reader = this.#nextReader()) await this.#read(reader);
+        for (let reader = this.#nextReader(); reader !== null && !this.#isStopped; reader = this.#nextReader())
+          await this.#read(reader);
       } catch (error) {
         this.#context.onFault(error);
         await new Promise((done) => setTimeout(done, RETRY_MS));
@@ -128,7 +133,9 @@ export class WorldRun {
     const after = reader.window.readTo;
     const wasPoked = this.#isPoked;
     this.#isPoked = false;
-    const limit = Math.round(Math.min(BLOCK_EVENTS_MAX, Math.max(BLOCK_EVENTS_MIN, BLOCK_BYTES_AIMED / this.#bytesOfEvent)));
+    const limit = Math.round(
+      Math.min(BLOCK_EVENTS_MAX, Math.max(BLOCK_EVENTS_MIN, BLOCK_BYTES_AIMED / this.#bytesOfEvent)),
+    );
     const rows = await readBlock(this.#context.sql, this.world_id, after, limit);
     await this.#fetchKeys(rows, this.#context.keys);
     const items = rows.map((row) => itemOf(row, this.config_version));
@@ -172,6 +179,9 @@ export class WorldRun {
   async #fetchKeys(rows: readonly LogRow[], keys: SubjectKeys): Promise<void> {
     const subjects = new Set(rows.flatMap((row) => (row.personal.length <= 1 ? [] : subjectsIn(row.personal))));
     if (subjects.size === 0) return;
-    await keys.fetch(this.#context.sql, [...subjects].map((subject_id) => ({ world_id: this.world_id, subject_id })));
+    await keys.fetch(
+      this.#context.sql,
+      [...subjects].map((subject_id) => ({ world_id: this.world_id, subject_id })),
+    );
   }
 }

@@ -1,0 +1,559 @@
+// The rules that real fleets need, each as a story.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  anna,
+  apply,
+  bo,
+  delivery,
+  deliveryOf,
+  dispatch,
+  givenArrived,
+  givenAssigned,
+  givenFailedVisit,
+  givenJob,
+  onlyCase,
+  pickup,
+  pickupOf,
+  refused,
+  report,
+  resolve,
+  source,
+} from './given-job.ts';
+
+const done = { to: 'completed', outcome: 'delivered_to_recipient' } as const;
+
+describe('the way of a job', () => {
+  test('leaving the hub completes the implicit pickup and puts goods on board', () => {
+    const world = givenAssigned();
+    const { events, job } = report(world, anna, { to: 'en_route' });
+    assert.deepEqual(
+      events.map((event) => [event.type, event.implied, [...event.topics]]),
+      [
+        ['job.pickup.updated', true, ['pickup.completed', 'job.picked_up']],
+        ['job.delivery.updated', false, ['delivery.en_route']],
+      ],
+    );
+    assert.equal(job.status, 'en_route');
+    assert.equal(job.deliveries[0]?.items[0]?.held_by, 'driver');
+    assert.equal(job.deliveries[0]?.items[0]?.picked_up_quantity, 3);
+  });
+
+  test('a load check completes the implicit pickup without a way or an arrival', () => {
+    const world = givenAssigned({}, { strict_transitions: true });
+    const { events } = apply(world, anna, {
+      to: 'completed',
+      task_id: pickupOf(world).id,
+      outcome: 'picked_up_unattended',
+    });
+    assert.equal(events.length, 1);
+    assert.equal(pickupOf(world).status, 'completed');
+    assert.equal(pickupOf(world).visits[0]?.en_route_at, null);
+    assert.equal(world.stored.job.status, 'en_route');
+  });
+
+  test('a jump is told step by step, the steps between as implied', () => {
+    const world = givenAssigned();
+    const { events, job } = report(world, anna, done);
+    assert.deepEqual(
+      events.map((event) => [event.data_id === deliveryOf(world).id, event.implied, event.topics[0]]),
+      [
+        [false, true, 'pickup.completed'],
+        [true, true, 'delivery.en_route'],
+        [true, true, 'delivery.arrived'],
+        [true, false, 'delivery.completed'],
+      ],
+    );
+    assert.deepEqual(
+      events.map((event) => event.job_sequence),
+      [3, 4, 5, 6],
+    );
+    assert.equal(job.status, 'completed');
+    assert.equal(job.outcome, 'delivered');
+    assert.equal(job.version, 3);
+    assert.deepEqual(deliveryOf(world).visits[0]?.implied, ['en_route_at', 'arrived_at']);
+  });
+
+  test('a strict channel refuses a jump to requests and takes it from reports', () => {
+    const world = givenAssigned({}, { strict_transitions: true });
+    assert.equal(refused(world, anna, { to: 'arrived' }).code, 'illegal_transition');
+    assert.equal(report(world, anna, { to: 'arrived' }).applied, true);
+  });
+
+  test('every event carries the job as it stood after that step', () => {
+    const world = givenAssigned();
+    const { events } = report(world, anna, { to: 'arrived' });
+    const statuses = events.map((event) => (event.document?.value as typeof world.stored.job).deliveries[0]?.status);
+    assert.deepEqual(statuses, ['pending', 'en_route', 'arrived']);
+  });
+});
+
+describe('late and twice', () => {
+  test('a step that the task is past is superseded, and its earlier time replaces an implied one', () => {
+    const world = givenAssigned();
+    const sent = new Date(world.nowMs).toISOString();
+    report(world, anna, { to: 'arrived', occurred_at: '2026-11-21T08:40:00Z' });
+    const late = report(world, anna, { to: 'en_route', occurred_at: '2026-11-21T08:20:00Z' });
+    assert.deepEqual([late.applied, late.reason], [false, 'superseded']);
+    assert.equal(late.events[0]?.applied, false);
+    const [visit] = deliveryOf(world).visits;
+    assert.equal(visit?.en_route_at, '2026-11-21T08:20:00.000Z');
+    assert.deepEqual(visit?.implied, []);
+    assert.ok(sent > (visit?.en_route_at ?? ''));
+  });
+
+  test('a later time, or one for a step that was really reported, replaces nothing', () => {
+    const world = givenAssigned();
+    report(world, anna, { to: 'en_route', occurred_at: '2026-11-21T08:30:00Z' });
+    report(world, anna, { to: 'arrived', occurred_at: '2026-11-21T08:40:00Z' });
+    report(world, anna, { to: 'en_route', occurred_at: '2026-11-21T08:00:00Z' });
+    assert.equal(deliveryOf(world).visits[0]?.en_route_at, '2026-11-21T08:30:00.000Z');
+  });
+
+  test('the same state again changes nothing but is told', () => {
+    const world = givenArrived();
+    const { version } = world.stored.job;
+    const again = report(world, anna, { to: 'arrived' });
+    assert.equal(again.reason, 'already');
+    assert.equal(again.job.version, version);
+    assert.equal(again.events.length, 1);
+  });
+
+  test('the same end again is already, another is a conflict that keeps both versions', () => {
+    const world = givenArrived();
+    report(world, anna, done);
+    assert.equal(report(world, anna, done).reason, 'already');
+    const other = report(world, anna, {
+      ...done,
+      outcome: 'delivered_to_neighbour',
+      location: { lat: 57.7066, lng: 11.9672 },
+    });
+    assert.equal(other.reason, 'conflict');
+    const clash = onlyCase(world);
+    assert.equal(clash.code, 'conflicting_report');
+    assert.equal(clash.clash?.rule, 'differing_end');
+    assert.equal(clash.clash?.recorded.outcome, 'delivered_to_recipient');
+    assert.equal(clash.clash?.reported.outcome, 'delivered_to_neighbour');
+    assert.equal(clash.clash?.reported.distance_to_stop_m, 0);
+    assert.equal(world.stored.job.status, 'completed');
+    assert.equal(
+      refused(world, dispatch, { ...done, outcome: 'delivered_to_neighbour', note: 'x' }).code,
+      'illegal_transition',
+    );
+  });
+
+  test('the same conflict again opens no second case but keeps its proof', () => {
+    const world = givenArrived();
+    report(world, anna, done);
+    const input = {
+      ...done,
+      outcome: 'delivered_to_neighbour',
+      proof: [{ kind: 'signature', signer: { name: 'B' } }],
+    } as const;
+    report(world, anna, { ...input, proof: [...input.proof] });
+    report(world, anna, { ...input, proof: [...input.proof] });
+    assert.equal(onlyCase(world).proof_ids.length, 2);
+    assert.equal(deliveryOf(world).proofs.length, 2);
+  });
+});
+
+describe('reports that do not fit', () => {
+  test('a signature taken after a cancel is kept, and adopting it delivers the job after all', () => {
+    const world = givenAssigned();
+    apply(world, source, { to: 'cancelled', reason_code: 'cancelled_by_shipper' });
+    assert.equal(world.stored.job.cancelled_by, 'source');
+    const { reason } = report(world, anna, { ...done, proof: [{ kind: 'signature', signer: { name: 'A. Berg' } }] });
+    assert.equal(reason, 'conflict');
+    assert.equal(deliveryOf(world).proofs[0]?.signer?.name, 'A. Berg');
+    const { job, events } = resolve(world, onlyCase(world).id, { resolution: 'adopt' });
+    assert.equal(job.status, 'completed');
+    assert.equal(job.cancelled_by, null);
+    assert.equal(job.deliveries[0]?.items[0]?.delivered_quantity, 3);
+    assert.ok(events.every((event) => event.topics.includes('job.corrected')));
+  });
+
+  test('keeping the record resolves the case and changes nothing else', () => {
+    const world = givenAssigned();
+    apply(world, source, { to: 'cancelled', reason_code: 'cancelled_by_shipper' });
+    report(world, anna, done);
+    const { job, exception } = resolve(world, onlyCase(world).id, {
+      resolution: 'keep',
+      note: 'Driver mixed up the doors.',
+    });
+    assert.equal(exception.status, 'resolved');
+    assert.equal(job.status, 'cancelled');
+    assert.deepEqual(job.exceptions, []);
+    assert.equal(job.deliveries[0]?.proofs[0]?.note, 'Driver mixed up the doors.');
+  });
+
+  test("a job that was taken away: the old driver's report is a conflict, the request is refused", () => {
+    const world = givenAssigned();
+    apply(world, dispatch, { to: 'assigned', driver_id: 'drv_bo' });
+    assert.equal(refused(world, anna, { to: 'en_route' }).extra.rule, 'taken_away');
+    assert.equal(report(world, anna, { to: 'en_route' }).reason, 'conflict');
+    assert.equal(report(world, bo, { to: 'en_route' }).applied, true);
+  });
+
+  test('a required proof that is missing refuses the request with the list, and opens proof_missing for a report', () => {
+    const proof_requirements = {
+      on_completion: { photo: { level: 'required', min: 2 }, note: { level: 'required' } },
+      on_failure: {},
+    } as const;
+    const world = givenArrived({ deliveries: [delivery({ proof_requirements })] });
+    const refusal = refused(world, anna, done);
+    assert.equal(refusal.code, 'missing_proof');
+    assert.deepEqual(
+      refusal.faults.map((fault) => fault.code),
+      ['photo_missing', 'note_missing'],
+    );
+    assert.equal(report(world, anna, done).reason, 'proof_missing');
+    assert.equal(world.stored.job.status, 'arrived');
+    const media = ['a', 'b'].map((digit) => ({ sha256: digit.repeat(64), bytes: 9, mime: 'image/jpeg' }));
+    const whole = report(world, anna, {
+      ...done,
+      proof: [
+        { kind: 'photo', media },
+        { kind: 'note', note: 'at the desk' },
+      ],
+    });
+    assert.equal(whole.applied, true);
+    assert.deepEqual(world.stored.job.exceptions, []);
+    assert.equal([...world.cases.values()][0]?.resolution, 'task_ended');
+    assert.equal(deliveryOf(world).proofs[0]?.media[0]?.status, 'pending');
+  });
+
+  test('adopting a report without proof completes the task and records the proof as waived', () => {
+    const proof_requirements = { on_completion: { photo: { level: 'required' } }, on_failure: {} } as const;
+    const world = givenArrived({ deliveries: [delivery({ proof_requirements })] });
+    report(world, anna, done);
+    resolve(world, onlyCase(world).id, { resolution: 'adopt' });
+    assert.equal(world.stored.job.status, 'completed');
+    assert.deepEqual(
+      deliveryOf(world).proofs.map((proof) => [proof.kind, proof.result]),
+      [['photo', 'waived']],
+    );
+  });
+
+  test('an open dependency is named to a request and becomes a case for a report', () => {
+    const world = givenAssigned({ pickups: [pickup('A')], deliveries: [delivery()] });
+    const refusal = refused(world, anna, { to: 'en_route', task_id: deliveryOf(world).id });
+    assert.equal(refusal.code, 'dependency_open');
+    assert.deepEqual(refusal.extra.depends_on, [pickupOf(world).id]);
+    assert.equal(report(world, anna, { to: 'en_route', task_id: deliveryOf(world).id }).reason, 'conflict');
+    assert.equal(onlyCase(world).clash?.rule, 'dependency_open');
+  });
+
+  test('a code that nobody mapped refuses a request, and a report waits until it is mapped', () => {
+    const world = givenArrived();
+    assert.equal(refused(world, anna, { to: 'failed', reason_code: 'NH' }).code, 'invalid_request');
+    assert.equal(report(world, anna, { to: 'failed', reason_code: 'NH' }).reason, 'conflict');
+    const { id } = onlyCase(world);
+    assert.throws(() => resolve(world, id, { resolution: 'adopt' }), /map it in the channel first/);
+    world.channel = { ...world.channel, reason_aliases: { NH: 'recipient_unavailable' } };
+    resolve(world, id, { resolution: 'adopt' });
+    assert.equal(deliveryOf(world).visits[0]?.outcome, 'recipient_unavailable');
+  });
+});
+
+describe('failed visits', () => {
+  test('a failed visit opens a blocking case; retry makes the task pending for its next visit', () => {
+    const world = givenFailedVisit();
+    assert.equal(world.stored.job.status, 'exception');
+    assert.equal(deliveryOf(world).resumes_to, 'pending');
+    resolve(world, onlyCase(world).id, { resolution: 'retry' });
+    assert.equal(deliveryOf(world).status, 'pending');
+    assert.equal(world.stored.job.status, 'en_route');
+    report(world, anna, done);
+    assert.deepEqual(
+      deliveryOf(world).visits.map((visit) => visit.outcome),
+      ['recipient_unavailable', 'delivered_to_recipient'],
+    );
+    assert.equal(world.stored.job.outcome, 'delivered');
+  });
+
+  test('late steps of the failed visit are superseded, a request to go on is refused while it is blocked', () => {
+    const world = givenFailedVisit();
+    assert.equal(report(world, anna, { to: 'arrived' }).reason, 'superseded');
+    assert.equal(refused(world, anna, done).code, 'illegal_transition');
+    assert.equal(report(world, anna, { to: 'failed', reason_code: 'recipient_unavailable' }).reason, 'already');
+  });
+
+  test('rescheduling moves the window', () => {
+    const world = givenFailedVisit();
+    const service_window = { start: '2026-11-22T09:00:00+01:00', end: '2026-11-22T11:00:00+01:00' };
+    const { events } = resolve(world, onlyCase(world).id, { resolution: 'reschedule', service_window });
+    assert.equal(deliveryOf(world).service_window?.start, '2026-11-22T08:00:00.000Z');
+    assert.ok(events[0]?.topics.includes('job.rescheduled'));
+  });
+
+  test('the last visit of the channel fails the task for good and its goods go back', () => {
+    const world = givenFailedVisit({}, { visits_max: 1 });
+    assert.equal(deliveryOf(world).status, 'failed');
+    assert.deepEqual(world.stored.job.exceptions, []);
+    const back = deliveryOf(world, 1);
+    assert.equal(back.returns, deliveryOf(world).id);
+    assert.equal(back.items[0]?.quantity, 3);
+    report(world, anna, { to: 'completed', task_id: back.id, outcome: 'returned_to_hub' });
+    assert.equal(world.stored.job.status, 'failed');
+    assert.equal(world.stored.job.outcome, 'returned');
+  });
+
+  test("what went wrong on the carrier's side uses up no visit", () => {
+    const world = givenArrived({}, { visits_max: 1 });
+    report(world, anna, { to: 'failed', reason_code: 'ran_out_of_time' });
+    assert.equal(deliveryOf(world).status, 'exception');
+  });
+
+  test('resolving by return fails the delivery and links what takes the goods back', () => {
+    const world = givenFailedVisit();
+    const { job } = resolve(world, onlyCase(world).id, { resolution: 'return' });
+    assert.equal(job.deliveries[0]?.status, 'failed');
+    assert.equal(job.deliveries[1]?.returns, job.deliveries[0]?.id);
+    assert.equal(job.status, 'en_route');
+  });
+
+  test('on_failure dispose writes the goods off', () => {
+    const world = givenFailedVisit({ deliveries: [delivery({ handover: { on_failure: 'dispose' } })] });
+    resolve(world, onlyCase(world).id, { resolution: 'fail' });
+    assert.equal(world.stored.job.deliveries.length, 1);
+    assert.equal(deliveryOf(world).items[0]?.remainder, 'write_off');
+    assert.equal(world.stored.job.status, 'failed');
+  });
+
+  test('a pickup that fails for good takes the deliveries of its goods with it', () => {
+    const world = givenAssigned({ pickups: [pickup('A')], deliveries: [delivery()] }, { visits_max: 1 });
+    report(world, anna, { to: 'failed', task_id: pickupOf(world).id, reason_code: 'package_not_ready' });
+    assert.equal(deliveryOf(world).status, 'cancelled');
+    assert.equal(world.stored.job.status, 'failed');
+    assert.equal(world.stored.job.outcome, 'not_started');
+  });
+});
+
+describe('quantities', () => {
+  test('what was refused goes back and the rest is delivered', () => {
+    const world = givenArrived();
+    const [item] = deliveryOf(world).items;
+    report(world, anna, { ...done, items: [{ item_id: item?.id ?? '', rejected_quantity: 1 }] });
+    const [after] = deliveryOf(world).items;
+    assert.deepEqual([after?.delivered_quantity, after?.rejected_quantity, after?.remainder], [2, 1, 'return']);
+    assert.equal(deliveryOf(world, 1).items[0]?.quantity, 1);
+    assert.equal(world.stored.job.status, 'en_route');
+    report(world, anna, { to: 'completed', task_id: deliveryOf(world, 1).id, outcome: 'returned_to_hub' });
+    assert.equal(world.stored.job.status, 'partially_completed');
+    assert.equal(world.stored.job.outcome, 'partially_delivered');
+  });
+
+  test('a remainder to be tried again keeps the task open for its next visit', () => {
+    const world = givenArrived();
+    const id = deliveryOf(world).items[0]?.id ?? '';
+    report(world, anna, { ...done, items: [{ item_id: id, delivered_quantity: 2, remainder: 'reattempt' }] });
+    assert.equal(deliveryOf(world).status, 'pending');
+    assert.equal(world.stored.job.status, 'en_route');
+    report(world, anna, done);
+    assert.equal(deliveryOf(world).items[0]?.delivered_quantity, 3);
+    assert.equal(world.stored.job.status, 'completed');
+  });
+
+  test('what is missing at the pickup cannot be delivered', () => {
+    const world = givenAssigned({ pickups: [pickup('A')], deliveries: [delivery()] });
+    const id = deliveryOf(world).items[0]?.id ?? '';
+    const taken = { to: 'completed', task_id: pickupOf(world).id, outcome: 'picked_up_from_person' } as const;
+    report(world, anna, { ...taken, items: [{ item_id: id, picked_up_quantity: 2 }] });
+    report(world, anna, { ...done, task_id: deliveryOf(world).id });
+    const [item] = deliveryOf(world).items;
+    assert.deepEqual([item?.picked_up_quantity, item?.missing_quantity, item?.delivered_quantity], [2, 1, 2]);
+    assert.equal(pickupOf(world).items[0]?.delivered_quantity, 2);
+    assert.equal(world.stored.job.status, 'partially_completed');
+  });
+
+  test('quantities that do not add up refuse a request and become a case for a report', () => {
+    const world = givenArrived();
+    const items = [{ item_id: deliveryOf(world).items[0]?.id ?? '', delivered_quantity: 9 }];
+    assert.equal(refused(world, anna, { ...done, items }).code, 'invalid_request');
+    assert.equal(report(world, anna, { ...done, items }).reason, 'conflict');
+  });
+});
+
+describe('undo and correction', () => {
+  test('a completion is undone within the grace: the visit stays, a further one is open', () => {
+    const world = givenArrived({}, { undo_grace_s: 60 });
+    report(world, anna, { ...done, proof: [{ kind: 'note', note: 'x' }] });
+    const { events, job } = apply(world, anna, { to: 'reopened', task_id: deliveryOf(world).id });
+    assert.equal(job.status, 'arrived');
+    assert.deepEqual(events[0]?.topics.slice(0, 3), ['job.reopened', 'job.corrected', 'proof.superseded']);
+    assert.deepEqual(
+      deliveryOf(world).visits.map((visit) => visit.outcome),
+      ['delivered_to_recipient', null],
+    );
+    assert.equal(deliveryOf(world).items[0]?.delivered_quantity, 0);
+    report(world, anna, { ...done, proof: [{ kind: 'note', note: 'y' }] });
+    assert.equal(deliveryOf(world).proofs[1]?.supersedes, deliveryOf(world).proofs[0]?.id);
+  });
+
+  test('no grace, a grace that is over, or a later event refuse the undo', () => {
+    const undo = { to: 'reopened' } as const;
+    const none = givenArrived();
+    report(none, anna, done);
+    assert.equal(refused(none, anna, { ...undo, task_id: deliveryOf(none).id }).extra.rule, 'no_grace');
+    const over = givenArrived({}, { undo_grace_s: 60 });
+    report(over, anna, done);
+    over.nowMs += 60_000;
+    assert.equal(refused(over, anna, { ...undo, task_id: deliveryOf(over).id }).extra.rule, 'grace_over');
+    const built = givenArrived({}, { undo_grace_s: 60 });
+    report(built, anna, done);
+    report(built, anna, done);
+    assert.equal(refused(built, anna, { ...undo, task_id: deliveryOf(built).id }).extra.rule, 'built_on');
+  });
+
+  test('a pickup whose delivery is under way cannot be undone', () => {
+    const world = givenAssigned({}, { undo_grace_s: 60 });
+    report(world, anna, { to: 'en_route' });
+    assert.equal(refused(world, anna, { to: 'reopened', task_id: pickupOf(world).id }).extra.rule, 'built_on');
+  });
+
+  test('a correction says anew how it ended and brings goods back', () => {
+    const world = givenArrived();
+    report(world, anna, done);
+    const correction = {
+      to: 'corrected',
+      task_id: deliveryOf(world).id,
+      outcome: 'refused_by_recipient',
+      note: 'Video shows it.',
+    } as const;
+    assert.equal(refused(world, anna, correction).code, 'ownership_conflict');
+    const { job, events } = apply(world, dispatch, correction);
+    assert.equal(job.deliveries[0]?.status, 'failed');
+    assert.ok(events[0]?.topics.includes('job.corrected'));
+    assert.deepEqual(
+      job.deliveries[0]?.visits.map((visit) => visit.outcome),
+      ['delivered_to_recipient', 'refused_by_recipient'],
+    );
+    assert.equal(job.deliveries[1]?.returns, job.deliveries[0]?.id);
+    assert.equal(job.status, 'en_route');
+  });
+
+  test('a failure is corrected to a delivery: the return that nobody began is cancelled', () => {
+    const world = givenFailedVisit({}, { visits_max: 1 });
+    const { job } = apply(world, dispatch, {
+      to: 'corrected',
+      task_id: deliveryOf(world).id,
+      outcome: 'delivered_to_neighbour',
+      note: 'The neighbour called.',
+    });
+    assert.deepEqual(
+      job.deliveries.map((task) => task.status),
+      ['completed', 'cancelled'],
+    );
+    assert.equal(job.status, 'completed');
+  });
+});
+
+describe('cancel and return', () => {
+  test('cancel is allowed until goods are on board, then they are returned', () => {
+    const world = givenAssigned();
+    report(world, anna, { to: 'en_route' });
+    const cancel = { to: 'cancelled', reason_code: 'cancelled_by_recipient' } as const;
+    assert.equal(refused(world, source, cancel).code, 'cancel_not_allowed');
+    const { job } = apply(world, source, { to: 'returned', reason_code: 'cancelled_by_recipient' });
+    assert.deepEqual(
+      job.deliveries.map((task) => [task.status, task.returns !== null]),
+      [
+        ['failed', false],
+        ['pending', true],
+      ],
+    );
+    assert.equal(job.deliveries[1]?.address.line1, 'Hamngatan 2');
+  });
+
+  test('a cancelled job is not cancelled twice', () => {
+    const world = givenJob();
+    apply(world, source, { to: 'cancelled', reason_code: 'duplicate_order' });
+    assert.equal(apply(world, source, { to: 'cancelled', reason_code: 'duplicate_order' }).reason, 'already');
+  });
+});
+
+describe('who drives', () => {
+  test('taking a visit under way from a driver needs a reason and ends that visit', () => {
+    const world = givenAssigned();
+    report(world, anna, { to: 'en_route' });
+    assert.equal(refused(world, dispatch, { to: 'assigned', driver_id: 'drv_bo' }).code, 'invalid_request');
+    apply(world, dispatch, { to: 'assigned', driver_id: 'drv_bo', reason_code: 'vehicle_breakdown' });
+    assert.equal(deliveryOf(world).status, 'pending');
+    assert.equal(deliveryOf(world).visits[0]?.outcome, 'vehicle_breakdown');
+    assert.equal(deliveryOf(world).driver_id, 'drv_bo');
+  });
+
+  test('a driver who does not exist is refused, unassigning brings the job back to accepted', () => {
+    const world = givenAssigned();
+    assert.equal(refused(world, dispatch, { to: 'assigned', driver_id: 'drv_nobody' }).code, 'unknown_reference');
+    assert.equal(apply(world, dispatch, { to: 'unassigned' }).job.status, 'accepted');
+    assert.equal(refused(world, anna, { to: 'en_route' }).extra.rule, 'taken_away');
+    assert.equal(refused(world, dispatch, { to: 'en_route' }).extra.rule, 'not_assigned');
+  });
+
+  test("dispatch completes in the driver's place only with a reason", () => {
+    const world = givenArrived();
+    assert.equal(refused(world, dispatch, done).faults[0]?.pointer, '/note');
+    assert.equal(apply(world, dispatch, { ...done, note: 'Told by telephone.' }).applied, true);
+  });
+
+  test('an order system may not say what happens on the road', () => {
+    const world = givenAssigned();
+    assert.equal(refused(world, source, { to: 'en_route' }).code, 'ownership_conflict');
+    assert.equal(report(world, source, { to: 'en_route' }).reason, 'conflict');
+  });
+});
+
+describe('exceptions on the way', () => {
+  test('a blocking one keeps the task until it is resolved, then it goes on where it stood', () => {
+    const world = givenAssigned();
+    report(world, anna, { to: 'en_route' });
+    report(world, anna, { to: 'exception', reason_code: 'vehicle_breakdown' });
+    assert.equal(world.stored.job.status, 'exception');
+    assert.equal(report(world, anna, { to: 'arrived' }).reason, 'conflict');
+    resolve(world, world.stored.job.exceptions[0]?.id ?? '', { resolution: 'retry' });
+    assert.equal(deliveryOf(world).status, 'en_route');
+  });
+
+  test('one that does not block leaves the status alone', () => {
+    const world = givenAssigned();
+    report(world, anna, { to: 'en_route' });
+    const { events } = report(world, anna, { to: 'exception', reason_code: 'traffic_delay' });
+    assert.equal(world.stored.job.status, 'en_route');
+    assert.deepEqual(events[0]?.topics, ['exception.opened']);
+    report(world, anna, done);
+    assert.equal([...world.cases.values()][0]?.resolution, 'task_ended');
+  });
+
+  test('reassigning gives the job to another driver', () => {
+    const world = givenAssigned();
+    report(world, anna, { to: 'en_route' });
+    report(world, anna, { to: 'exception', reason_code: 'vehicle_breakdown' });
+    resolve(world, onlyCase(world).id, { resolution: 'reassign', driver_id: 'drv_bo' });
+    assert.equal(deliveryOf(world).driver_id, 'drv_bo');
+    assert.equal(deliveryOf(world).status, 'pending');
+  });
+
+  test('a job whose place is unknown waits in created until a person pins it', () => {
+    const address = { country: 'SE', location: null, precision: 'unlocated', access: null } as const;
+    const world = givenJob({ deliveries: [delivery({ address })] });
+    assert.equal(world.stored.job.status, 'created');
+    assert.equal(
+      refused(world, dispatch, { to: 'assigned', driver_id: 'drv_anna' }).extra.rule,
+      'address_incomplete',
+    );
+    const { id } = onlyCase(world);
+    assert.throws(() => resolve(world, id, { resolution: 'retry' }), /not located/);
+    resolve(world, id, { resolution: 'correct_address', location: { lat: 57.7, lng: 11.9 } });
+    assert.equal(world.stored.job.status, 'accepted');
+    assert.equal(deliveryOf(world).address.precision, 'manual_pin');
+  });
+
+  test('other needs a note', () => {
+    const world = givenArrived();
+    assert.equal(refused(world, anna, { to: 'failed', reason_code: 'other' }).faults[0]?.code, 'note_missing');
+    apply(world, anna, { to: 'failed', reason_code: 'other', note: 'Bees.' });
+    assert.equal(deliveryOf(world).visits[0]?.note, 'Bees.');
+  });
+});

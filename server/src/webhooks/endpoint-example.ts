@@ -1,0 +1,100 @@
+// Examples of what endpoints, messages and attempts look like, for the OpenAPI document.
+
+import type { Attempt, DeadLetter, Endpoint, Health, Message } from './endpoint.schema.ts';
+import { IN_FLIGHT_DEFAULT } from './pace.ts';
+import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
+
+const endpoint_id = 'whe_01m7yhqmb4f0pankpv0n1w71v1';
+const event_id = 'evt_01m7yk1xfpe00800078tp7kpxj';
+const job_id = 'job_01m7yk1xfpe8nb9r0sf3wq6y2h';
+
+export const endpointExample: Endpoint = {
+  id: endpoint_id,
+  url: 'https://shop.example/hooks',
+  description: 'ERP',
+  types: ['job.*', 'customer.updated'],
+  topics: [],
+  channel_ids: null,
+  ordering: 'per_job',
+  order_patience_s: ORDER_PATIENCE_DEFAULT_S,
+  rendering: 'plain',
+  timeout_s: 15,
+  in_flight_max: IN_FLIGHT_DEFAULT,
+  rate_per_s: null,
+  start_at: 'now',
+  status: 'active',
+  status_since: '2026-11-21T13:00:00.412Z',
+  paused_reason: null,
+  verified_at: '2026-11-21T13:00:00.412Z',
+  previous_secret_expires_at: null,
+  revision: 1,
+  version: 2,
+  created_at: '2026-11-21T13:00:00.118Z',
+  updated_at: '2026-11-21T13:00:00.412Z',
+};
+
+export const attemptExample: Attempt = {
+  endpoint_id,
+  event_id,
+  type: 'endpoint.test',
+  sequence: null,
+  attempt: 1,
+  started_at: '2026-11-21T13:00:00.200Z',
+  duration_ms: 41,
+  outcome: 'delivered',
+  status: 200,
+  error: null,
+  reply: 'ok',
+  correlation_id: '7f0c2a51-order-10293',
+  dead_letter_id: null,
+};
+
+export const messageExample: Message = {
+  endpoint_id,
+  event_id,
+  type: 'job.delivery.updated',
+  job_id,
+  sequence: 10_291,
+  state: 'retrying',
+  attempts: 2,
+  last_attempt_at: '2026-11-21T13:00:05.200Z',
+  last_status: 500,
+  last_error: 'answered with status 500',
+  next_attempt_at: '2026-11-21T13:00:35.200Z',
+};
+
+export const healthExample: Health = {
+  endpoint_id,
+  status: 'active',
+  circuit: 'closed',
+  broken_since: null,
+  next_probe_at: null,
+  events_behind: 2,
+  oldest_unsettled_at: '2026-11-21T13:00:00.118Z',
+  settled_sequence: 10_291,
+  retrying: 1,
+  in_flight: 0,
+  waiting: 1,
+  dead_letters: 0,
+  last_hour: { attempts: 3_120, delivered: 3_118, duration_ms_p50: 12, duration_ms_p95: 48 },
+  last_delivered_at: '2026-11-21T13:00:05.900Z',
+  last_failure: { at: '2026-11-21T13:00:05.200Z', status: 500, error: 'answered with status 500' },
+};
+
+export const deadLetterExample: DeadLetter = {
+  id: 'dlt_01m7yk1xfpe8nb9r0sf3wq6y2h',
+  endpoint_id,
+  event_id,
+  type: 'job.delivery.updated',
+  job_id,
+  sequence: 10_291,
+  state: 'dead',
+  reason: 'tries_used',
+  attempts: 13,
+  first_attempt_at: '2026-11-18T13:00:00.200Z',
+  died_at: '2026-11-21T13:00:00.200Z',
+  last_status: 500,
+  last_error: 'answered with status 500',
+  settled_at: null,
+  correlation_id: '7f0c2a51-order-10293',
+};

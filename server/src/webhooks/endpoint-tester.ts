@@ -1,0 +1,92 @@
+// Sends one signed endpoint.test at once and says what came of it: for the operations that test and verify an endpoint.
+// What it posts is posted like every message, through the same checked connections.
+
+import type { Sql } from '../db/sql.ts';
+import { mintId } from '../ledger/id.ts';
+import type { Attempt } from './endpoint.schema.ts';
+import type { FoundEndpoint } from './endpoint.store.ts';
+import { insertAttempts } from './flush.store.ts';
+import type { Answer, Destination } from './http-destination.ts';
+import { openSecret } from './sealed-secret.ts';
+import { liveKeys, readSecret, type SigningKey, signMessage } from './signing.ts';
+import { TEST_TYPE, USER_AGENT, writeTestEvent } from './test-event.ts';
+
+export interface EndpointTester {
+  /** For writing down the attempt: the database as the role of senders. */
+  attempts: Sql;
+  destination: Destination;
+  secretKey: Buffer;
+  now(): number;
+}
+
+export interface TestedWorld {
+  world_id: number;
+  tenant_id: string;
+  world: 'live' | 'test';
+}
+
+export async function testEndpoint(
+  tester: EndpointTester,
+  where: TestedWorld,
+  found: FoundEndpoint,
+  correlation_id: string,
+): Promise<Attempt> {
+  const { endpoint } = found;
+  const now = tester.now();
+  const started_at = new Date(now).toISOString();
+  const event_id = mintId('evt', now);
+  const body = Buffer.from(writeTestEvent({ ...where, event_id, now: started_at, correlation_id, endpoint }));
+  const timestamp = Math.floor(now / 1_000);
+  const signature = signMessage(liveKeys(keysOf(tester, where.world_id, found), now), event_id, timestamp, body);
+  const { origin, pathname, search } = new URL(endpoint.url);
+  const headers = [
+    'content-type',
+    'application/json',
+    'user-agent',
+    USER_AGENT,
+    'webhook-id',
+    event_id,
+    'webhook-timestamp',
+    String(timestamp),
+    'webhook-signature',
+    signature,
+    'waypost-attempt',
+    '1',
+  ];
+  const posting = {
+    origin,
+    path: `${pathname}${search}`,
+    world: where.world,
+    headers,
+    body,
+    timeout_ms: endpoint.timeout_s * 1_000,
+  };
+  const answer = await new Promise<Answer>((resolve) => void tester.destination.post(posting, resolve));
+  const { outcome, duration_ms, status, error, reply } = answer;
+  const shown = {
+    endpoint_id: endpoint.id,
+    event_id,
+    type: TEST_TYPE,
+    attempt: 1,
+    started_at,
+    duration_ms,
+    outcome,
+    status,
+    error,
+    reply,
+    correlation_id,
+  };
+  await insertAttempts(tester.attempts, [{ ...shown, world_id: where.world_id, sequence: 0, redrive: null }]);
+  return { ...shown, sequence: null, dead_letter_id: null };
+}
+
+function keysOf(tester: EndpointTester, world_id: number, found: FoundEndpoint): SigningKey[] {
+  const { endpoint, secret, previous_secret } = found;
+  const open = (sealed: Buffer) =>
+    readSecret(openSecret(tester.secretKey, { world_id, endpoint_id: endpoint.id }, sealed));
+  const keys: SigningKey[] = [{ key: open(secret), expires_at: null }];
+  const until = endpoint.previous_secret_expires_at;
+  if (previous_secret !== null && until !== null)
+    keys.push({ key: open(previous_secret), expires_at: Date.parse(until) });
+  return keys;
+}

@@ -1,0 +1,216 @@
+// The words of the launcher, said as an operator says them: beside a running server and without one.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { startEmbedded } from '../src/db/embedded.ts';
+import { openPool } from '../src/db/sql.ts';
+import { findFreePort, makeDataDir, startServerProcess } from './server-process.ts';
+import { until } from './until.ts';
+
+const LAUNCHER = join(import.meta.dirname, '../../waypost');
+let dataDir = '';
+let port = 0;
+
+before(async () => {
+  dataDir = join(await makeDataDir(), 'data');
+  port = await findFreePort();
+});
+
+interface Said {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+function say(words: readonly string[], env: Record<string, string> = {}): Promise<Said> {
+  return run(LAUNCHER, words, { WAYPOST_DATA_DIR: dataDir, WAYPOST_PORT: String(port), ...env });
+}
+
+function run(command: string, words: readonly string[], env: Record<string, string>): Promise<Said> {
+  const { PATH = '', HOME = '', NODE_OPTIONS = '', RECORD_STATEMENTS_TO = '' } = process.env;
+  const child = spawn(command, words, {
+    env: { PATH, HOME, NODE_OPTIONS, RECORD_STATEMENTS_TO, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk));
+  return new Promise((resolve, reject) => child.on('error', reject).on('close', (code) => resolve({ code, out, err })));
+}
+
+async function sayJson<T = Record<string, unknown>>(
+  words: readonly string[],
+  env: Record<string, string> = {},
+): Promise<T> {
+  const { code, out, err } = await say([...words, '--json'], env);
+  assert.equal(code, 0, err);
+  return JSON.parse(out) as T;
+}
+
+const startServer = () => startServerProcess({ dataDir, port, roles: 'api,sender' });
+const listKeysWith = (url: string, key: string) =>
+  fetch(`${url}/v1/keys`, { headers: { authorization: `Bearer ${key}` } });
+
+test('help lists every word and its options', async () => {
+  const { code, out } = await say(['help']);
+  assert.equal(code, 0);
+  for (const word of [
+    'serve',
+    'migrate',
+    'tenant create',
+    'key rotate',
+    'env',
+    'config',
+    'doctor',
+    '--role',
+    '--hub',
+    '--json',
+  ]) {
+    assert.ok(out.includes(word), word);
+  }
+});
+
+const refused: [words: string[], env: Record<string, string>, code: number, sentence: RegExp][] = [
+  [['srve'], {}, 2, /there is no word "srve"\. Did you mean "serve"\?/],
+  [['key', 'rotat'], {}, 2, /Did you mean "key rotate"\?/],
+  [['serve', '--rol', 'api'], {}, 1, /There is no option --rol\. Did you mean --role\? Usage: waypost serve/],
+  [['serve', '--role', 'cook'], {}, 1, /There is no role "cook"/],
+  [['tenant', 'create'], {}, 1, /Usage: waypost tenant create NAME/],
+  [['tenant', 'create', 'X', '--hub', 'nowhere'], {}, 1, /--hub takes NAME,LAT,LNG,TZ/],
+  [['tenant', 'create', 'X', '--hub', 'H,91,0,Europe/Paris'], {}, 1, /--hub takes NAME,LAT,LNG,TZ/],
+  [['tenant', 'create', 'X', '--hub', 'H,1,0,Mars/Base'], {}, 1, /there is no time zone "Mars\/Base"/],
+  [['key', 'list', '--world', 'moon'], {}, 1, /There is no world "moon"/],
+  [['config'], { WAYPOST_PORT: 'eighty' }, 1, /WAYPOST_PORT must be a whole number/],
+  [['doctor'], { WAYPOST_DATADIR: '/x' }, 1, /Did you mean WAYPOST_DATA_DIR\?/],
+];
+for (const [words, env, code, sentence] of refused) {
+  test(`"${words.join(' ')}"${JSON.stringify(env)} is refused with a sentence and writes nothing`, async () => {
+    const said = await say(words, env);
+    assert.equal(said.code, code);
+    assert.match(said.err, sentence);
+    assert.equal(said.out, '');
+    assert.equal(said.err.includes('    at '), false, 'no stack');
+    await assert.rejects(stat(dataDir), { code: 'ENOENT' });
+  });
+}
+
+test('config shows what is in force, also as JSON', async () => {
+  const { settings } = await sayJson<{ settings: { name: string; value: string }[] }>(['config']);
+  assert.equal(settings.find(({ name }) => name === 'WAYPOST_PORT')?.value, String(port));
+  assert.equal(settings.find(({ name }) => name === 'WAYPOST_DATA_DIR')?.value, dataDir);
+});
+
+test('the words work without a server, and leave no server behind', async () => {
+  const { applied } = await sayJson<{ applied: string[] }>(['migrate']);
+  assert.equal(applied[0], '0000-start.sql');
+  assert.deepEqual(await sayJson(['migrate']), { applied: [] });
+  assert.match((await say(['key', 'list'])).err, /There is no tenant yet/);
+  await assert.rejects(stat(join(dataDir, 'postgres/data/postmaster.pid')), { code: 'ENOENT' });
+});
+
+test('a first start makes a tenant whose keys open, a second start makes none', async () => {
+  const first = startServer();
+  const { url, first_start } = await first.ready;
+  assert.ok(first_start !== null);
+  assert.equal((await listKeysWith(url, first_start.test_key)).status, 200);
+  assert.equal((await listKeysWith(url, first_start.live_key)).status, 200);
+  await first.stop();
+  const second = startServer();
+  assert.equal((await second.ready).first_start, null);
+  await second.stop();
+  await assert.rejects(stat(join(dataDir, 'postgres/data/postmaster.pid')), { code: 'ENOENT' });
+});
+
+test('the master key is private to the user', async () => {
+  const path = join(dataDir, 'master.key');
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  assert.equal(Buffer.from((await readFile(path, 'utf8')).trim(), 'base64').length, 32);
+});
+
+test('another master key is refused before anything is written with it', async () => {
+  const { code, err } = await say(['key', 'list'], { WAYPOST_MASTER_KEY: Buffer.alloc(32, 9).toString('base64') });
+  assert.equal(code, 1);
+  assert.match(err, /made with another master key/);
+});
+
+test('beside a running server: env, tenants and keys, and every change acts', async () => {
+  const server = startServer();
+  const { url } = await server.ready;
+
+  const env = await say(['env']);
+  const [, saidUrl, saidKey] = /^export WAYPOST_URL=(\S+)\nexport WAYPOST_KEY=(\S+)\n$/.exec(env.out) ?? [];
+  assert.equal(saidUrl, url);
+  assert.equal((await listKeysWith(url, saidKey ?? '')).status, 200);
+
+  const made = await sayJson<Record<string, string>>([
+    'tenant',
+    'create',
+    'North',
+    '--hub',
+    'Harbour, east,57.7,11.9,Europe/Stockholm',
+  ]);
+  assert.deepEqual(Object.keys(made), ['tenant_id', 'channel_id', 'hub_id', 'test_key', 'live_key']);
+  assert.equal((await listKeysWith(url, made.live_key ?? '')).status, 200);
+  assert.match((await say(['key', 'list'])).err, /There are several tenants: say which one with --tenant/);
+
+  const of = ['--tenant', made.tenant_id ?? ''];
+  const key = await sayJson<{ id: string; secret: string }>([
+    'key',
+    'create',
+    'Shop',
+    '--scopes',
+    'keys:admin,jobs:read',
+    '--expires',
+    '30',
+    ...of,
+  ]);
+  assert.equal((await listKeysWith(url, key.secret)).status, 200);
+  const twin = await sayJson<{ id: string; secret: string }>(['key', 'rotate', key.id, '--overlap-s', '0', ...of]);
+  assert.equal((await listKeysWith(url, twin.secret)).status, 200);
+  const { keys } = await sayJson<{ keys: { id: string; name: string }[] }>(['key', 'list', ...of]);
+  assert.deepEqual(new Set(keys.map(({ name }) => name)), new Set(['Shop', 'First test key']));
+  await sayJson(['key', 'revoke', twin.id, ...of]);
+  for (const secret of [key.secret, twin.secret]) await untilStatus(url, secret, 401);
+
+  assert.match((await say(['key', 'create', 'X', '--scopes', 'jobs:fly', ...of])).err, /There is no scope jobs:fly/);
+  assert.match((await say(['key', 'revoke', 'key_unknown', ...of])).err, /There is no key key_unknown/);
+
+  const taken = await say(['serve']);
+  assert.equal(taken.code, 1);
+  assert.match(
+    taken.err,
+    new RegExp(`Port ${port} is taken by the Waypost that runs already \\(process ${server.pid}`),
+  );
+  assert.equal((await fetch(`${url}/readyz`)).status, 200, 'the first server goes on');
+  await server.stop();
+});
+
+test('doctor is content with a healthy house, and names the event that was changed and the one that is missing', async () => {
+  const { ok, findings } = await sayJson<{ ok: boolean; findings: { check: string }[] }>(['doctor']);
+  assert.equal(ok, true);
+  assert.deepEqual(
+    new Set(findings.map(({ check }) => check)),
+    new Set(['database', 'disk', 'clock', 'log', 'port', 'secrets']),
+  );
+
+  const embedded = await startEmbedded({ dataDir, log: () => {} });
+  const sql = openPool(embedded.address, { name: 'tamper', connectionsMax: 1 });
+  try {
+    await sql`update events set body = replace(body, '"version":1', '"version":2') where sequence = 2 and world_id = 1`;
+    const changed = await say(['doctor']);
+    assert.equal(changed.code, 1);
+    assert.match(changed.out, /fault +log +ten_\w+ live: event 2 is not what the chain says: it was changed\./);
+    await sql`delete from events where sequence = 2 and world_id = 2`;
+    assert.match((await say(['doctor'])).out, /fault +log +ten_\w+ test: event 2 is missing or stands twice\./);
+  } finally {
+    await sql.end();
+    await embedded.stop();
+  }
+});
+
+async function untilStatus(url: string, key: string, status: number): Promise<void> {
+  await until(async () => (await listKeysWith(url, key)).status === status, `status ${status}`);
+}
