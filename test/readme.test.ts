@@ -39,7 +39,12 @@ function copyTree(): string {
   return folder;
 }
 
-function startShell(folder: string, port: number, script: string): { child: ChildProcess; output: () => string } {
+interface Shell {
+  child: ChildProcess;
+  output(): string;
+}
+
+function startShell(folder: string, port: number, script: string): Shell {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
     cwd: folder,
@@ -73,27 +78,35 @@ async function runDocument(file: string): Promise<string> {
   const folder = copyTree();
   const port = await findFreePort();
   const server = startShell(folder, port, start);
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`the server was not ready in time: ${server.output()}`)),
-      READY_TIMEOUT_MS,
-    );
+  const gone = once(server.child, 'exit');
+  try {
+    await waitUntilReady(server);
+    // A reader sees an error in the reply; the test must see it in the exit code.
+    const strict = 'curl() { command curl --fail-with-body "$@"; }\n';
+    const second = startShell(folder, port, strict + rest.join('\n'));
+    const [code] = (await once(second.child, 'close')) as [number | null];
+    assert.equal(code, 0, `the commands of ${file}: ${second.output()}\n${server.output()}`);
+    return second.output();
+  } finally {
+    endGroup(server.child);
+    await gone;
+  }
+}
+
+function waitUntilReady(server: Shell): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (what: string) => reject(new Error(`${what}: ${server.output()}`));
+    const timer = setTimeout(() => fail('the server was not ready in time'), READY_TIMEOUT_MS);
     server.child.stdout?.on('data', () => {
       if (!server.output().includes('Waypost is ready')) return;
       clearTimeout(timer);
       resolve();
     });
-    server.child.on('exit', () => reject(new Error(`npm start ended: ${server.output()}`)));
+    server.child.on('exit', () => {
+      clearTimeout(timer);
+      fail('npm start ended');
+    });
   });
-  // A reader sees an error in the reply; the test must see it in the exit code.
-  const strict = 'curl() { command curl --fail-with-body "$@"; }\n';
-  const second = startShell(folder, port, strict + rest.join('\n'));
-  const [code] = (await once(second.child, 'close')) as [number | null];
-  assert.equal(code, 0, `the commands of ${file}: ${second.output()}\n${server.output()}`);
-  const gone = once(server.child, 'exit');
-  endGroup(server.child);
-  await gone;
-  return second.output();
 }
 
 test('the commands of the README work as they stand', async () => {

@@ -218,8 +218,11 @@ export function kindOf(path: string): FileKind | null {
   const words = posix.basename(path).split('.').slice(1, -1);
   if (words.length === 0) {
     if (room === null || rootReaders.includes(room)) return 'root';
-    return rooms[room]?.floor === 1 ? 'machinery' : 'rule';
+    if (rooms[room]?.floor === 1) return 'machinery';
+    return posix.basename(path).endsWith('-command.ts') ? 'command' : 'rule';
   }
+  // What the ground floor offers to route files is machinery to the rooms above.
+  if (words[0] === 'routes' && room !== null && rooms[room]?.floor === 1) return 'machinery';
   return suffixes[words[words.length - 1] ?? ''] ?? null;
 }
 

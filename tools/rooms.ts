@@ -41,9 +41,9 @@ export const sideways: readonly { from: string; to: string; because: string }[] 
 ];
 
 /** What the name of a file says that it is. `machinery` is every plain file of a room on floor 1. */
-export type FileKind = 'rule' | 'schema' | 'store' | 'routes' | 'loop' | 'machinery' | 'root' | 'test' | 'generated';
+export type FileKind = 'rule' | 'schema' | 'command' | 'store' | 'routes' | 'loop' | 'machinery' | 'root' | 'test' | 'generated';
 
-/** Words between the noun and `.ts`: `job.store.ts`. A plain `job.ts` is a rule. */
+/** Words between the noun and `.ts`: `job.store.ts`. A plain `job.ts` is a rule, `job-command.ts` binds one. */
 export const suffixes: Readonly<Record<string, FileKind>> = {
   schema: 'schema',
   store: 'store',
@@ -55,7 +55,7 @@ export const suffixes: Readonly<Record<string, FileKind>> = {
 
 /** Which kinds a file may import besides its own kind, and why no others. Types of machinery are free for all. */
 export const arrows: Readonly<
-  Record<'rule' | 'schema' | 'store' | 'routes' | 'loop' | 'machinery', { to: FileKind[]; because: string }>
+  Record<'rule' | 'schema' | 'command' | 'store' | 'routes' | 'loop' | 'machinery', { to: FileKind[]; because: string }>
 > = {
   rule: {
     to: ['rule', 'schema', 'generated'],
@@ -63,16 +63,20 @@ export const arrows: Readonly<
       'a rule computes values from values: no SQL, no I/O, no clock, no randomness (of a store it may name a `…Kind`, to ask the working set)',
   },
   schema: { to: ['schema', 'rule', 'generated'], because: 'a schema describes the wire and does nothing' },
+  command: {
+    to: ['command', 'store', 'rule', 'schema', 'machinery', 'generated'],
+    because: 'a command binds a rule to what the ledger loads for it; who asks for it is none of its business',
+  },
   store: {
     to: ['store', 'rule', 'schema', 'machinery', 'generated'],
     because: 'a store holds SQL and knows neither HTTP nor loops',
   },
   routes: {
-    to: ['routes', 'store', 'rule', 'schema', 'machinery', 'generated'],
+    to: ['routes', 'command', 'store', 'rule', 'schema', 'machinery', 'generated'],
     because: 'a route names a path and a schema; what waits and acts by itself is a loop',
   },
   loop: {
-    to: ['loop', 'store', 'rule', 'schema', 'machinery', 'generated'],
+    to: ['loop', 'command', 'store', 'rule', 'schema', 'machinery', 'generated'],
     because: 'a loop waits and acts; nobody asks it over HTTP',
   },
   machinery: {

@@ -12,6 +12,7 @@ import type { DatabaseAddresses } from './db/roles.ts';
 import { openPool, type Sql } from './db/sql.ts';
 import type { ErrorCode } from './errors.ts';
 import { eventOperations } from './events/event.routes.ts';
+import { jobEventOperations } from './events/job-event.routes.ts';
 import { driverOperations } from './fleet/driver.routes.ts';
 import { hubOperations } from './fleet/hub.routes.ts';
 import { hubBook } from './fleet/hub.store.ts';
@@ -206,6 +207,7 @@ export function listOperations(house: House): Operation[] {
     ...transitionOperations(jobDesk),
     ...exceptionOperations(jobDesk),
     ...stateMachineOperations(),
+    ...jobEventOperations({ reads, keys }),
     ...endpointOperations({ reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester }),
     ...messageOperations({ reads, ledger }),
   ];

@@ -1,16 +1,16 @@
 // Drivers, vehicles and hubs through the door.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { hubBook } from '../src/fleet/hub.store.ts';
 import { createHubCommand, hubInputAt } from '../src/fleet/hub.ts';
-import { type ResourceServer, startResourceServer } from './resource-server.ts';
+import { type House, startHouse } from './house.ts';
+import { operateOn } from './server.ts';
 
-let server: ResourceServer;
+let server: House;
 before(async () => {
-  server = await startResourceServer();
+  server = await startHouse();
 });
-after(() => server?.stop());
 
 const address = { location: { lat: 57.7, lng: 11.9 }, precision: 'rooftop', access: null };
 const hub = { name: 'Göteborg', address, time_zone: 'Europe/Stockholm' };
@@ -180,10 +180,10 @@ describe('hubs', () => {
   test('the command line makes a hub through the ledger', async () => {
     const input = hubInputAt('Yantai', 37.46, 121.44, 'Asia/Shanghai');
     const actor = { type: 'system', id: 'cli' } as const;
-    const outcome = await server.ledger.commit(
-      createHubCommand(hubBook, { world_id: server.world_id, actor, correlation_id: 'test', input }),
+    const command = createHubCommand(hubBook, { world_id: server.world_id, actor, correlation_id: 'test', input });
+    const made = await operateOn(server.database, (operator) =>
+      operator.commit<{ id: string; address: Record<string, string> }>(command),
     );
-    const made = JSON.parse(outcome.render('plain'));
     assert.deepEqual((await server.call('GET', `/v1/hubs/${made.id}`)).body, made);
     assert.deepEqual([made.address.kind, made.address.precision], ['hub', 'manual_pin']);
   });

@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
-import { type Answer, deliveryOf, type JobServer, orderOf, startJobServer } from './job-kit.ts';
+import { type Answer, type House, startHouse } from './house.ts';
+import { deliveryOf, orderOf } from './order-input.ts';
 
-let house: JobServer;
+let house: House;
 before(async () => {
-  house = await startJobServer();
+  house = await startHouse();
 });
 
 async function make(
@@ -300,4 +301,25 @@ test('channels: only what is bound is seen, settings are checked, and a change i
   assert.equal(manual.status, 200);
   const made = await call('POST', '/v1/jobs', orderOf('MANUAL-1', other_channel_id));
   assert.equal(made.body.status, 'created');
+});
+
+test('the events of a job are read in their own order, also after its deletion', async () => {
+  const { call } = house;
+  const job = await make('EVENTS-1');
+  await call('PATCH', `/v1/jobs/${job.id}`, { tags: ['a'] });
+  assert.equal((await call('DELETE', `/v1/jobs/${job.id}`)).status, 204);
+  const first = await call('GET', `/v1/jobs/${job.id}/events?limit=2`);
+  assert.deepEqual(
+    first.body.data.map((event: { type: string }) => event.type),
+    ['job.created', 'job.updated'],
+  );
+  assert.equal(first.body.has_more, true);
+  const rest = await call('GET', `/v1/jobs/${job.id}/events?after=${first.body.next}`);
+  assert.deepEqual(
+    rest.body.data.map((event: { type: string; job_sequence: number }) => [event.type, event.job_sequence]),
+    [['job.deleted', 3]],
+  );
+  assert.equal(rest.body.has_more, false);
+  assert.deepEqual((await call('GET', `/v1/jobs/${job.id}/events?after=3`)).body.data, []);
+  assert.equal((await call('GET', `/v1/jobs/${job.id}/events`, undefined, { as: 'stranger' })).status, 404);
 });

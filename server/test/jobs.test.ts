@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
-import { deliveryOf, type JobServer, orderOf, startJobServer } from './job-kit.ts';
+import { type House, startHouse } from './house.ts';
+import { deliveryOf, orderOf } from './order-input.ts';
 
-let house: JobServer;
+let house: House;
 before(async () => {
-  house = await startJobServer();
+  house = await startHouse();
 });
 
 test('an order makes a job with an implicit pickup at the hub, and GET answers the same document', async () => {

@@ -2,19 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { hkdfSync } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import type { Command } from '../src/ledger/command.ts';
 import type { ContactInput } from '../src/parties/contact.schema.ts';
 import { contactRefs, holderRefs, resolveContacts } from '../src/parties/contact.ts';
 import { openContactBook } from '../src/parties/customer.store.ts';
 import { TEST_MASTER_KEY } from './harness.ts';
-import { type ResourceServer, startResourceServer } from './resource-server.ts';
+import { type House, startHouse } from './house.ts';
+import { operateOn } from './server.ts';
 
-let server: ResourceServer;
+let server: House;
 before(async () => {
-  server = await startResourceServer();
+  server = await startHouse();
 });
-after(() => server?.stop());
 
 const berg = { name: 'A. Berg', phone: '+46701234567', email: 'A.Berg@example.com' };
 const place = {
@@ -270,7 +270,7 @@ describe('the contact of a job', () => {
         return { events: [], puts, subjects, reply };
       },
     };
-    return JSON.parse((await server.ledger.commit(command)).render('plain')).id;
+    return (await operateOn(server.database, (operator) => operator.commit<{ id: string }>(command))).id;
   }
   let numbers = 0;
   const freshPhone = () => `+4670${String(5_000_000 + numbers++)}`;

@@ -95,14 +95,24 @@ export function findDifference(view: JobView | undefined, answered: Record<strin
   // `live` moves without an event; everything else must be the last event's, member by member and in its order.
   const { live: _live, ...document } = answered;
   if (JSON.stringify(document) === JSON.stringify(view.document)) return null;
-  const members = new Set([...Object.keys(document), ...Object.keys(view.document)]);
-  const differing = [...members].filter(
-    (name) => JSON.stringify(document[name]) !== JSON.stringify(view.document[name]),
-  );
-  const shown = differing.map(
-    (name) => `${name} ${shorten(view.document[name])} by its events, ${shorten(document[name])} by the API`,
-  );
-  return shown.length > 0 ? shown.join('; ') : 'its members come in another order';
+  return describeFirst('', view.document, document) ?? 'its members come in another order';
+}
+
+/** The first place where two values differ. */
+function describeFirst(pointer: string, told: unknown, answered: unknown): string | null {
+  if (JSON.stringify(told) === JSON.stringify(answered)) return null;
+  if (isTree(told) && isTree(answered)) {
+    for (const name of new Set([...Object.keys(told), ...Object.keys(answered)])) {
+      const found = describeFirst(pointer === '' ? name : `${pointer}/${name}`, told[name], answered[name]);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  return `${pointer} is ${shorten(told)} by its events, ${shorten(answered)} by the API`;
+}
+
+function isTree(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function shorten(value: unknown): string {

@@ -115,9 +115,9 @@ test('a job equals the API but for what lives beside it; every difference is nam
   assert.equal(findDifference(view, { ...document, live: { eta: null } }), null);
   assert.match(
     findDifference(view, { ...document, status: 'arrived' }) ?? '',
-    /status "completed" by its events, "arrived" by the API/,
+    /status is "completed" by its events, "arrived" by the API/,
   );
-  assert.match(findDifference(view, { ...document, extra: 1 }) ?? '', /extra absent by its events, 1 by the API/);
+  assert.match(findDifference(view, { ...document, extra: 1 }) ?? '', /extra is absent by its events, 1 by the API/);
   assert.match(findDifference(undefined, document) ?? '', /no event/);
   assert.match(findDifference(view, null) ?? '', /does not know it/);
   const reordered = { reference: 'T-1', id: 'job_1', status: 'completed', deleted_at: null };

@@ -17,7 +17,7 @@ import type { ItemResult, NotAppliedReason } from './transition.schema.ts';
 import { beginVisit, copyLastVisit, endVisit } from './visit.ts';
 
 /** Undoes a completion: the driver is at the place again, and what was handed over is not. */
-export function reopenTask(progress: Progress, task: Task): void {
+export function reopenTask(progress: Progress, task: Task, proofs: readonly Proof[]): void {
   const { context, job } = progress;
   if (task.status !== 'completed') throw illegal(job, task, 'reopened', 'not_completed', `The task is ${task.status}.`);
   const refusal = findUndoRefusal(progress, task);
@@ -26,12 +26,20 @@ export function reopenTask(progress: Progress, task: Task): void {
   const superseded = task.proofs.filter((proof) => proof.visit === visit).map((proof) => proof.id);
   takeStep(progress, {
     task_id: task.id,
-    topics: ['job.reopened', 'job.corrected', ...(superseded.length > 0 ? ['proof.superseded'] : [])],
+    topics: [
+      'job.reopened',
+      'job.corrected',
+      ...(superseded.length > 0 ? ['proof.superseded'] : []),
+      ...(proofs.length > 0 ? ['proof.captured'] : []),
+    ],
     details: { superseded_proof_ids: superseded },
     change: (before) => {
-      const open: Task = { ...copyLastVisit(task), status: 'arrived', status_since: context.now };
-      if (task.kind === 'delivery') return replaceTask(before, takeBackItems(open));
-      return unloadItems(replaceTask(before, open), open, task.implicit ? 'hub' : 'shipper');
+      // What is said about the undoing belongs to the visit that is undone.
+      const noted = attachProofs(before, proofs);
+      const ended = [...noted.pickups, ...noted.deliveries].find((one) => one.id === task.id) ?? task;
+      const open: Task = { ...copyLastVisit(ended), status: 'arrived', status_since: context.now };
+      if (task.kind === 'delivery') return replaceTask(noted, takeBackItems(open));
+      return unloadItems(replaceTask(noted, open), open, task.implicit ? 'hub' : 'shipper');
     },
   });
 }
@@ -83,7 +91,7 @@ export function correctTask(progress: Progress, task: Task, correction: Correcti
       });
       return task.kind === 'pickup'
         ? correctPickup(progress, attached, ended, correction)
-        : correctDelivery(progress, attached, ended, correction, task.status === 'cancelled');
+        : correctDelivery(progress, attached, ended, correction);
     },
   });
   return null;
@@ -105,13 +113,13 @@ function correctDelivery(
   job: Job,
   ended: Task,
   correction: Correction,
-  wasCancelled: boolean,
 ): Job {
   const { context } = progress;
   const { code } = correction;
   const cleared = cancelReturns(job, ended, context.now);
-  const fresh = takeBackItems(ended, wasCancelled);
-  if (factsOf(code).group === 'success') return handOver(progress, replaceTask(cleared, fresh), fresh, correction);
+  const succeeds = factsOf(code).group === 'success';
+  const fresh = takeBackItems(ended, succeeds);
+  if (succeeds) return handOver(progress, replaceTask(cleared, fresh), fresh, correction);
   requireNoItems(correction);
   const failed: Task = { ...fresh, status: 'failed', status_since: context.now };
   return giveUpTask(cleared, failed, code, finalRemainderOf(fresh, code), context.hubAddress(), context).job;
@@ -126,9 +134,15 @@ function cancelReturns(job: Job, task: Task, now: string): Job {
     throw illegal(job, task, 'corrected', 'goods_going_back', detail);
   }
   const deliveries = job.deliveries.map((one) =>
-    returns.includes(one) ? { ...one, status: 'cancelled' as const, status_since: now, resumes_to: null } : one,
+    returns.includes(one) ? cancelReturn(one, now) : one,
   );
   return { ...job, deliveries };
+}
+
+/** Nothing was ever on board for it. */
+function cancelReturn(task: Task, now: string): Task {
+  const items = task.items.map((item) => ({ ...item, picked_up_quantity: 0, held_by: 'unknown' as const }));
+  return { ...task, status: 'cancelled', status_since: now, resumes_to: null, items };
 }
 
 function correctPickup(progress: Progress, job: Job, ended: Task, correction: Correction): Job {
@@ -155,11 +169,11 @@ function correctPickup(progress: Progress, job: Job, ended: Task, correction: Co
     requireNoItems(correction);
     return giveUpTask(unloaded, base, correction.code, 'write_off', null, context).job;
   }
-  const items = itemsOf(unloaded, ended);
-  return reviveTargets(handOver(progress, unloaded, { ...ended, items }, correction), ended, context.now);
+  // Deliveries that were cancelled for want of goods have something to do again, before goods are told of.
+  const revived = reviveTargets(unloaded, ended, context.now);
+  return handOver(progress, revived, { ...ended, items: itemsOf(revived, ended) }, correction);
 }
 
-/** Deliveries that were cancelled for want of goods have something to do again. */
 function reviveTargets(job: Job, pickup: Task, now: string): Job {
   const deliveries = job.deliveries.map((one) =>
     one.status === 'cancelled' && one.visits.length === 0 && comesFrom(one, pickup)

@@ -6,6 +6,7 @@ import { WaypostError } from '../errors.ts';
 import type { Item } from './item.schema.ts';
 import type { Job } from './job.schema.ts';
 import { type ReasonCode, resolveReasonCode } from './reason-codes.ts';
+import { isFinalTask } from './status.ts';
 import type { Task } from './task.schema.ts';
 import type { ItemResult } from './transition.schema.ts';
 
@@ -41,11 +42,16 @@ export function pickUpItems(
   results: readonly ItemResult[],
   aliases: Record<string, string>,
 ): Job {
-  requireOwnItems(pickup.items, results);
+  const wanted = job.deliveries.filter((delivery) => !isFinalTask(delivery.status)).flatMap(({ items }) => items);
+  requireOwnItems(
+    wanted.filter((item) => item.pickup_task_id === pickup.id),
+    results,
+  );
   const deliveries = job.deliveries.map((delivery) => ({
     ...delivery,
     items: delivery.items.map((item) => {
-      if (item.pickup_task_id !== pickup.id) return item;
+      // Whose delivery has ended stays where it is.
+      if (item.pickup_task_id !== pickup.id || isFinalTask(delivery.status)) return item;
       return pickUpItem(
         item,
         results.find((one) => one.item_id === item.id),

@@ -10,6 +10,7 @@ import type { Job, JobInput, Live } from './job.schema.ts';
 
 export const orderExample: JobInput = {
   reference: 'ORD-10293',
+  channel_id: 'chn_01kaj2w0d4f8tb3h5gk9mzq7xe',
   priority: 'standard',
   deliveries: [
     {

@@ -8,7 +8,7 @@ import { WaypostError } from '../errors.ts';
 import { compileValidator } from '../http/validator.ts';
 import type { EventDraft } from '../ledger/command.ts';
 import { exception as exceptionSchema, type Exception, type ResolveInput, resolutions } from './exception.schema.ts';
-import { acknowledge, anna, type Asker, bo, delivery, dispatch, givenJob, pickup, resolve, send, source, type World } from './given-job.ts';
+import { acknowledge, anna, type Asker, bo, caseOf, delivery, dispatch, givenJob, pickup, resolve, send, source, type World } from './given-job.ts';
 import { quantityOnBoard } from './item.ts';
 import { type Job, job as jobSchema } from './job.schema.ts';
 import { factsOfTransition, jobStatusFollows, requestedTransitions, transitionNames } from './state-machine.ts';
@@ -27,6 +27,8 @@ const small = fc.integer({ min: 0, max: 4 });
 /** A transition whose ids are places: they are looked up in the job when it is sent. */
 interface Wish {
   kind: 'transition';
+  /** Somebody who knows the job: asks in the right role for an open task and says what is needed. */
+  fits: boolean;
   asker: Asker;
   task: number | undefined;
   items: { item: number; quantities: Partial<Record<string, number>>; remainder: string | undefined }[] | undefined;
@@ -63,6 +65,7 @@ function present<T extends object>(value: T): T {
 
 const transitionWish: fc.Arbitrary<Wish> = fc
   .record({
+    fits: fc.integer({ min: 0, max: 9 }).map((dice) => dice < 7),
     asker: askers,
     task: maybe(fc.integer({ min: 0, max: 6 })),
     items: maybe(
@@ -94,11 +97,7 @@ const transitionWish: fc.Arbitrary<Wish> = fc
     location: maybe(fc.constantFrom({ lat: 57.7066, lng: 11.9672 }, { lat: 1, lng: 1 })),
     proof: maybe(proofs),
   })
-  .map(({ asker, task, items, ...input }) => {
-    // Half of all assignments would lack a driver otherwise, and jobs would not get under way.
-    const filled = input.to === 'assigned' ? { ...input, driver_id: input.driver_id ?? 'drv_anna' } : input;
-    return { kind: 'transition', asker, task, items, input: present(filled) } as Wish;
-  });
+  .map(({ fits, asker, task, items, ...input }) => ({ kind: 'transition', fits, asker, task, items, input: present(input) }) as Wish);
 
 const caseWish: fc.Arbitrary<CaseWish> = fc
   .record({
@@ -137,6 +136,7 @@ const jobs = fc.record({
   undo_grace_s: fc.constantFrom(0, 3_600),
   visits_max: fc.integer({ min: 1, max: 3 }),
   accept: fc.constantFrom('on_create', 'by_dispatch'),
+  assigned: fc.boolean(),
 });
 
 function makeWorld(shape: typeof jobs extends fc.Arbitrary<infer T> ? T : never): World {
@@ -178,6 +178,7 @@ test('whatever is sent, the promises hold', () => {
     fc.property(jobs, fc.array(fc.oneof({ weight: 4, arbitrary: transitionWish }, { weight: 1, arbitrary: caseWish }), { minLength: 5, maxLength: 25 }), (shape, wishes) => {
       const world = makeWorld(shape);
       checkAll(world, world.stored.job);
+      if (shape.assigned) send(world, dispatch, { to: 'assigned', driver_id: 'drv_anna' });
       for (const wish of wishes) {
         const before = world.stored.job;
         const eventsBefore = world.events.length;
@@ -200,11 +201,12 @@ function runTransition(world: World, wish: Wish, seen: Set<string>): boolean {
   const tasks = tasksOf(job);
   const task = wish.task === undefined ? undefined : (tasks[wish.task]?.id ?? 'tsk_elsewhere');
   const own = job.deliveries.flatMap((one) => one.items);
+  const fitted = wish.fits ? fit(world, wish) : { asker: wish.asker, input: { ...wish.input, ...(task !== undefined && { task_id: task }) } };
   const items = wish.items?.map(({ item, quantities, remainder }) => present({ item_id: own[item]?.id ?? 'itm_elsewhere', ...quantities, remainder }));
-  const input = present({ ...wish.input, task_id: task, items }) as TransitionInput;
+  const input = present({ ...fitted.input, items }) as TransitionInput;
   assert.equal(checkInput(input), null, 'the test sends what the door lets in');
   const proofsBefore = countProofs(job);
-  const result = send(world, wish.asker, input);
+  const result = send(world, fitted.asker, input);
   if ('refusal' in result) {
     assert.ok(result.refusal instanceof WaypostError);
     assert.notEqual(input.report, true, `a report was refused: ${result.refusal.message}`);
@@ -221,8 +223,39 @@ function runTransition(world: World, wish: Wish, seen: Set<string>): boolean {
   return result.applied;
 }
 
+/** The wish as somebody would say it who knows the job. */
+function fit(world: World, { input, task, asker }: Wish): { asker: Asker; input: TransitionInput } {
+  const { job } = world.stored;
+  const isOfJob = factsOfTransition(input.to).of === 'job';
+  const { outcome, driver_id, reason_code, ...rest } = input;
+  const code = reason_code === undefined || reason_code === 'nonsense' ? 'recipient_unavailable' : reason_code;
+  if (isOfJob) {
+    const needsDriver = input.to === 'assigned' && { driver_id: driver_id === 'drv_bo' ? driver_id : 'drv_anna' };
+    return { asker: dispatch, input: { ...rest, reason_code: code, ...needsDriver } };
+  }
+  const wantsEnded = input.to === 'reopened' || input.to === 'corrected';
+  const fitting = tasksOf(job).filter((one) => isFinalTask(one.status) === wantsEnded);
+  const chosen = fitting[(task ?? 0) % Math.max(1, fitting.length)] ?? tasksOf(job)[0];
+  if (chosen === undefined) return { asker, input };
+  const holder = chosen.driver_id === 'drv_bo' ? bo : anna;
+  const success = chosen.kind === 'pickup' ? 'picked_up_from_person' : 'delivered_to_recipient';
+  const problem = chosen.kind === 'pickup' && code === 'recipient_unavailable' ? 'premises_closed' : code;
+  return {
+    asker: input.to === 'corrected' ? dispatch : holder,
+    input: {
+      ...rest,
+      task_id: chosen.id,
+      ...(input.to === 'completed' && { outcome: success }),
+      ...(input.to === 'corrected' && { outcome: outcome === undefined ? success : problem, note: 'So it was.' }),
+      ...((input.to === 'failed' || input.to === 'exception') && { reason_code: problem }),
+    },
+  };
+}
+
 function runCase(world: World, wish: CaseWish, seen: Set<string>): boolean {
-  const all = [...world.cases.values()];
+  const { exceptions } = world.stored.job;
+  // Mostly one that is open; now and then one that has ended.
+  const all = wish.place === 0 || exceptions.length === 0 ? [...world.cases.values()] : exceptions.map(({ id }) => caseOf(world, id));
   const one = all[wish.place % Math.max(1, all.length)];
   if (one === undefined) return false;
   const before = world.events.length;

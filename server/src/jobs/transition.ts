@@ -161,7 +161,7 @@ function applyToTask(
   const { context } = progress;
   const task = targetOf(progress.job, input);
   if (input.to === 'reopened') {
-    reopenTask(progress, task);
+    reopenTask(progress, task, proofs);
     return null;
   }
   const ending = {

@@ -2,7 +2,7 @@
 // used to open stored documents. Erasing a subject bumps its world's config_version, at which its keys are forgotten
 // here and read anew: an erased one is then gone.
 
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Sql, Tx } from '../db/sql.ts';
 import type { Rendering } from './command.ts';
 import { refKey } from './command.ts';
@@ -11,6 +11,7 @@ import { fillHoles, openParts, seal, subjectsIn, unsealBytes } from './personal.
 
 const KEYS_CACHED_MAX = 100_000;
 const KEY_BYTES = 32;
+const MASTER_KEY_ID_BYTES = 4;
 
 /** A document as rows keep it; `event_id` is the event whose place its sealed values are bound to. */
 export interface SealedDocument {
@@ -37,8 +38,16 @@ export interface SubjectKeys {
 }
 
 export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
+  const masterKeyId = hash('sha256', masterKey, 'buffer').subarray(0, MASTER_KEY_ID_BYTES);
   const known = new Map<string, Buffer | null>();
   const boundTo = (worldId: number, subjectId: string) => Buffer.from(`subject|${worldId}|${subjectId}`);
+
+  /** A sealed key names the master key that it is sealed under, so that this one can be exchanged one day. */
+  function openKey(sealedKey: Buffer, boundTo: Buffer): Buffer {
+    if (!sealedKey.subarray(0, MASTER_KEY_ID_BYTES).equals(masterKeyId))
+      throw new Error('a personal-data key is sealed under another master key than WAYPOST_MASTER_KEY');
+    return unsealBytes(masterKey, sealedKey.subarray(MASTER_KEY_ID_BYTES), boundTo);
+  }
 
   function remember(name: string, key: Buffer | null): void {
     if (known.size >= KEYS_CACHED_MAX) {
@@ -53,15 +62,14 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
   const keys: SubjectKeys = {
     make(worldId, subjectId) {
       const key = randomBytes(KEY_BYTES);
-      return { key, sealed_key: seal(masterKey, key, boundTo(worldId, subjectId)) };
+      return { key, sealed_key: Buffer.concat([masterKeyId, seal(masterKey, key, boundTo(worldId, subjectId))]) };
     },
 
     async fetch(sql, subjects) {
       const missing = subjects.filter((subject) => !known.has(refKey(subject.world_id, subject.subject_id)));
       if (missing.length === 0) return;
       for (const row of await findSubjectKeys(sql as Tx, missing)) {
-        const key =
-          row.sealed_key === null ? null : unsealBytes(masterKey, row.sealed_key, boundTo(row.world_id, row.subject_id));
+        const key = row.sealed_key === null ? null : openKey(row.sealed_key, boundTo(row.world_id, row.subject_id));
         remember(refKey(row.world_id, row.subject_id), key);
       }
     },

@@ -1,0 +1,77 @@
+// The events of one job, in their own numbering: a job's whole life, also once it is deleted.
+
+import Type from 'typebox';
+import type { Sql } from '../db/sql.ts';
+import { WaypostError } from '../errors.ts';
+import { JsonText, type Operation, operation } from '../http/operation.ts';
+import { timeOfId } from '../ledger/id.ts';
+import type { SubjectKeys } from '../ledger/subject-keys.ts';
+import { EventPage, eventExample } from './event.schema.ts';
+import { readJobEvents } from './log.store.ts';
+import { renderEvent } from './render.ts';
+
+const LIMIT_DEFAULT = 50;
+const LIMIT_MAX = 200;
+
+export function jobEventOperations(ctx: { reads: Sql; keys: SubjectKeys }): Operation[] {
+  return [
+    operation({
+      operation_id: 'list_job_events',
+      method: 'GET',
+      path: '/v1/jobs/{job_id}/events',
+      tag: 'jobs',
+      summary: 'Read the events of a job',
+      description: 'In the order of `job_sequence`, without gaps, also those of a job that was deleted.',
+      scope: 'jobs:read',
+      path_params: Type.Object(
+        {
+          job_id: Type.String({ pattern: '^job_[0-7][0-9a-hjkmnp-tv-z]{25}$', maxLength: 40, description: 'The job.' }),
+        },
+        { additionalProperties: false },
+      ),
+      query: Type.Object(
+        {
+          after: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              maximum: 2_147_483_647,
+              description: 'The job_sequence after which to go on; absent: from the first.',
+            }),
+          ),
+          limit: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: LIMIT_MAX,
+              description: `At most ${LIMIT_MAX}; ${LIMIT_DEFAULT} when absent.`,
+            }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+      replies: { 200: { description: 'Events in order of their job_sequence.', schema: EventPage } },
+      errors: [],
+      reply_example: { data: [eventExample], has_more: false, next: '1' },
+      async run({ caller, path, query, rendering }) {
+        const { world_id, channel_ids } = caller;
+        const after = query.after ?? 0;
+        const limit = query.limit ?? LIMIT_DEFAULT;
+        const since = new Date(timeOfId(path.job_id) ?? 0).toISOString();
+        const read = await readJobEvents(ctx.reads, world_id, path.job_id, since, after, limit + 1);
+        // Past the end of a job nothing is read: its first event tells whether the job is the caller's.
+        const [first = null] =
+          read.length > 0 ? read : await readJobEvents(ctx.reads, world_id, path.job_id, since, 0, 1);
+        const isSeen = channel_ids === null || channel_ids.includes(first?.channel_id ?? '');
+        if (first === null || !isSeen)
+          throw new WaypostError('not_found', `There is no job with the id ${path.job_id}.`);
+        const rows = read.slice(0, limit);
+        await ctx.keys.fetchFor(ctx.reads, rows);
+        const texts = rows.map((row) => renderEvent(row, ctx.keys, rendering).text);
+        const next = JSON.stringify(String(rows.at(-1)?.job_sequence ?? after));
+        return {
+          status: 200,
+          body: new JsonText(`{"data":[${texts.join(',')}],"has_more":${read.length > limit},"next":${next}}`),
+        };
+      },
+    }),
+  ];
+}
