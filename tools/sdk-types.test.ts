@@ -78,11 +78,12 @@ test('an operation gives the types of its query, body and reply, and a whole obj
     text,
     /export interface GetThingQuery \{\n {2}\/\*\* How many\. \*\/\n {2}limit\?: number \| undefined;\n\}/,
   );
-  assert.match(text, /\/\*\* Reply of: Get \*\/\nexport interface GetThingReply \{/);
+  assert.match(text, /\/\*\* A thing\. \*\/\nexport interface Thing \{/);
+  assert.match(text, /export type GetThingReply = Thing;/);
   assert.match(text, /export type PushThingBody = Push;/);
   assert.match(
     text,
-    /export interface PushThingReply \{\n {2}\/\*\* A thing\. \*\/\n {2}thing\?: GetThingReply \| undefined;\n\}/,
+    /export interface PushThingReply \{\n {2}\/\*\* A thing\. \*\/\n {2}thing\?: Thing \| undefined;\n\}/,
   );
 });
 

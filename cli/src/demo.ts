@@ -11,7 +11,7 @@ import { type Driven, driveDay } from './demo/drive.ts';
 import { type Figures, formatCount, isPromiseKept, printFigures, summariseLatency } from './demo/figures.ts';
 import { ladeDay, readLade } from './demo/lade.ts';
 import { type DemoOptions, JOBS_DEFAULT, readOptions, USAGE } from './demo/options.ts';
-import { type Day, makeDay } from './demo/order.ts';
+import type { Day } from './demo/order.ts';
 import { createProgress, type Progress, type View } from './demo/progress.ts';
 import { type Receiver, startReceiver } from './demo/receiver-process.ts';
 import { drawDay, TOWN } from './demo/seeded-day.ts';
@@ -24,12 +24,15 @@ const EXIT_NOT_RUN = 2;
 const DAY_MS = 86_400_000;
 /** The simulated day takes at least this long, and longer when there are many orders. */
 const DURATION_MIN_MS = 8_000;
+/** Long enough that messages flow again between one kill and the next. */
+const DURATION_CHAOS_MS = 30_000;
 const DURATION_PER_JOB_MS = 25;
 /** Nothing new for so long means that what is missing will not come. The second try of a message comes after 5 s. */
 const PATIENCE_MS = 20_000;
 /** After a kill, messages wait on the retry ladder (5 s, 30 s, 2 min ± 20 %). */
 const PATIENCE_CHAOS_MS = 180_000;
 const REFRESH_MS = 100;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 async function main(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
@@ -53,8 +56,9 @@ async function main(args: readonly string[]): Promise<number> {
   const interrupted = (): void => {
     leave().finally(() => process.exit(130));
   };
-  process.once('SIGINT', interrupted);
-  process.once('SIGTERM', interrupted);
+  for (const signal of SIGNALS) process.once(signal, interrupted);
+  // Whoever reads along may stop reading; the server must be ended all the same.
+  process.stdout.on('error', () => undefined);
   try {
     if (options.chaos && stage.server === null) {
       throw new Error(
@@ -64,8 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
     receiver = await startReceiver(stage.folder, prefix);
     return await play({ options, day, stage, receiver, progress });
   } finally {
-    process.off('SIGINT', interrupted);
-    process.off('SIGTERM', interrupted);
+    for (const signal of SIGNALS) process.off(signal, interrupted);
     await leave();
   }
 }
@@ -98,7 +101,10 @@ async function play({ options, day, stage, receiver, progress }: Cast): Promise<
       clients,
       channel_id: tenant.channel_id,
       driver_ids: tenant.driver_ids,
-      durationMs: Math.max(DURATION_MIN_MS, day.orders.length * DURATION_PER_JOB_MS),
+      durationMs: Math.max(
+        chaos === null ? DURATION_MIN_MS : DURATION_CHAOS_MS,
+        day.orders.length * DURATION_PER_JOB_MS,
+      ),
       onStep: (step) => {
         view.driven = step;
         chaos?.pass(step.steps / step.of);
@@ -163,8 +169,7 @@ async function readDay(options: DemoOptions, prefix: string): Promise<Day> {
   try {
     const rows = readLade(await readFile(options.orders, 'utf8'), now);
     const title = `real deliveries from ${basename(options.orders)}`;
-    const day = ladeDay(rows.slice(0, options.jobs ?? rows.length), chance, prefix, title);
-    return makeDay(`${formatCount(day.orders.length)} ${title}`, day.orders, day.drivers);
+    return ladeDay(rows.slice(0, options.jobs ?? rows.length), chance, prefix, title);
   } catch (error) {
     throw new Error(`${options.orders}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }

@@ -34,7 +34,15 @@ export interface TestDatabase {
 let cluster: ReturnType<typeof startTestCluster> | null = null;
 const open = new Set<TestDatabase>();
 
+const users: (() => Promise<void>)[] = [];
+
+/** Runs when the test file ends, before its databases are dropped: for whatever holds connections to them. */
+export function closeAtEnd(close: () => Promise<void>): void {
+  users.push(close);
+}
+
 after(async () => {
+  for (const close of users.reverse()) await close();
   for (const database of open) await database.drop();
   if (cluster !== null) await (await cluster).stop();
 });

@@ -132,7 +132,7 @@ export async function send(
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...request.headers,
     },
-    ...(body !== undefined && { body: isRaw ? (body as BodyInit) : JSON.stringify(body) }),
+    ...(body !== undefined && { body: isRaw ? (body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
   });
   const text = await reply.text();
   return { status: reply.status, body: text === '' ? undefined : JSON.parse(text), text, headers: reply.headers };

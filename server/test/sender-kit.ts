@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import pino from 'pino';
 import { insertOrganization, insertTenant } from '../src/access/tenant.store.ts';
+import { makePartitions } from '../src/db/partitions.ts';
 import { openPool } from '../src/db/sql.ts';
 import type { Command, EventDraft } from '../src/ledger/command.ts';
 import { mintId } from '../src/ledger/id.ts';
@@ -97,7 +98,10 @@ export class Receiver {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(request, 'close');
+    // Called off by the sender.
+    if (!request.complete) return;
     const body = Buffer.concat(chunks).toString();
     const event = JSON.parse(body) as { type: string; sequence: number | null; data: { data_id: string } };
     const message = {
@@ -136,6 +140,7 @@ export class SenderKit {
   readonly keys: SubjectKeys;
   readonly clock = new TestClock();
   readonly secretKey = randomBytes(32);
+  readonly masterKey: Buffer;
   readonly #t: TestContext;
 
   constructor(
@@ -144,7 +149,9 @@ export class SenderKit {
     worlds: { test_world_id: number; live_world_id: number },
     ledger: Ledger,
     keys: SubjectKeys,
+    masterKey: Buffer,
   ) {
+    this.masterKey = masterKey;
     this.#t = t;
     this.db = db;
     this.world_id = worlds.test_world_id;
@@ -291,7 +298,10 @@ export async function startKit(t: TestContext): Promise<SenderKit> {
   const db = await createDatabase();
   await insertOrganization(db.sql, { organization_id: 'org_1', name: 'One' });
   const worlds = await insertTenant(db.sql, { organization_id: 'org_1', tenant_id: 'ten_1', name: 'One' });
-  const keys = createSubjectKeys(randomBytes(32));
+  // The clock of a test may be moved ahead by days; what is written then needs its partitions.
+  for (const days of [4, 9, 14]) await makePartitions(db.sql, new Date(Date.now() + days * 86_400_000));
+  const masterKey = randomBytes(32);
+  const keys = createSubjectKeys(masterKey);
   const reads = openPool(db.addresses.app, { name: 'reads', connectionsMax: 2 });
   const ledger = openLedger({
     address: db.addresses.ledger,
@@ -305,5 +315,5 @@ export async function startKit(t: TestContext): Promise<SenderKit> {
     await ledger.stop();
     await reads.end();
   });
-  return new SenderKit(t, db, worlds, ledger, keys);
+  return new SenderKit(t, db, worlds, ledger, keys, masterKey);
 }

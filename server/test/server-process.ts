@@ -2,7 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +27,7 @@ export interface ServerProcess {
   readonly pid: number;
   /** Resolves when it is ready; rejects when it ends before. */
   ready: Promise<Ready>;
-  /** What it wrote to stderr, for the one who wonders why. */
+  /** What it wrote last, for the one who wonders why. */
   complaints(): string;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
@@ -35,6 +36,7 @@ export interface ServerProcess {
 }
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
+const COMPLAINTS_LENGTH_MAX = 20_000;
 const running = new Set<ServerProcess>();
 
 after(async () => {
@@ -57,9 +59,10 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let complaints = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    complaints = (complaints + chunk.toString()).slice(-20_000);
-  });
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => {
+      complaints = (complaints + chunk.toString()).slice(-COMPLAINTS_LENGTH_MAX);
+    });
   const gone = once(child, 'exit');
   const ready = readReady(child, gone, () => complaints);
   ready.catch(() => {});
@@ -98,11 +101,11 @@ function readReady(child: ChildProcess, gone: Promise<unknown>, complaints: () =
   });
 }
 
-/** A data directory that the database's own user can reach; removed when the test file ends. */
+/** A data directory that the database's own user can reach; removed when the process ends, after its database has. */
 export async function makeDataDir(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'waypost-test-'));
   await chmod(dataDir, 0o755);
-  after(() => rm(dataDir, { recursive: true, force: true }));
+  process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
   return dataDir;
 }
 

@@ -1,6 +1,5 @@
 // The production app in a test: on a free port, with a database of its own and a tenant in it.
 
-import { after } from 'node:test';
 import pino from 'pino';
 import { type App, startApp } from '../src/app.ts';
 import { type Config, readConfig } from '../src/config.ts';
@@ -8,7 +7,7 @@ import type { Opened } from '../src/operate/open.ts';
 import { type Operator, withOperator } from '../src/operate/operator.ts';
 import { createTenant, type HubPlace, type MadeTenant } from '../src/operate/tenants.ts';
 import { watchReplies } from './conformance.ts';
-import { createDatabase, TEST_MASTER_KEY, type TestDatabase } from './harness.ts';
+import { closeAtEnd, createDatabase, TEST_MASTER_KEY, type TestDatabase } from './harness.ts';
 
 export interface ServerOptions {
   /** Default: a fresh one. Two servers on one database are given the same. */
@@ -29,7 +28,7 @@ export interface TestServer {
 const HUB: HubPlace = { name: 'Hub', lat: 57.7, lng: 11.97, time_zone: 'Europe/Stockholm' };
 const running = new Set<TestServer>();
 
-after(async () => {
+closeAtEnd(async () => {
   for (const server of running) await server.stop();
 });
 

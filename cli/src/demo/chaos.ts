@@ -11,6 +11,9 @@ const KILLS = [
   { at: 0.7, victim: 'server' },
 ] as const;
 const DOWN_MS = 400;
+/** A killed sender's lease runs out after some seconds; then another takes its endpoints over. */
+const FLOW_TIMEOUT_MS = 20_000;
+const POLL_MS = 50;
 
 export interface Chaos {
   /** Told how far the day is. */
@@ -23,13 +26,23 @@ export function createChaos(server: OwnServer, receiver: Receiver, tell: (senten
   const left: { at: number; victim: 'server' | 'receiver' }[] = [...KILLS];
   let chain = Promise.resolve();
 
+  let had = 0;
+
+  /** A kill shows something only while messages are on their way. */
+  async function awaitMessages(): Promise<void> {
+    const deadline = performance.now() + FLOW_TIMEOUT_MS;
+    while ((receiver.counts?.events ?? 0) <= had && performance.now() < deadline) await wait(POLL_MS);
+  }
+
   async function kill(victim: 'server' | 'receiver'): Promise<void> {
     const target = victim === 'server' ? server : receiver;
+    await awaitMessages();
     await target.kill();
     const killedAt = performance.now();
     tell(`SIGKILL to the ${victim}.`);
-    await new Promise((resolve) => setTimeout(resolve, DOWN_MS));
+    await wait(DOWN_MS);
     await target.restart();
+    had = receiver.counts?.events ?? 0;
     tell(`The ${victim} is back after ${Math.round(performance.now() - killedAt)} ms.`);
   }
 
@@ -45,4 +58,8 @@ export function createChaos(server: OwnServer, receiver: Receiver, tell: (senten
     },
     settle: () => chain,
   };
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -92,7 +92,7 @@ export function ladeDay(rows: readonly LadeRow[], chance: Chance, prefix: string
       },
     };
   });
-  return makeDay(title, orders, couriers.length);
+  return makeDay(`${orders.length} ${title}`, TIME_ZONE, orders, couriers.length);
 }
 
 interface Courier {

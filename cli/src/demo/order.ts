@@ -40,6 +40,8 @@ export interface Order {
 export interface Day {
   /** For people: where the orders come from. */
   title: string;
+  /** Where its clocks are. */
+  time_zone: string;
   orders: Order[];
   drivers: number;
   starts: number;
@@ -65,9 +67,10 @@ export function movePlace(from: Place, northM: number, eastM: number): Place {
 }
 
 /** A day begins with its first order and ends with the last handover. */
-export function makeDay(title: string, orders: Order[], drivers: number): Day {
+export function makeDay(title: string, time_zone: string, orders: Order[], drivers: number): Day {
   return {
     title,
+    time_zone,
     orders,
     drivers,
     starts: Math.min(...orders.map((order) => order.times.created)),

@@ -30,13 +30,15 @@ export async function startReceiver(folder: string, prefix: string): Promise<Rec
 
   async function begin(): Promise<ChildProcess> {
     const started = fork(PROGRAM, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    started.send(words);
-    words.port = await hear(started, (answer) => (answer.say === 'listening' ? answer.port : undefined));
     started.on('message', (answer: ReceiverAnswer) => {
       if (answer.say !== 'progress') return;
       counts = answer.counts;
       refusedBefore.now = answer.refused;
     });
+    started.send(words);
+    words.port = await hear(started, (answer) => (answer.say === 'listening' ? answer.port : undefined));
+    // What it knows from its journal counts from the start.
+    await hear(started, (answer) => (answer.say === 'progress' ? true : undefined));
     return started;
   }
 

@@ -63,7 +63,7 @@ export function drawDay(chance: Chance, ordersCount: number, midnightMs: number,
       chance.fork(`driver ${driver}`),
     );
   }
-  return makeDay(`a seeded day of ${ordersCount} orders in ${TOWN.name}`, orders, drivers);
+  return makeDay(`a seeded day of ${ordersCount} orders in ${TOWN.name}`, TOWN.time_zone, orders, drivers);
 }
 
 function drawPlace(chance: Chance): Place {

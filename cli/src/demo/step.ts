@@ -11,7 +11,7 @@ export type TaskRole = 'pickup' | 'delivery' | 'return';
 export type ProofKind = 'none' | 'note' | 'barcode' | 'pin' | 'id_check' | 'cash' | 'temperature';
 
 export interface Resolution {
-  resolution: 'retry' | 'return' | 'keep' | 'adopt' | 'correct_address';
+  resolution: 'retry' | 'return' | 'fail' | 'keep' | 'adopt' | 'correct_address';
   note: string;
   location?: { lat: number; lng: number };
 }

@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 
 /** Story → how often, in percent. */
 const STORIES = {
-  as_planned: 49,
+  as_planned: 46,
   only_the_end_reported: 6,
   phone_without_signal: 6,
   reported_twice: 4,
@@ -22,6 +22,8 @@ const STORIES = {
   priority_changed: 3,
   cancelled_in_time: 2,
   withdrawn: 1,
+  given_up: 1,
+  corrected_later: 2,
   address_found_later: 2,
   delivered_after_cancel: 1,
 } as const satisfies Record<string, number>;
@@ -150,6 +152,28 @@ const tellers: Record<Story, Teller> = {
       to: 'completed',
       outcome: order.pickup === null ? 'returned_to_hub' : 'returned_to_shipper',
       client_event_id: `${order.reference}/return/3`,
+    }),
+  ],
+
+  given_up: (order, telling) => [
+    ...begin(order),
+    ...pickUp(order),
+    ...failVisit(order, telling, 'address_not_found'),
+    {
+      at: failedAt(order) + 30 * MINUTE_MS,
+      does: 'resolve',
+      body: { resolution: 'fail', note: 'Nobody knows the place' },
+    },
+  ],
+
+  corrected_later: (order, telling) => [
+    ...begin(order),
+    ...pickUp(order),
+    ...deliver(order, telling),
+    request(order.times.completed + 60 * MINUTE_MS, 'delivery', null, {
+      to: 'corrected',
+      outcome: 'delivered_to_reception',
+      note: 'The reception called',
     }),
   ],
 

@@ -1,7 +1,7 @@
 // Compiles schemas into strict checks: nothing is coerced, removed or filled in. Ajv says yes or no and stops at the
 // first fault, so that a hostile body costs little; fault.ts finds the words for those that fail.
 
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { TSchema } from 'typebox';
 import type { Fault } from '../errors.ts';
 import { findFaults, type Schema } from './fault.ts';
@@ -21,8 +21,11 @@ const ajv = new Ajv2020({
 /** `root` comes before every pointer: '' for bodies, 'query' and 'path' for the others. */
 export function compileValidator(schema: TSchema, root: string): Validate {
   const plain = withoutIds(schema) as Schema;
-  const check = ajv.compile(plain as object);
+  // Compiled when it is first needed: all at once would be half of the time that a start takes.
+  let compiled: ValidateFunction | null = null;
   return (value) => {
+    compiled ??= ajv.compile(plain as object);
+    const check = compiled;
     if (check(value)) return null;
     const faults = findFaults(plain, value, root);
     return faults.length > 0 ? faults : (check.errors ?? []).map((error) => plainFault(error, root));

@@ -55,7 +55,7 @@ export function delivery(more: Partial<DeliveryInput> = {}): DeliveryInput {
     },
     contact: { name: 'A. Berg', phone: '+46701234567', contact_policy: { ways: [] } },
     proof_requirements: { on_completion: {}, on_failure: {} },
-    items: [{ name: 'Parcel', quantity: 3, reference: 'P1' }],
+    items: [{ name: 'Parcel', quantity: 3 }],
     ...more,
   };
 }
@@ -96,14 +96,14 @@ export function givenJob(order: Partial<JobInput> = {}, settings: Partial<Channe
     { now: new Date(START_MS).toISOString(), mint: minterOf(world) },
   );
   if ('refusal' in decision) throw decision.refusal;
-  const valueOf = <V>(kind: unknown) => decision.puts.filter((put) => put.kind === kind) as { key: string; value: V }[];
-  const [stored] = valueOf<StoredJob>(jobKind);
+  const putsOf = <V>(kind: unknown) => decision.puts.filter((put) => put.kind === kind) as { key: string; value: V }[];
+  const [stored] = putsOf<StoredJob>(jobKind);
   if (stored === undefined) throw new Error('no job was made');
   return {
     ...world,
     stored: stored.value,
-    cases: new Map(valueOf<Exception>(exceptionKind).map(({ key, value }) => [key, value])),
-    pins: new Map(valueOf<StoredPin>(pinKind).map(({ key, value }) => [key, value])),
+    cases: new Map(putsOf<Exception>(exceptionKind).map(({ key, value }) => [key, value])),
+    pins: new Map(putsOf<StoredPin>(pinKind).map(({ key, value }) => [key, value])),
     events: [...decision.events],
   };
 }

@@ -31,9 +31,16 @@ function cutJob(job: Job, hole: Hole): object {
 function cutTask(task: Task, hole: Hole): object {
   const subject = subjectOfTask(task);
   if (subject === null) return task;
-  const cut: Record<string, unknown> = { ...task };
-  const members = task.contact === null ? driversMembers : taskMembers;
-  for (const [member, cutMember] of Object.entries(members)) cut[member] = cutMember(cut[member], subject, hole);
+  return cutMembers(task, task.contact === null ? driversMembers : taskMembers, subject, hole);
+}
+
+/** In the order of the object's own members: holes are filled in the order in which the text has them. */
+function cutMembers(value: object, members: Readonly<Record<string, Cut>>, subject: string, hole: Hole): object {
+  const cut: Record<string, unknown> = { ...value };
+  for (const member of Object.keys(cut)) {
+    if (cut[member] === null || !Object.hasOwn(members, member)) continue;
+    cut[member] = members[member]?.(cut[member], subject, hole);
+  }
   return cut;
 }
 
@@ -47,12 +54,7 @@ const email: Cut = (value, subject, hole) => hole('email', subject, value);
 function within(members: Readonly<Record<string, Cut>>): Cut {
   return (value, subject, hole) => {
     if (typeof value !== 'object' || value === null) return value;
-    const cut: Record<string, unknown> = { ...value };
-    for (const member of Object.keys(members)) {
-      if (cut[member] !== undefined && cut[member] !== null)
-        cut[member] = members[member]?.(cut[member], subject, hole);
-    }
-    return cut;
+    return cutMembers(value, members, subject, hole);
   };
 }
 

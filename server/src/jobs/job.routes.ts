@@ -168,7 +168,7 @@ function listOperation(desk: JobDesk): Operation {
     scope: 'jobs:read',
     query: listQuery,
     replies: { 200: { description: 'A page of jobs, or the one job.', schema: Type.Union([page, jobReply]) } },
-    errors: ['invalid_cursor'],
+    errors: ['not_found', 'invalid_cursor'],
     reply_example: { data: [example], has_more: false, next: null },
     async run(call) {
       const { query } = call;

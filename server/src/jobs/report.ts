@@ -16,9 +16,9 @@ import { findTarget } from './transition-target.ts';
 
 /** To which task a report's evidence belongs, when it is not certain which task it means. */
 export function anchorOf(job: Job, input: TransitionInput): Task {
-  const named = input.task_id === undefined ? undefined : findTask(job, input.task_id);
+  const meant = findTarget(job, input);
   const current = job.current === null ? undefined : findTask(job, job.current.task_id);
-  const anchor = named ?? current ?? job.deliveries.at(-1);
+  const anchor = meant ?? current ?? job.deliveries.at(-1);
   if (anchor === undefined) throw new Error(`the job ${job.id} has no delivery`);
   return anchor;
 }

@@ -208,7 +208,9 @@ export function contextOf(
     authority: call.caller.authority,
     channel,
     pin_key: desk.pin_key,
-    pinOf: (taskId) => set.get(pinKind, taskId),
+    // Only tasks that ask for a PIN have one, and only theirs were loaded.
+    pinOf: (taskId) =>
+      tasksOf(job).some((task) => task.id === taskId && asksForPin(task)) ? set.get(pinKind, taskId) : undefined,
     driverOf: (driverId) => set.get(driverKind, driverId) ?? null,
     exceptionOf: (id) => {
       const one = set.get(exceptionKind, id);

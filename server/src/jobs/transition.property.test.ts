@@ -7,8 +7,22 @@ import fc from 'fast-check';
 import { WaypostError } from '../errors.ts';
 import { compileValidator } from '../http/validator.ts';
 import type { EventDraft } from '../ledger/command.ts';
-import { exception as exceptionSchema, type Exception, type ResolveInput, resolutions } from './exception.schema.ts';
-import { acknowledge, anna, type Asker, bo, caseOf, delivery, dispatch, givenJob, pickup, resolve, send, source, type World } from './given-job.ts';
+import { type Exception, exception as exceptionSchema, type ResolveInput, resolutions } from './exception.schema.ts';
+import {
+  type Asker,
+  acknowledge,
+  anna,
+  bo,
+  caseOf,
+  delivery,
+  dispatch,
+  givenJob,
+  pickup,
+  resolve,
+  send,
+  source,
+  type World,
+} from './given-job.ts';
 import { quantityOnBoard } from './item.ts';
 import { type Job, job as jobSchema } from './job.schema.ts';
 import { factsOfTransition, jobStatusFollows, requestedTransitions, transitionNames } from './state-machine.ts';
@@ -18,8 +32,25 @@ import { type TransitionInput, transitionInput } from './transition.schema.ts';
 
 const RUNS = 400;
 
-const outcomes = ['delivered_to_recipient', 'delivered_to_neighbour', 'picked_up_from_person', 'returned_to_hub', 'disposed_of', 'handed_to_driver'];
-const reasons = ['recipient_unavailable', 'premises_closed', 'damaged', 'lost', 'traffic_delay', 'vehicle_breakdown', 'other', 'cancelled_by_shipper', 'nonsense'];
+const outcomes = [
+  'delivered_to_recipient',
+  'delivered_to_neighbour',
+  'picked_up_from_person',
+  'returned_to_hub',
+  'disposed_of',
+  'handed_to_driver',
+];
+const reasons = [
+  'recipient_unavailable',
+  'premises_closed',
+  'damaged',
+  'lost',
+  'traffic_delay',
+  'vehicle_breakdown',
+  'other',
+  'cancelled_by_shipper',
+  'nonsense',
+];
 
 const maybe = <V>(arbitrary: fc.Arbitrary<V>) => fc.option(arbitrary, { nil: undefined });
 const small = fc.integer({ min: 0, max: 4 });
@@ -43,7 +74,9 @@ interface CaseWish {
 
 const askers = fc.constantFrom(source, dispatch, anna, anna, bo);
 const driver = fc.constantFrom('drv_anna', 'drv_bo', 'drv_nobody');
-const instants = fc.integer({ min: -7_200, max: 600 }).map((offsetS) => new Date(Date.parse('2026-11-21T09:00:00Z') + offsetS * 1_000).toISOString());
+const instants = fc
+  .integer({ min: -7_200, max: 600 })
+  .map((offsetS) => new Date(Date.parse('2026-11-21T09:00:00Z') + offsetS * 1_000).toISOString());
 const note = fc.constant('A note.');
 const proofs = fc.array(
   fc.oneof(
@@ -73,7 +106,13 @@ const transitionWish: fc.Arbitrary<Wish> = fc
         fc.record({
           item: small,
           quantities: fc.dictionary(
-            fc.constantFrom('picked_up_quantity', 'delivered_quantity', 'rejected_quantity', 'missing_quantity', 'damaged_quantity'),
+            fc.constantFrom(
+              'picked_up_quantity',
+              'delivered_quantity',
+              'rejected_quantity',
+              'missing_quantity',
+              'damaged_quantity',
+            ),
             small,
             { maxKeys: 2, noNullPrototype: true },
           ),
@@ -85,7 +124,13 @@ const transitionWish: fc.Arbitrary<Wish> = fc
     // What moves a job on comes more often than what ends it.
     to: fc.oneof(
       fc.constantFrom(...requestedTransitions),
-      fc.constantFrom('assigned' as const, 'en_route' as const, 'arrived' as const, 'completed' as const, 'failed' as const),
+      fc.constantFrom(
+        'assigned' as const,
+        'en_route' as const,
+        'arrived' as const,
+        'completed' as const,
+        'failed' as const,
+      ),
     ),
     driver_id: maybe(driver),
     outcome: maybe(fc.constantFrom(...outcomes, ...reasons)),
@@ -97,7 +142,10 @@ const transitionWish: fc.Arbitrary<Wish> = fc
     location: maybe(fc.constantFrom({ lat: 57.7066, lng: 11.9672 }, { lat: 1, lng: 1 })),
     proof: maybe(proofs),
   })
-  .map(({ fits, asker, task, items, ...input }) => ({ kind: 'transition', fits, asker, task, items, input: present(input) }) as Wish);
+  .map(
+    ({ fits, asker, task, items, ...input }) =>
+      ({ kind: 'transition', fits, asker, task, items, input: present(input) }) as Wish,
+  );
 
 const caseWish: fc.Arbitrary<CaseWish> = fc
   .record({
@@ -148,7 +196,9 @@ function makeWorld(shape: typeof jobs extends fc.Arbitrary<infer T> ? T : never)
       ...(shape.unlocated && index === 0 && { address: unlocated }),
       handover: { on_failure: shape.on_failure },
       proof_requirements: {
-        on_completion: shape.proof ? { signature: { level: 'required' }, pin: { level: 'optional', kind: 'phone' } } : {},
+        on_completion: shape.proof
+          ? { signature: { level: 'required' }, pin: { level: 'optional', kind: 'phone' } }
+          : {},
         on_failure: {},
       },
       // Every pickup has something to give: the first delivery takes of each.
@@ -175,25 +225,49 @@ const checkInput = compileValidator(transitionInput, '');
 test('whatever is sent, the promises hold', () => {
   const seen = new Set<string>();
   fc.assert(
-    fc.property(jobs, fc.array(fc.oneof({ weight: 4, arbitrary: transitionWish }, { weight: 1, arbitrary: caseWish }), { minLength: 5, maxLength: 25 }), (shape, wishes) => {
-      const world = makeWorld(shape);
-      checkAll(world, world.stored.job);
-      if (shape.assigned) send(world, dispatch, { to: 'assigned', driver_id: 'drv_anna' });
-      for (const wish of wishes) {
-        const before = world.stored.job;
-        const eventsBefore = world.events.length;
-        const applied = wish.kind === 'transition' ? runTransition(world, wish, seen) : runCase(world, wish, seen);
-        const events = world.events.slice(eventsBefore);
-        checkEvents(before, world.stored.job, events, applied);
-        checkVisits(before, world.stored.job);
-        checkAll(world, before);
-      }
-    }),
+    fc.property(
+      jobs,
+      fc.array(fc.oneof({ weight: 4, arbitrary: transitionWish }, { weight: 1, arbitrary: caseWish }), {
+        minLength: 5,
+        maxLength: 25,
+      }),
+      (shape, wishes) => {
+        const world = makeWorld(shape);
+        checkAll(world, world.stored.job);
+        if (shape.assigned) send(world, dispatch, { to: 'assigned', driver_id: 'drv_anna' });
+        for (const wish of wishes) {
+          const before = world.stored.job;
+          const eventsBefore = world.events.length;
+          const applied = wish.kind === 'transition' ? runTransition(world, wish, seen) : runCase(world, wish, seen);
+          const events = world.events.slice(eventsBefore);
+          checkEvents(before, world.stored.job, events, applied);
+          checkVisits(before, world.stored.job);
+          checkAll(world, before);
+        }
+      },
+    ),
     { numRuns: RUNS },
   );
   // The test itself is tested: it must have come everywhere that matters.
-  const wanted = ['applied', 'conflict', 'proof_missing', 'superseded', 'already', 'refused', 'adopt', 'keep', 'retry', 'return', 'cancel', 'fail', 'reassign'];
-  assert.deepEqual(wanted.filter((word) => !seen.has(word)), []);
+  const wanted = [
+    'applied',
+    'conflict',
+    'proof_missing',
+    'superseded',
+    'already',
+    'refused',
+    'adopt',
+    'keep',
+    'retry',
+    'return',
+    'cancel',
+    'fail',
+    'reassign',
+  ];
+  assert.deepEqual(
+    wanted.filter((word) => !seen.has(word)),
+    [],
+  );
 });
 
 function runTransition(world: World, wish: Wish, seen: Set<string>): boolean {
@@ -201,8 +275,12 @@ function runTransition(world: World, wish: Wish, seen: Set<string>): boolean {
   const tasks = tasksOf(job);
   const task = wish.task === undefined ? undefined : (tasks[wish.task]?.id ?? 'tsk_elsewhere');
   const own = job.deliveries.flatMap((one) => one.items);
-  const fitted = wish.fits ? fit(world, wish) : { asker: wish.asker, input: { ...wish.input, ...(task !== undefined && { task_id: task }) } };
-  const items = wish.items?.map(({ item, quantities, remainder }) => present({ item_id: own[item]?.id ?? 'itm_elsewhere', ...quantities, remainder }));
+  const fitted = wish.fits
+    ? phraseWish(world, wish)
+    : { asker: wish.asker, input: { ...wish.input, ...(task !== undefined && { task_id: task }) } };
+  const items = wish.items?.map(({ item, quantities, remainder }) =>
+    present({ item_id: own[item]?.id ?? 'itm_elsewhere', ...quantities, remainder }),
+  );
   const input = present({ ...fitted.input, items }) as TransitionInput;
   assert.equal(checkInput(input), null, 'the test sends what the door lets in');
   const proofsBefore = countProofs(job);
@@ -215,16 +293,23 @@ function runTransition(world: World, wish: Wish, seen: Set<string>): boolean {
   }
   if (input.report === true) {
     assert.ok(result.events.length > 0, 'a report leaves an event');
-    assert.ok(countProofs(result.job) >= proofsBefore + new Set((input.proof ?? []).keys()).size, 'a report loses no proof');
+    assert.ok(
+      countProofs(result.job) >= proofsBefore + new Set((input.proof ?? []).keys()).size,
+      'a report loses no proof',
+    );
     const isClash = result.reason === 'conflict' || result.reason === 'proof_missing';
-    if (isClash) assert.ok(result.cases.some((one) => one.clash?.reported.to === input.to), 'a clash shows both versions');
+    if (isClash)
+      assert.ok(
+        result.cases.some((one) => one.clash?.reported.to === input.to),
+        'a clash shows both versions',
+      );
   }
   seen.add(result.reason ?? 'applied');
   return result.applied;
 }
 
 /** The wish as somebody would say it who knows the job. */
-function fit(world: World, { input, task, asker }: Wish): { asker: Asker; input: TransitionInput } {
+function phraseWish(world: World, { input, task, asker }: Wish): { asker: Asker; input: TransitionInput } {
   const { job } = world.stored;
   const isOfJob = factsOfTransition(input.to).of === 'job';
   const { outcome, driver_id, reason_code, ...rest } = input;
@@ -255,7 +340,10 @@ function fit(world: World, { input, task, asker }: Wish): { asker: Asker; input:
 function runCase(world: World, wish: CaseWish, seen: Set<string>): boolean {
   const { exceptions } = world.stored.job;
   // Mostly one that is open; now and then one that has ended.
-  const all = wish.place === 0 || exceptions.length === 0 ? [...world.cases.values()] : exceptions.map(({ id }) => caseOf(world, id));
+  const all =
+    wish.place === 0 || exceptions.length === 0
+      ? [...world.cases.values()]
+      : exceptions.map(({ id }) => caseOf(world, id));
   const one = all[wish.place % Math.max(1, all.length)];
   if (one === undefined) return false;
   const before = world.events.length;
@@ -283,7 +371,10 @@ function checkEvents(before: Job, after: Job, events: readonly EventDraft[], app
     assert.equal(document.job_sequence, event.job_sequence);
     assert.ok(event.applied || !applied);
     const follows: readonly string[] = jobStatusFollows[last.status];
-    assert.ok(document.status === last.status || follows.includes(document.status), `${last.status} → ${document.status}`);
+    assert.ok(
+      document.status === last.status || follows.includes(document.status),
+      `${last.status} → ${document.status}`,
+    );
     for (const task of tasksOf(document)) checkStep(last, task);
     last = document;
   }
@@ -303,10 +394,14 @@ const open: readonly TaskStatus[] = ['pending', 'en_route', 'arrived', 'exceptio
 
 function checkStep(before: Job, task: Task): void {
   const was = tasksOf(before).find((one) => one.id === task.id);
-  if (was === undefined) return assert.equal(task.status, 'pending', 'a task begins as pending');
+  if (was === undefined) {
+    assert.equal(task.status, 'pending', 'a task begins as pending');
+    return;
+  }
   if (was.status === task.status) return;
   // Job-level transitions end or take away what is open; a correction gives orphans their work back or takes it.
-  const byJob = open.includes(was.status) && (task.status === 'cancelled' || task.status === 'pending' || task.status === 'failed');
+  const byJob =
+    open.includes(was.status) && (task.status === 'cancelled' || task.status === 'pending' || task.status === 'failed');
   const isRevived = was.status === 'cancelled' && task.status === 'pending';
   assert.ok(explained.has(`${was.status} ${task.status}`) || byJob || isRevived, `${was.status} → ${task.status}`);
 }
@@ -326,14 +421,22 @@ function checkVisits(before: Job, after: Job): void {
       }
       for (const id of visit.proof_ids) assert.ok(now.proof_ids.includes(id));
     });
-    for (const proof of was.proofs) assert.ok(task.proofs.some((one) => one.id === proof.id), 'no proof is lost');
+    for (const proof of was.proofs)
+      assert.ok(
+        task.proofs.some((one) => one.id === proof.id),
+        'no proof is lost',
+      );
   }
 }
 
 function checkAll(world: World, before: Job): void {
   const { job } = world.stored;
   assert.deepEqual(checkJob(job), null, 'the job has the shape that the API promises');
-  assert.deepEqual({ status: job.status, outcome: job.outcome, current: job.current }, standingOf(job), 'status follows the tasks');
+  assert.deepEqual(
+    { status: job.status, outcome: job.outcome, current: job.current },
+    standingOf(job),
+    'status follows the tasks',
+  );
   assert.ok(job.job_sequence >= before.job_sequence && job.updated_at >= before.updated_at);
   assert.equal(job.status === 'cancelled' && job.cancelled_by !== null, job.cancelled_by !== null);
   checkCases(world, job);
@@ -352,23 +455,41 @@ function checkCases(world: World, job: Job): void {
     assert.equal(one.resolved_at === null, one.status !== 'resolved');
   }
   for (const task of tasksOf(job)) {
-    const blocking = job.exceptions.filter((one: Pick<Exception, 'task_id' | 'blocking'>) => one.task_id === task.id && one.blocking);
-    assert.equal(task.status === 'exception', blocking.length > 0, `${task.kind} ${task.status} with ${blocking.length} blocking cases`);
+    const blocking = job.exceptions.filter(
+      (one: Pick<Exception, 'task_id' | 'blocking'>) => one.task_id === task.id && one.blocking,
+    );
+    assert.equal(
+      task.status === 'exception',
+      blocking.length > 0,
+      `${task.kind} ${task.status} with ${blocking.length} blocking cases`,
+    );
     assert.equal(task.resumes_to !== null, task.status === 'exception');
     const isUnderWay = task.status === 'en_route' || task.status === 'arrived';
-    if (isUnderWay) assert.equal(task.visits.at(-1)?.outcome ?? null, null, 'who is under way has a visit that is open');
+    if (isUnderWay)
+      assert.equal(task.visits.at(-1)?.outcome ?? null, null, 'who is under way has a visit that is open');
     if (isFinalTask(task.status)) assert.notEqual(task.visits.at(-1)?.outcome, task.visits.length === 0 ? 0 : null);
   }
 }
 
 function checkItem(job: Job, task: Task, item: Task['items'][number]): void {
-  const numbers = [item.picked_up_quantity, item.delivered_quantity, item.rejected_quantity, item.missing_quantity, item.damaged_quantity];
-  assert.ok(numbers.every((number) => number >= 0 && number <= item.quantity), JSON.stringify(item));
+  const numbers = [
+    item.picked_up_quantity,
+    item.delivered_quantity,
+    item.rejected_quantity,
+    item.missing_quantity,
+    item.damaged_quantity,
+  ];
+  assert.ok(
+    numbers.every((number) => number >= 0 && number <= item.quantity),
+    JSON.stringify(item),
+  );
   assert.ok(quantityOnBoard(item) >= 0, JSON.stringify(item));
   const told = item.delivered_quantity + item.rejected_quantity + item.missing_quantity + item.damaged_quantity;
   assert.ok(told <= item.quantity, JSON.stringify(item));
   const pickupOfItem = job.pickups.find((one) => one.id === item.pickup_task_id);
   const isLoaded = pickupOfItem === undefined || pickupOfItem.status === 'completed' || item.picked_up_quantity > 0;
-  if (task.status === 'completed' && isLoaded) assert.equal(told, item.quantity, `all is told: ${JSON.stringify(item)}`);
-  if (isFinalTask(task.status) && quantityOnBoard(item) > 0) assert.notEqual(item.remainder, null, 'goods never stay on board without a plan');
+  if (task.status === 'completed' && isLoaded)
+    assert.equal(told, item.quantity, `all is told: ${JSON.stringify(item)}`);
+  if (isFinalTask(task.status) && quantityOnBoard(item) > 0)
+    assert.notEqual(item.remainder, null, 'goods never stay on board without a plan');
 }

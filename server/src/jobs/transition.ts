@@ -161,6 +161,7 @@ function applyToTask(
   const { context } = progress;
   const task = targetOf(progress.job, input);
   if (input.to === 'reopened') {
+    requireSameDriver(progress, task, input);
     reopenTask(progress, task, proofs);
     return null;
   }

@@ -158,10 +158,14 @@ export class EndpointRun {
     if (widthOf(endpoint) !== this.#pace.width_max || endpoint.rate_per_s !== this.#pace.rate_per_s) {
       this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, now);
     }
-    if (endpoint.status !== 'active' || endpoint.url !== before.url) this.callOff();
+    const isLeaving = endpoint.status !== 'active' && endpoint.status !== before.status;
+    if (isLeaving || endpoint.url !== before.url) this.callOff();
     if (endpoint.status === 'paused') this.#pausing = null;
     if (endpoint.url !== before.url) this.#handshake = { tries: 0, at: now };
-    if (endpoint.status === 'active' && before.status !== 'active') this.#recover(now);
+    if (endpoint.status === 'active' && before.status !== 'active') {
+      this.#recover(now);
+      if (before.status === 'paused') narrow(this.#pace);
+    }
     this.wake(now);
   }
 
@@ -215,8 +219,8 @@ export class EndpointRun {
     if (this.#pausing !== null) this.#commitPause(now);
     else if (this.config.endpoint.status === 'unverified') this.#shakeHands(now);
     else if (this.isActive) {
-      if (now >= this.#overdueAt) this.#parkOverdue(now);
       if (this.circuit.state === 'open') this.#probe(now);
+      else if (now >= this.#overdueAt) this.#parkOverdue(now);
       this.pump();
       return;
     }
@@ -383,14 +387,16 @@ export class EndpointRun {
   #onProbe(isPassed: boolean, now: number): void {
     this.#probing = null;
     noteProbe(this.circuit, isPassed, now);
-    if (this.circuit.state === 'proving') this.#recover(now);
+    if (this.circuit.state === 'proving') {
+      this.#recover(now);
+      narrow(this.#pace);
+    }
     this.#around.changed(this);
   }
 
-  /** The endpoint answers again: one message at a time at first, and what failed before is tried at once. */
+  /** The endpoint answers again: what failed before is tried at once. */
   #recover(now: number): void {
     if (this.circuit.state === 'open') this.circuit = newCircuit();
-    narrow(this.#pace);
     for (const message of this.window.recover(now)) this.outbox.park(message);
     this.#around.changed(this);
   }

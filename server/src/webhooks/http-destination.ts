@@ -286,7 +286,7 @@ function wordsFor(error: Error & { code?: string }, status: number | null): stri
   if (code === 'ECONNREFUSED') return 'connection refused: nothing listens there';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name does not resolve';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'no connection came about in time';
-  if (code.startsWith('HPE_')) return 'the answer is not HTTP';
+  if (error.name === 'HTTPParserError' || code.startsWith('HPE_')) return 'the answer is not HTTP';
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET')
     return 'the connection was closed before an answer came';
   return `${error.message}${code === '' ? '' : ` (${code})`}`;

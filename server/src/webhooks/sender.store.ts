@@ -213,11 +213,12 @@ export function readRedriveRequests(sql: Sql, endpoints: readonly EndpointKey[])
 }
 
 /** Events by their places, for messages that were parked. */
-export function readPlaces(
+export async function readPlaces(
   sql: Sql,
   worldId: number,
   places: readonly { sequence: number; recorded_at: Instant }[],
 ): Promise<LogRow[]> {
+  if (places.length === 0) return [];
   const times = places.map((place) => place.recorded_at).sort();
   return sql<LogRow[]>`
     select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { OK, type Receiver, type SenderKit, startKit } from './sender-kit.ts';
+
+const jobsOf = (count: number, jobs = 40) => Array.from({ length: count }, (_, index) => `job_${index % jobs}`);
+
+/** Each sequence in the order of its first arrival, job by job. */
+function assertComplete(receiver: Receiver, sequences: number[]): { duplicates: number } {
+  const seen = new Set(receiver.sequences);
+  assert.deepEqual(
+    sequences.filter((sequence) => !seen.has(sequence)),
+    [],
+    'nothing is lost',
+  );
+  const first = new Set<number>();
+  const last = new Map<string, number>();
+  for (const { job_id, sequence } of receiver.messages) {
+    if (sequence === null || first.has(sequence)) continue;
+    first.add(sequence);
+    assert.ok((last.get(job_id) ?? 0) < sequence, `first sendings of ${job_id} in order`);
+    last.set(job_id, sequence);
+  }
+  return { duplicates: receiver.sequences.length - seen.size };
+}
+
+async function logged(kit: SenderKit): Promise<number[]> {
+  const rows = await kit.db.sql<
+    { sequence: number }[]
+  >`select sequence from events where world_id = ${kit.world_id} and type like 'job.%' order by sequence`;
+  return rows.map(({ sequence }) => sequence);
+}
+
+/** Works for a moment per message, so that there is always something in flight. */
+function slowly(receiver: Receiver): void {
+  receiver.script = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 3));
+    return OK;
+  };
+}
+
+test('a restart in the middle loses nothing and repeats nothing', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  slowly(receiver);
+  const first = await kit.sender();
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
+  await kit.active(id);
+  const emitted = kit.emit(jobsOf(1_200));
+  await receiver.until(({ messages }) => messages.length >= 300);
+  await first.stop();
+  const after = receiver.messages.length;
+  await emitted;
+  assert.equal(receiver.messages.length, after, 'a stopped sender sends nothing');
+  await kit.sender();
+  await receiver.until(({ messages }) => messages.length >= 1_200);
+  await kit.settled(id);
+  const { duplicates } = assertComplete(receiver, await logged(kit));
+  assert.equal(duplicates, 0);
+});
+
+function forkSender(kit: SenderKit): ChildProcess {
+  const options = {
+    addresses: kit.db.addresses,
+    masterKey: kit.masterKey.toString('hex'),
+    secretKey: kit.secretKey.toString('hex'),
+  };
+  return fork(join(import.meta.dirname, 'sender-process.ts'), {
+    env: { ...process.env, SENDER_OPTIONS: JSON.stringify(options) },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+}
+
+test('a killed sender is followed by another, which repeats only what was in flight or not yet written down', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  slowly(receiver);
+  const child = forkSender(kit);
+  t.after(() => child.kill('SIGKILL'));
+  await once(child, 'message');
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
+  await kit.active(id);
+  const emitted = kit.emit(jobsOf(1_500));
+  await receiver.until(({ messages }) => messages.length >= 400);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await emitted;
+  await kit.sender();
+  await receiver.until(({ sequences }) => new Set(sequences).size >= 1_500);
+  await kit.settled(id);
+  const { duplicates } = assertComplete(receiver, await logged(kit));
+  // In flight (32) and answered within the last flushes (25 ms each, about ten messages a millisecond).
+  assert.ok(duplicates <= 32 + 600, `${duplicates} came twice`);
+});
+
+test('a stopped process that wakes up with a lost lease sends nothing more', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  const child = forkSender(kit);
+  t.after(() => child.kill('SIGKILL'));
+  await once(child, 'message');
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
+  await kit.active(id);
+  await kit.emit(jobsOf(50));
+  await receiver.until(({ messages }) => messages.length === 50);
+  await kit.eventually(async () => (await kit.db.sql`select 1 from attempts where endpoint_id = ${id} and sequence > 0`).length === 50);
+  child.kill('SIGSTOP');
+  await kit.sender();
+  await kit.emit(jobsOf(50));
+  await receiver.until(({ messages }) => messages.length >= 100);
+  child.kill('SIGCONT');
+  await kit.emit(jobsOf(50));
+  await receiver.until(({ messages }) => messages.length >= 150);
+  await kit.settled(id);
+  const { duplicates } = assertComplete(receiver, await logged(kit));
+  assert.equal(duplicates, 0);
+});
+
+test('two senders divide the endpoints, and each event is sent once', async (t) => {
+  const kit = await startKit(t);
+  const receivers = await Promise.all(Array.from({ length: 12 }, () => kit.receiver()));
+  await kit.sender();
+  const endpoints = await Promise.all(
+    receivers.map((receiver) => kit.endpoint({ url: receiver.url, types: ['job.*'] })),
+  );
+  for (const { id } of endpoints) await kit.active(id);
+  const emitting = kit.emit(jobsOf(300));
+  await kit.sender();
+  await emitting;
+  const held = () => kit.db.sql<{ holder: string; count: number }[]>`
+    select holder, count(*)::int as count from sender_leases where holder is not null group by holder order by count`;
+  await kit.eventually(async () => {
+    const holders = await held();
+    return holders.length === 2 && holders.every(({ count }) => count === 8);
+  });
+  await kit.emit(jobsOf(300));
+  for (const receiver of receivers) await receiver.until(({ messages }) => messages.length >= 600);
+  for (const { id } of endpoints) await kit.settled(id);
+  const all = await logged(kit);
+  for (const receiver of receivers) assert.equal(assertComplete(receiver, all).duplicates, 0);
+});
+
+test('whoever lost a lease writes nothing: everything is dropped', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  await kit.sender();
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
+  await kit.active(id);
+  await kit.emit(jobsOf(10));
+  await receiver.until(({ messages }) => messages.length === 10);
+  await kit.settled(id);
+  const [before] = await kit.db.sql<{ sequence: number }[]>`select sequence from cursors where endpoint_id = ${id}`;
+  // Another process takes every share without this one having noticed.
+  await kit.db
+    .sql`update sender_leases set holder = 'thief', epoch = epoch + 1, expires_at = clock_timestamp() + interval '1 hour'`;
+  await kit.db.sql`update cursors set epoch = epoch + 1`;
+  await kit.emit(jobsOf(10));
+  await kit.eventually(async () => (await kit.db.sql`select 1 from senders`).length === 1);
+  await receiver.until(({ messages }) => messages.length > 10).catch(() => {});
+  const sender = await kit.sender();
+  await sender.stop();
+  const [after] = await kit.db.sql<{ sequence: number }[]>`select sequence from cursors where endpoint_id = ${id}`;
+  assert.equal(after?.sequence, before?.sequence);
+  const rows = await kit.db.sql`select 1 from attempts where endpoint_id = ${id} and sequence > 0`;
+  assert.equal(rows.length, 10);
+});
+
+test('a new owner passes by what was delivered ahead of the cursor', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  const first = await kit.sender();
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'], ordering: 'none' });
+  await kit.active(id);
+  receiver.script = ({ job_id }) => (job_id === 'held' ? { hold: true } : OK);
+  await kit.emit(['held', ...jobsOf(100)]);
+  await receiver.until(({ messages }) => messages.length === 101);
+  await kit.eventually(
+    async () =>
+      (await kit.db.sql`select 1 from attempts where endpoint_id = ${id} and outcome = 'delivered' and sequence > 0`)
+        .length === 100,
+  );
+  const [cursor] = await kit.db.sql<{ sequence: number }[]>`select sequence from cursors where endpoint_id = ${id}`;
+  receiver.script = () => OK;
+  await first.stop();
+  await kit.sender();
+  await receiver.until(({ messages }) => messages.length === 102);
+  await kit.settled(id);
+  assert.equal(receiver.messages.at(-1)?.job_id, 'held');
+  assert.equal(receiver.messages.length, 102);
+  assert.ok((cursor?.sequence ?? 0) < (await kit.head()) - 99, 'the cursor stood before what was held');
+});
+
+test('parked messages outlive a restart, with their tries and their order', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  const first = await kit.sender();
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
+  await kit.active(id);
+  receiver.script = ({ job_id }) => (job_id === 'a' ? { status: 500 } : OK);
+  await kit.emit(['a', 'a', 'b', 'a']);
+  const parked = () =>
+    kit.db.sql<{ state: string }[]>`select state from parked_messages where endpoint_id = ${id} order by sequence`;
+  await kit.eventually(async () => (await parked()).length === 1);
+  kit.clock.advance(1_500);
+  await kit.eventually(async () => (await parked()).length === 3);
+  await first.stop();
+  receiver.script = () => OK;
+  const before = receiver.messages.length;
+  await kit.sender();
+  await kit.emit(['a']);
+  kit.clock.advance(5_000);
+  await receiver.until(({ messages }) => messages.length === before + 4);
+  await kit.settled(id);
+  const again = receiver.messages.slice(before);
+  assert.deepEqual(
+    again.map(({ headers }) => headers['waypost-attempt']),
+    ['2', '1', '1', '1'],
+  );
+  assert.deepEqual(
+    again.map(({ sequence }) => sequence),
+    [...again.map(({ sequence }) => sequence)].sort((a, b) => (a ?? 0) - (b ?? 0)),
+  );
+});
