@@ -40,6 +40,11 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
+  if (options.chaos && process.env.WAYPOST_URL !== undefined) {
+    throw new Error(
+      '--chaos kills the server: it works only on one that the demo starts itself (unset WAYPOST_URL and WAYPOST_KEY).',
+    );
+  }
   const prefix = `D${randomBytes(4).toString('hex')}-`;
   const day = await readDay(options, prefix);
   // With --json standard output is for the figures alone.
@@ -60,11 +65,6 @@ async function main(args: readonly string[]): Promise<number> {
   // Whoever reads along may stop reading; the server must be ended all the same.
   process.stdout.on('error', () => undefined);
   try {
-    if (options.chaos && stage.server === null) {
-      throw new Error(
-        '--chaos kills the server: it works only on one that the demo starts itself (unset WAYPOST_URL and WAYPOST_KEY).',
-      );
-    }
     receiver = await startReceiver(stage.folder, prefix);
     return await play({ options, day, stage, receiver, progress });
   } finally {
@@ -87,7 +87,7 @@ async function play({ options, day, stage, receiver, progress }: Cast): Promise<
     dispatch: openClient(stage.url, stage.keys.dispatch),
     driver: openClient(stage.url, stage.keys.driver),
   };
-  const tenant = await prepareTenant(clients, stage.channel_id, day.drivers, receiver);
+  const tenant = await prepareTenant(clients.dispatch, day.drivers, receiver);
   const plan = planDay(day, seedChance(`${options.seed}/stories`));
   progress.tell(`Playing ${day.title}: ${day.drivers} drivers, ${formatCount(plan.steps.length)} steps.`);
 
@@ -99,7 +99,7 @@ async function play({ options, day, stage, receiver, progress }: Cast): Promise<
   try {
     driven = await driveDay(day, plan, {
       clients,
-      channel_id: tenant.channel_id,
+      channel_id: stage.channel_id,
       driver_ids: tenant.driver_ids,
       durationMs: Math.max(
         chaos === null ? DURATION_MIN_MS : DURATION_CHAOS_MS,
@@ -122,6 +122,8 @@ async function play({ options, day, stage, receiver, progress }: Cast): Promise<
     });
   } finally {
     clearInterval(refresh);
+    // On somebody else's server nothing must go on sending to a receiver that is gone.
+    if (stage.server === null) await clients.dispatch.endpoints.delete(tenant.endpoint_id);
   }
   progress.show({ ...view, received: receiver.counts });
   progress.finish();

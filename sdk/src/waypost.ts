@@ -1,11 +1,13 @@
 // The client: `new Waypost({ url, key })`. A line belongs here if it says what the client offers; how each resource is
 // called stands in its own file, webhooks and errors have entries of their own (`@waypost/sdk/webhooks`, `/errors`).
 
+import { channelCalls } from './channels.ts';
 import { endpointCalls } from './endpoints.ts';
 import { eventCalls } from './events.ts';
 import { exceptionCalls } from './exceptions.ts';
 import { driverCalls, hubCalls, vehicleCalls } from './fleet.ts';
 import { jobCalls } from './jobs.ts';
+import { keyCalls } from './keys.ts';
 import { addressCalls, customerCalls } from './parties.ts';
 import { createTransport, type WaypostOptions } from './transport.ts';
 
@@ -20,6 +22,8 @@ export class Waypost {
   readonly drivers: ReturnType<typeof driverCalls>;
   readonly vehicles: ReturnType<typeof vehicleCalls>;
   readonly hubs: ReturnType<typeof hubCalls>;
+  readonly channels: ReturnType<typeof channelCalls>;
+  readonly keys: ReturnType<typeof keyCalls>;
 
   constructor(options: WaypostOptions) {
     const transport = createTransport(options);
@@ -32,5 +36,7 @@ export class Waypost {
     this.drivers = driverCalls(transport);
     this.vehicles = vehicleCalls(transport);
     this.hubs = hubCalls(transport);
+    this.channels = channelCalls(transport);
+    this.keys = keyCalls(transport);
   }
 }

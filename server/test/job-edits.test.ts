@@ -25,7 +25,7 @@ async function eventsOf(
   jobId: string,
 ): Promise<{ type: string; topics: string[]; data: { changes: Record<string, unknown> } }[]> {
   const rows = await house.server.database.sql<{ body: string }[]>`
-    select body from events where job_id = ${jobId} order by job_sequence`;
+    select body from events where world_id = ${house.world_id} and job_id = ${jobId} order by job_sequence`;
   return rows.map((row) => JSON.parse(row.body));
 }
 
@@ -157,7 +157,8 @@ test('a recipient proposes another window; the source accepts it, and the job ch
   assert.deepEqual(proposal.groups, ['schedule', 'instructions']);
   assert.equal((await call('GET', `/v1/jobs/${job.id}`)).body.version, 1);
   assert.deepEqual((await call('GET', `/v1/proposals/${proposal.id}`)).body, proposal);
-  const [row] = await house.server.database.sql`select body from proposals where proposal_id = ${proposal.id}`;
+  const [row] = await house.server.database
+    .sql`select body from proposals where world_id = ${house.world_id} and proposal_id = ${proposal.id}`;
   assert.ok(!row?.body.includes('Svensson'), 'what is proposed about a person is sealed');
   assert.equal((await call('GET', `/v1/proposals/${proposal.id}`, undefined, { as: 'stranger' })).status, 404);
   assert.equal((await call('POST', `/v1/proposals/${proposal.id}/accept`, undefined, { as: 'recipient' })).status, 409);
@@ -242,7 +243,8 @@ test('a PIN is in no document, and another PIN counts as another requirement', a
       pin: { level: 'required', kind: 'supplied', value: '4711' },
     };
   });
-  const [pin] = await server.database.sql`select hash from task_pins where task_id = ${job.deliveries[0].id}`;
+  const [pin] = await server.database
+    .sql`select hash from task_pins where world_id = ${house.world_id} and task_id = ${job.deliveries[0].id}`;
   assert.equal(pin?.hash.length, 32);
   const requirements = (value: string) => ({
     on_completion: { pin: { level: 'required', kind: 'supplied', value } },
@@ -256,7 +258,8 @@ test('a PIN is in no document, and another PIN counts as another requirement', a
     deliveries: [{ id: job.deliveries[0].id, proof_requirements: requirements('1234') }],
   });
   assert.equal(other.body.deliveries[0].proof_requirements.version, 2);
-  const [after] = await server.database.sql`select hash from task_pins where task_id = ${job.deliveries[0].id}`;
+  const [after] = await server.database
+    .sql`select hash from task_pins where world_id = ${house.world_id} and task_id = ${job.deliveries[0].id}`;
   assert.notDeepEqual(after?.hash, pin?.hash);
 });
 
@@ -292,7 +295,8 @@ test('channels: only what is bound is seen, settings are checked, and a change i
   assert.deepEqual((await call('GET', path)).body, changed.body);
   assert.equal((await call('PATCH', path, { undo_grace_s: 30 })).body.version, 2);
   assert.equal((await call('PATCH', path, { undo_grace_s: 31 }, { headers: { 'if-match': '"1"' } })).status, 412);
-  const events = await server.database.sql`select type from events where data_id = ${other_channel_id}`;
+  const events = await server.database
+    .sql`select type from events where world_id = ${house.world_id} and data_id = ${other_channel_id}`;
   assert.deepEqual(
     events.map((event) => event.type),
     ['channel.updated'],

@@ -27,7 +27,7 @@ test('an order makes a job with an implicit pickup at the hub, and GET answers t
   assert.deepEqual(byReference.body, made.body);
   const [row] = await server.database.sql`
     select e.body as event, j.body as document from events e join jobs j on j.world_id = e.world_id and j.job_id = e.job_id
-    where e.job_id = ${made.body.id}`;
+    where e.world_id = ${house.world_id} and e.job_id = ${made.body.id}`;
   assert.ok(row?.event.includes(row.document), 'the row is the document of the event, byte for byte');
 });
 
@@ -56,7 +56,8 @@ test('of twenty identical orders at once one makes the job', async () => {
   );
   assert.deepEqual(answers.map(({ status }) => status).sort(), [...Array(19).fill(200), 201]);
   assert.equal(new Set(answers.map(({ body }) => body.id)).size, 1);
-  const [count] = await server.database.sql`select count(*)::int as jobs from jobs where reference = 'ORD-20'`;
+  const [count] = await server.database
+    .sql`select count(*)::int as jobs from jobs where world_id = ${house.world_id} and reference = 'ORD-20'`;
   assert.equal(count?.jobs, 1);
 });
 
@@ -105,7 +106,8 @@ test('telephone numbers and addresses are sealed, and masked without contacts:re
   assert.equal(made.body.deliveries[0].contact.phone, '+46701234567');
   assert.equal(plain.body.deliveries[0].contact.phone, '+46*******67');
   const rows = await server.database.sql`
-    select body from jobs where job_id = ${made.body.id} union all select body from events where job_id = ${made.body.id}`;
+    select body from jobs where world_id = ${house.world_id} and job_id = ${made.body.id}
+    union all select body from events where world_id = ${house.world_id} and job_id = ${made.body.id}`;
   for (const { body } of rows) {
     for (const word of ['701234567', 'A. Berg', 'Storgatan', '57.7066', 'Ring twice'])
       assert.ok(!body.includes(word), `${word} stands in clear`);
@@ -169,7 +171,8 @@ test('everything wrong with an order is told at once, and nothing is written', a
   nobody.deliveries[0].customer_id = 'cus_01kaj2w0d4f8tb3h5gk9mzq7xe';
   delete nobody.deliveries[0].contact;
   assert.equal((await call('POST', '/v1/jobs', nobody)).body.code, 'unknown_reference');
-  const [count] = await server.database.sql`select count(*)::int as jobs from jobs where reference like 'BAD%'`;
+  const [count] = await server.database
+    .sql`select count(*)::int as jobs from jobs where world_id = ${house.world_id} and reference like 'BAD%'`;
   assert.equal(count?.jobs, 0);
 });
 

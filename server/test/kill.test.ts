@@ -41,28 +41,41 @@ function createDice(seed: number): () => number {
   };
 }
 
-/** A server that is started again on the same port whenever it was killed. */
+/** A server that a supervisor starts again on the same port whenever it is gone. */
 class Phoenix {
   readonly #options: ServerProcessOptions;
   #process: ServerProcess;
+  /** What it said when it ended without being killed: nothing, if it is as good as it should be. */
+  readonly lastWords: string[] = [];
 
   constructor(options: ServerProcessOptions) {
     this.#options = options;
-    this.#process = startServerProcess(options);
+    this.#process = this.#start();
   }
 
-  get ready(): Promise<Ready> {
-    return this.#process.ready;
+  #start(): ServerProcess {
+    const started = startServerProcess(this.#options);
+    started.endedByItself.then(() => {
+      this.lastWords.push(started.complaints());
+      this.#process = this.#start();
+    });
+    return started;
   }
 
-  get complaints(): string {
-    return this.#process.complaints();
+  /** Ready now, however often it has to be started until then. */
+  async ready(): Promise<Ready> {
+    for (;;) {
+      const current = this.#process;
+      const ready = await current.ready.catch(() => null);
+      if (ready !== null && current === this.#process) return ready;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
   }
 
   /** Killed also while it starts. */
   async kill(): Promise<void> {
     await this.#process.kill();
-    this.#process = startServerProcess(this.#options);
+    this.#process = this.#start();
   }
 
   stop(): Promise<void> {
@@ -214,11 +227,11 @@ test(`${ROUNDS} kills under load lose nothing, repeat nothing and leave no gap`,
   const ports = [await findFreePort(), await findFreePort(), await findFreePort()];
   const shape = { dataDir, env: {} };
   const first = new Phoenix({ ...shape, port: ports[0] ?? 0, roles: 'api,sender' });
-  const { first_start: made, url } = await first.ready;
+  const { first_start: made, url } = await first.ready();
   assert.ok(made, 'the first start makes a tenant');
   const second = new Phoenix({ ...shape, port: ports[1] ?? 0, roles: 'api,sender' });
   const sender = new Phoenix({ ...shape, port: ports[2] ?? 0, roles: 'sender' });
-  const urls = [url, (await second.ready).url];
+  const urls = [url, (await second.ready()).url];
   const key = made.test_key;
   const log = await startMessageLog();
   const told: Ledgered = { created: new Map(), moved: new Map(), repeated: 0 };
@@ -262,7 +275,7 @@ test(`${ROUNDS} kills under load lose nothing, repeat nothing and leave no gap`,
     `killed ${JSON.stringify(killed)}; ${told.created.size} jobs, ${told.moved.size} transitions, ${told.repeated} writes repeated`,
   );
 
-  await Promise.all([first.ready, second.ready, sender.ready]);
+  await Promise.all([first.ready(), second.ready(), sender.ready()]);
   const sql = openPool(cluster.address, { name: 'waypost test', connectionsMax: 2 });
   after(() => sql.end({ timeout: 1 }));
   const [world] = await sql<{ world_id: number }[]>`
@@ -283,4 +296,6 @@ test(`${ROUNDS} kills under load lose nothing, repeat nothing and leave no gap`,
   const duplicates = checkReceived(events, messages);
   t.diagnostic(`${events.length} events, ${messages.length} messages, ${duplicates} of them sent again`);
   await Promise.all([first.stop(), second.stop(), sender.stop()]);
+  const lastWords = [first, second, sender].flatMap((server) => server.lastWords);
+  assert.deepEqual(lastWords, [], 'no server ended without being killed');
 });

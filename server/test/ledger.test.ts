@@ -15,7 +15,13 @@ import { openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
 import { createDatabase, type TestDatabase } from './harness.ts';
 
-const input: KeyInput = { name: 'Shop', scopes: ['jobs:read'], authority: 'source', channel_ids: null, expires_at: null };
+const input: KeyInput = {
+  name: 'Shop',
+  scopes: ['jobs:read'],
+  authority: 'source',
+  channel_ids: null,
+  expires_at: null,
+};
 
 interface Bench {
   db: TestDatabase;
@@ -29,7 +35,11 @@ async function setUp(t: TestContext, worlds = 2): Promise<Bench> {
   await insertOrganization(db.sql, { organization_id: 'org_1', name: 'One' });
   const worldIds: number[] = [];
   for (let index = 0; index < worlds / 2; index++) {
-    const made = await insertTenant(db.sql, { organization_id: 'org_1', tenant_id: `ten_${index}`, name: `Tenant ${index}` });
+    const made = await insertTenant(db.sql, {
+      organization_id: 'org_1',
+      tenant_id: `ten_${index}`,
+      name: `Tenant ${index}`,
+    });
     worldIds.push(made.test_world_id, made.live_world_id);
   }
   const faults: unknown[] = [];
@@ -51,7 +61,13 @@ async function setUp(t: TestContext, worlds = 2): Promise<Bench> {
 
 function command(world_id: number, name: string, more: Partial<Command> = {}): Command {
   return {
-    name: 'key.create', world_id, actor: { type: 'system', id: 'test' }, cause: 'api', correlation_id: name, idempotency: null, load: [],
+    name: 'key.create',
+    world_id,
+    actor: { type: 'system', id: 'test' },
+    cause: 'api',
+    correlation_id: name,
+    idempotency: null,
+    load: [],
     decide: (_set, moment) => createKey({ ...input, name }, makeSecret('test'), moment),
     ...more,
   };
@@ -59,7 +75,9 @@ function command(world_id: number, name: string, more: Partial<Command> = {}): C
 
 function keyed(world_id: number, name: string, key: string): Command {
   const body = { name };
-  return command(world_id, name, { idempotency: { client: 'k', key, fingerprint: fingerprintOf('POST', '/v1/keys', body), body } });
+  return command(world_id, name, {
+    idempotency: { client: 'k', key, fingerprint: fingerprintOf('POST', '/v1/keys', body), body },
+  });
 }
 
 async function assertGapless(bench: Bench): Promise<number> {
@@ -67,8 +85,13 @@ async function assertGapless(bench: Bench): Promise<number> {
   for (const world_id of bench.worldIds) {
     const rows = await bench.db.sql<{ sequence: number; recorded_at: Date }[]>`
       select sequence, recorded_at from events where world_id = ${world_id} order by sequence`;
-    assert.deepEqual(rows.map((row) => row.sequence), rows.map((_row, index) => index + 1));
-    assert.ok(rows.every((row, index) => index === 0 || row.recorded_at >= (rows[index - 1]?.recorded_at ?? row.recorded_at)));
+    assert.deepEqual(
+      rows.map((row) => row.sequence),
+      rows.map((_row, index) => index + 1),
+    );
+    assert.ok(
+      rows.every((row, index) => index === 0 || row.recorded_at >= (rows[index - 1]?.recorded_at ?? row.recorded_at)),
+    );
     const [head] = await bench.db.sql<{ sequence: number }[]>`select sequence from heads where world_id = ${world_id}`;
     assert.equal(head?.sequence, rows.length);
     total += rows.length;
@@ -93,10 +116,19 @@ test('a refusal and a fault in one command leave its neighbours alone and write 
   const results = await Promise.allSettled([
     bench.commit(command(world_id, 'a')),
     bench.commit(command(world_id, '')),
-    bench.commit(command(world_id, 'x', { decide: () => { throw new TypeError('broken rule'); } })),
+    bench.commit(
+      command(world_id, 'x', {
+        decide: () => {
+          throw new TypeError('broken rule');
+        },
+      }),
+    ),
     bench.commit(command(world_id, 'b')),
   ]);
-  assert.deepEqual(results.map((result) => result.status), ['fulfilled', 'rejected', 'rejected', 'fulfilled']);
+  assert.deepEqual(
+    results.map((result) => result.status),
+    ['fulfilled', 'rejected', 'rejected', 'fulfilled'],
+  );
   assert.equal(await assertGapless(bench), 2);
   assert.equal(bench.faults.length, 1);
 });
@@ -105,12 +137,22 @@ test('a statement that fails is traced to its command: the others are written, i
   const bench = await setUp(t);
   const [world_id = 0] = bench.worldIds;
   const secret = makeSecret('test');
-  const clash = (name: string) => command(world_id, name, { decide: (_set, moment) => createKey({ ...input, name }, secret, moment) });
+  const clash = (name: string) =>
+    command(world_id, name, { decide: (_set, moment) => createKey({ ...input, name }, secret, moment) });
   await bench.commit(clash('first'));
-  const results = await Promise.allSettled([bench.commit(command(world_id, 'a')), bench.commit(clash('second')), bench.commit(command(world_id, 'b'))]);
-  assert.deepEqual(results.map((result) => result.status), ['fulfilled', 'rejected', 'fulfilled']);
+  const results = await Promise.allSettled([
+    bench.commit(command(world_id, 'a')),
+    bench.commit(clash('second')),
+    bench.commit(command(world_id, 'b')),
+  ]);
+  assert.deepEqual(
+    results.map((result) => result.status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
   const refused = results[1];
-  assert.ok(refused?.status === 'rejected' && refused.reason instanceof WaypostError && refused.reason.code === 'limit_reached');
+  assert.ok(
+    refused?.status === 'rejected' && refused.reason instanceof WaypostError && refused.reason.code === 'limit_reached',
+  );
   assert.equal(await assertGapless(bench), 3);
 });
 
@@ -120,7 +162,10 @@ test('a key is executed once, in one batch and across batches, and its secret is
   const outcomes = await Promise.all(Array.from({ length: 20 }, () => bench.commit(keyed(world_id, 'a', 'key-1'))));
   const later = await bench.commit(keyed(world_id, 'a', 'key-1'));
   assert.equal(await assertGapless(bench), 1);
-  assert.deepEqual([...outcomes, later].map((outcome) => outcome.replayed), [false, ...Array.from({ length: 20 }, () => true)]);
+  assert.deepEqual(
+    [...outcomes, later].map((outcome) => outcome.replayed),
+    [false, ...Array.from({ length: 20 }, () => true)],
+  );
   const secrets = [...outcomes, later].map((outcome) => JSON.parse(outcome.render('plain')).secret);
   assert.match(secrets[0], /^wp_test_/);
   assert.deepEqual(new Set(secrets.slice(1)), new Set([null]));
@@ -132,7 +177,10 @@ test('the same key with another request is refused and names what differs', asyn
   await bench.commit(keyed(world_id, 'a', 'key-1'));
   await assert.rejects(bench.commit(keyed(world_id, 'b', 'key-1')), (error: WaypostError) => {
     assert.equal(error.code, 'idempotency_mismatch');
-    assert.deepEqual(error.faults.map((fault) => fault.pointer), ['/name']);
+    assert.deepEqual(
+      error.faults.map((fault) => fault.pointer),
+      ['/name'],
+    );
     return true;
   });
 });
@@ -140,7 +188,13 @@ test('the same key with another request is refused and names what differs', asyn
 test('a refused request is decided anew under its key', async (t) => {
   const bench = await setUp(t);
   const [world_id = 0] = bench.worldIds;
-  await assert.rejects(bench.commit({ ...keyed(world_id, 'a', 'key-1'), decide: () => ({ refusal: new WaypostError('forbidden', 'Not now.') }) }), { code: 'forbidden' });
+  await assert.rejects(
+    bench.commit({
+      ...keyed(world_id, 'a', 'key-1'),
+      decide: () => ({ refusal: new WaypostError('forbidden', 'Not now.') }),
+    }),
+    { code: 'forbidden' },
+  );
   assert.equal((await bench.commit(keyed(world_id, 'a', 'key-1'))).status, 201);
 });
 
@@ -163,14 +217,20 @@ test('connections cut at random instants lose no acknowledged write and make non
   for (let round = 0; round < 30; round++) {
     const target = acknowledged.length + 20 + (round % 7) * 9;
     while (acknowledged.length < target) await new Promise((resolve) => setImmediate(resolve));
-    await bench.db.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'waypost ledger' and datname = current_database()`;
+    await bench.db
+      .sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'waypost ledger' and datname = current_database()`;
   }
   isCutting = false;
   await Promise.all(writers);
   const total = await assertGapless(bench);
-  const stored = await bench.db.sql<{ event_id: string; correlation_id: string }[]>`select event_id, correlation_id from events`;
+  const stored = await bench.db.sql<
+    { event_id: string; correlation_id: string }[]
+  >`select event_id, correlation_id from events`;
   const ids = new Set(stored.map((row) => row.event_id));
-  assert.deepEqual(acknowledged.filter((id) => !ids.has(id)), []);
+  assert.deepEqual(
+    acknowledged.filter((id) => !ids.has(id)),
+    [],
+  );
   assert.equal(new Set(stored.map((row) => row.correlation_id)).size, total, 'no command was executed twice');
   assert.equal(total, acknowledged.length + stored.filter((row) => unknown.includes(row.correlation_id)).length);
 });
@@ -178,7 +238,11 @@ test('connections cut at random instants lose no acknowledged write and make non
 test('a writer that freezes inside a transaction blocks its world for no longer than its session allows', async (t) => {
   const bench = await setUp(t);
   const [world_id = 0] = bench.worldIds;
-  const frozen = openPool(bench.db.addresses.ledger, { name: 'frozen', connectionsMax: 1, session: { idle_in_transaction_session_timeout: 1_000 } });
+  const frozen = openPool(bench.db.addresses.ledger, {
+    name: 'frozen',
+    connectionsMax: 1,
+    session: { idle_in_transaction_session_timeout: 1_000 },
+  });
   const session = await frozen.reserve();
   await session`begin`;
   await session`select 1 from heads where world_id = ${world_id} for no key update`;

@@ -1,16 +1,15 @@
 // The words of the launcher, said as an operator says them: beside a running server and without one.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { startEmbedded } from '../src/db/embedded.ts';
 import { openPool } from '../src/db/sql.ts';
+import { runWords } from './say.ts';
 import { findFreePort, makeDataDir, startServerProcess } from './server-process.ts';
 import { until } from './until.ts';
 
-const LAUNCHER = join(import.meta.dirname, '../../waypost');
 let dataDir = '';
 let port = 0;
 
@@ -19,27 +18,8 @@ before(async () => {
   port = await findFreePort();
 });
 
-interface Said {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-function say(words: readonly string[], env: Record<string, string> = {}): Promise<Said> {
-  return run(LAUNCHER, words, { WAYPOST_DATA_DIR: dataDir, WAYPOST_PORT: String(port), ...env });
-}
-
-function run(command: string, words: readonly string[], env: Record<string, string>): Promise<Said> {
-  const { PATH = '', HOME = '', NODE_OPTIONS = '', RECORD_STATEMENTS_TO = '' } = process.env;
-  const child = spawn(command, words, {
-    env: { PATH, HOME, NODE_OPTIONS, RECORD_STATEMENTS_TO, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk));
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk));
-  return new Promise((resolve, reject) => child.on('error', reject).on('close', (code) => resolve({ code, out, err })));
-}
+const say = (words: readonly string[], env: Record<string, string> = {}) =>
+  runWords(words, { WAYPOST_DATA_DIR: dataDir, WAYPOST_PORT: String(port), ...env });
 
 async function sayJson<T = Record<string, unknown>>(
   words: readonly string[],

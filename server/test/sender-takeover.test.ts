@@ -105,7 +105,9 @@ test('a stopped process that wakes up with a lost lease sends nothing more', asy
   await kit.active(id);
   await kit.emit(jobsOf(50));
   await receiver.until(({ messages }) => messages.length === 50);
-  await kit.eventually(async () => (await kit.db.sql`select 1 from attempts where endpoint_id = ${id} and sequence > 0`).length === 50);
+  await kit.eventually(
+    async () => (await kit.db.sql`select 1 from attempts where endpoint_id = ${id} and sequence > 0`).length === 50,
+  );
   child.kill('SIGSTOP');
   await kit.sender();
   await kit.emit(jobsOf(50));

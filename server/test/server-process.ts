@@ -27,6 +27,8 @@ export interface ServerProcess {
   readonly pid: number;
   /** Resolves when it is ready; rejects when it ends before. */
   ready: Promise<Ready>;
+  /** Resolves when it ended without being told to. */
+  endedByItself: Promise<void>;
   /** What it wrote last, for the one who wonders why. */
   complaints(): string;
   /** SIGKILL; resolves when it is gone. */
@@ -36,7 +38,7 @@ export interface ServerProcess {
 }
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
-const COMPLAINTS_LENGTH_MAX = 20_000;
+const COMPLAINTS_LENGTH_MAX = 2_000;
 const running = new Set<ServerProcess>();
 
 after(async () => {
@@ -66,10 +68,6 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   const gone = once(child, 'exit');
   const ready = readReady(child, gone, () => complaints);
   ready.catch(() => {});
-  gone.then(() => {
-    if (running.has(server))
-      console.error(`a server ended by itself (${child.exitCode ?? child.signalCode}): ${complaints}`);
-  });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     running.delete(server);
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
@@ -78,6 +76,11 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   const server: ServerProcess = {
     pid: child.pid ?? 0,
     ready,
+    endedByItself: new Promise((resolve) => {
+      gone.then(() => {
+        if (running.delete(server)) resolve();
+      });
+    }),
     complaints: () => complaints,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),

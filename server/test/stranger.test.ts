@@ -42,22 +42,39 @@ before(async () => {
 });
 
 const names: Record<string, string> = {
-  job: 'job_id', cus: 'customer_id', adr: 'address_id', drv: 'driver_id', veh: 'vehicle_id', hub: 'hub_id', key: 'key_id', whe: 'endpoint_id',
+  job: 'job_id',
+  cus: 'customer_id',
+  adr: 'address_id',
+  drv: 'driver_id',
+  veh: 'vehicle_id',
+  hub: 'hub_id',
+  key: 'key_id',
+  whe: 'endpoint_id',
 };
 
 /** The example with the ids that it names exchanged for ones that exist. */
 function withIds(example: unknown, ids: Record<string, string>): unknown {
-  return JSON.parse(JSON.stringify(example), (name, value: unknown) => (typeof value === 'string' && Object.hasOwn(ids, name) ? ids[name] : value));
+  return JSON.parse(JSON.stringify(example), (name, value: unknown) =>
+    typeof value === 'string' && Object.hasOwn(ids, name) ? ids[name] : value,
+  );
 }
 
 function idName(id: string): string {
   return names[id.slice(0, 3)] ?? id.slice(0, 3);
 }
 
-async function call(method: string, path: string, key: string | null, body?: unknown): Promise<{ status: number; body: unknown }> {
+async function call(
+  method: string,
+  path: string,
+  key: string | null,
+  body?: unknown,
+): Promise<{ status: number; body: unknown }> {
   const reply = await fetch(server.url + path, {
     method,
-    headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...(body !== undefined && { 'content-type': 'application/json' }) },
+    headers: {
+      ...(key !== null && { authorization: `Bearer ${key}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await reply.text();
@@ -71,7 +88,10 @@ function operations(): { method: string; path: string; described: Described; exa
     Object.entries(methods)
       .filter(([method]) => path.startsWith('/v1/') && ['get', 'post', 'put', 'patch', 'delete'].includes(method))
       .map(([method, described]) => ({
-        method: method.toUpperCase(), path, described, example: described.requestBody?.content['application/json']?.example,
+        method: method.toUpperCase(),
+        path,
+        described,
+        example: described.requestBody?.content['application/json']?.example,
       })),
   );
 }
@@ -115,7 +135,8 @@ test('no list shows what belongs to another tenant', async () => {
     const { status, body } = await call('GET', path, own);
     if (status !== 200) continue;
     const text = JSON.stringify(body);
-    for (const [name, id] of Object.entries(foreign)) assert.equal(text.includes(id), false, `${path} shows the ${name}`);
+    for (const [name, id] of Object.entries(foreign))
+      assert.equal(text.includes(id), false, `${path} shows the ${name}`);
   }
 });
 

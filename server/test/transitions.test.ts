@@ -85,10 +85,11 @@ test('the same client event is answered like the first, also with another sent_a
   const input = { to: 'en_route', report: true, client_event_id: 'a1', occurred_at: '2029-01-01T10:00:00Z' };
   const [first, ...again] = await Promise.all([1, 2, 3].map(() => send(job, 'driver', input)));
   const late = await send(job, 'driver', { ...input, sent_at: new Date().toISOString() });
-  for (const answer of [first, ...again, late]) {
-    assert.equal(answer?.status, 200, answer?.text);
-    assert.equal(answer?.body.applied, true);
-    assert.equal(answer?.body.job.version, first?.body.job.version);
+  const answers = [first, ...again, late] as Answer[];
+  for (const answer of answers) {
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.body.applied, true);
+    assert.equal(answer.body.job.version, late.body.job.version);
   }
   assert.deepEqual(
     late.body.events,

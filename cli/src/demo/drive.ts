@@ -6,21 +6,17 @@ import { WaypostProblem } from '@waypost/sdk/errors';
 import type { Job, TransitionInput } from '@waypost/sdk/jobs';
 import { writeJob } from './job-input.ts';
 import type { Day, Order } from './order.ts';
+import type { Role } from './roles.ts';
 import type { Step, TaskRole, TransitionStep } from './step.ts';
 import type { Plan } from './story.ts';
 
 const IN_FLIGHT_MAX = 32;
 
-/** The three systems that take part, each with its own right to say things. */
-export interface Clients {
-  source: Waypost;
-  dispatch: Waypost;
-  driver: Waypost;
-}
+export type Clients = Record<Role, Waypost>;
 
 export interface DriveOptions {
   clients: Clients;
-  channel_id: string | null;
+  channel_id: string;
   /** By number. */
   driver_ids: readonly string[];
   /** Real milliseconds that the day takes, at least. */

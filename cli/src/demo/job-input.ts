@@ -13,8 +13,7 @@ export interface JobFacts {
   proof: ProofKind;
   /** False: the shop knows the address but not where it is. */
   located: boolean;
-  /** Null with a key that is bound to one channel. */
-  channel_id: string | null;
+  channel_id: string;
 }
 
 export function writeJob(order: Order, { proof, located, channel_id }: JobFacts): JobInput {
@@ -22,7 +21,7 @@ export function writeJob(order: Order, { proof, located, channel_id }: JobFacts)
   const window = { start: new Date(order.window.start).toISOString(), end: new Date(order.window.end).toISOString() };
   return {
     reference: order.reference,
-    ...(channel_id === null ? {} : { channel_id }),
+    channel_id,
     priority: order.priority,
     ...(order.pickup === null ? {} : { pickups: [writePickup(order, order.pickup, window)] }),
     deliveries: [

@@ -8,6 +8,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { Waypost } from '@waypost/sdk';
+import { makeRoleKeys, type Role, type RoleKeys, roleScopes } from './roles.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const LAUNCHER = join(ROOT, 'waypost');
@@ -19,10 +21,8 @@ const JSON_BYTES_MAX = 1024 * 1024;
 
 export interface Stage {
   url: string;
-  /** One key for each system that takes part; on somebody else's server all three are the one that was given. */
-  keys: { source: string; dispatch: string; driver: string };
-  /** Null: the key says it, or the channel must be asked for. */
-  channel_id: string | null;
+  keys: RoleKeys;
+  channel_id: string;
   /** Null on somebody else's server: it is not ours to kill. */
   server: OwnServer | null;
   /** Receiver's journal and the like. */
@@ -45,11 +45,26 @@ export async function openStage(env: NodeJS.ProcessEnv, hub: string, tell: (sent
   const folder = await mkdtemp(join(tmpdir(), 'waypost-demo-'));
   // The embedded database may run as another user, who must be able to pass through.
   await chmod(folder, 0o755);
-  if (url !== undefined && key !== undefined) {
-    const keys = { source: key, dispatch: key, driver: key };
-    return { url, keys, channel_id: null, server: null, folder, close: () => removeFolder(folder) };
+  if (url === undefined || key === undefined) return openOwnStage(folder, hub, tell);
+  try {
+    return await openGuestStage(url, key, folder);
+  } catch (error) {
+    await removeFolder(folder);
+    throw error;
   }
-  return openOwnStage(folder, hub, tell);
+}
+
+/** On somebody else's server: keys of our own for as long as we are there, and its first channel. */
+async function openGuestStage(url: string, key: string, folder: string): Promise<Stage> {
+  const client = new Waypost({ url, key });
+  const [channel] = (await client.channels.list({ limit: 1 })).data;
+  if (channel === undefined) throw new Error('The tenant of WAYPOST_KEY has no channel that orders could come from.');
+  const { keys, revoke } = await makeRoleKeys(client);
+  const close = async (): Promise<void> => {
+    await removeFolder(folder);
+    await revoke();
+  };
+  return { url, keys, channel_id: channel.id, server: null, folder, close };
 }
 
 async function openOwnStage(folder: string, hub: string, tell: (sentence: string) => void): Promise<Stage> {
@@ -63,17 +78,16 @@ async function openOwnStage(folder: string, hub: string, tell: (sentence: string
     tell('Starting a server of its own in a temporary folder.');
     await server.restart();
     const tenant = await server.ask(['tenant', 'create', 'Demo', '--hub', hub]);
-    const makeKey = async (authority: string): Promise<string> => {
-      const made = await server.ask([
-        'key',
-        'create',
-        `demo ${authority}`,
+    const makeKey = async (role: Role): Promise<string> => {
+      const options = [
         '--authority',
-        authority,
+        role,
+        '--scopes',
+        roleScopes[role].join(','),
         '--tenant',
         textIn(tenant, 'tenant_id'),
-      ]);
-      return textIn(made, 'secret');
+      ];
+      return textIn(await server.ask(['key', 'create', `demo ${role}`, ...options]), 'secret');
     };
     const keys = {
       source: await makeKey('source'),

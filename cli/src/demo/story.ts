@@ -146,13 +146,7 @@ const tellers: Record<Story, Teller> = {
       does: 'resolve',
       body: { resolution: 'return', note: 'Back to the sender' },
     },
-    report(order, order.times.departed, 'return', { to: 'en_route', client_event_id: `${order.reference}/return/1` }),
-    report(order, order.times.arrived, 'return', { to: 'arrived', client_event_id: `${order.reference}/return/2` }),
-    report(order, order.times.completed, 'return', {
-      to: 'completed',
-      outcome: order.pickup === null ? 'returned_to_hub' : 'returned_to_shipper',
-      client_event_id: `${order.reference}/return/3`,
-    }),
+    ...bringBack(order),
   ],
 
   given_up: (order, telling) => [
@@ -164,6 +158,7 @@ const tellers: Record<Story, Teller> = {
       does: 'resolve',
       body: { resolution: 'fail', note: 'Nobody knows the place' },
     },
+    ...bringBack(order),
   ],
 
   corrected_later: (order, telling) => [
@@ -296,6 +291,18 @@ function failVisit(order: Order, telling: Telling, reason?: string): TransitionT
       location: doorstep(order, telling.chance),
       client_event_id: id(2),
     }),
+  ];
+}
+
+/** Goods that could not be handed over go back to where they came from. */
+function bringBack(order: Order): TransitionTold[] {
+  const { departed, arrived, completed } = order.times;
+  const id = (step: number): string => `${order.reference}/return/${step}`;
+  const outcome = order.pickup === null ? 'returned_to_hub' : 'returned_to_shipper';
+  return [
+    report(order, departed, 'return', { to: 'en_route', client_event_id: id(1) }),
+    report(order, arrived, 'return', { to: 'arrived', client_event_id: id(2) }),
+    report(order, completed, 'return', { to: 'completed', outcome, client_event_id: id(3) }),
   ];
 }
 

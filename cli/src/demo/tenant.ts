@@ -1,7 +1,6 @@
 // What must be there before the day begins: a channel, drivers, and an endpoint that the receiver has answered for.
 
 import type { Waypost } from '@waypost/sdk';
-import { WaypostProblem } from '@waypost/sdk/errors';
 import { seedChance } from './chance.ts';
 import type { Receiver } from './receiver-process.ts';
 import { inventName } from './words.ts';
@@ -9,21 +8,20 @@ import { inventName } from './words.ts';
 const DRIVERS_AT_ONCE = 8;
 
 export interface PreparedTenant {
-  channel_id: string | null;
   driver_ids: string[];
   endpoint_id: string;
   /** The end of the log before the endpoint was owed anything. */
   after: number;
 }
 
-export async function prepareTenant(
-  clients: { source: Waypost; dispatch: Waypost },
-  channelId: string | null,
-  drivers: number,
-  receiver: Receiver,
-): Promise<PreparedTenant> {
-  const { dispatch } = clients;
-  const made = await createEndpoint(dispatch, receiver.url);
+export async function prepareTenant(dispatch: Waypost, drivers: number, receiver: Receiver): Promise<PreparedTenant> {
+  const made = await dispatch.endpoints.create({
+    url: receiver.url,
+    start_at: 'now',
+    // What the key sees of a job, phone and e-mail in full, or nothing could be compared.
+    rendering: 'personal',
+    description: 'Receiver of the demo',
+  });
   // A repeated create does not show the secret again; a rotation does.
   const secret = made.secret ?? (await dispatch.endpoints.rotateSecret(made.id, { overlap_s: 0 })).secret;
   if (secret === null) throw new Error('The server does not show the secret of the endpoint.');
@@ -43,19 +41,5 @@ export async function prepareTenant(
     }
   };
   await Promise.all(Array.from({ length: DRIVERS_AT_ONCE }, makeNext));
-  return { channel_id: channelId, driver_ids, endpoint_id: made.id, after: settled_sequence };
-}
-
-/** Events must show what the key sees, or nothing could be compared: phone and e-mail in full where it may. */
-async function createEndpoint(
-  client: Waypost,
-  url: string,
-): Promise<Awaited<ReturnType<Waypost['endpoints']['create']>>> {
-  const input = { url, start_at: 'now', description: 'Receiver of the demo' };
-  try {
-    return await client.endpoints.create({ ...input, rendering: 'personal' });
-  } catch (error) {
-    if (error instanceof WaypostProblem && error.status === 403) return client.endpoints.create(input);
-    throw error;
-  }
+  return { driver_ids, endpoint_id: made.id, after: settled_sequence };
 }

@@ -14,13 +14,15 @@ export interface Cluster {
   /** What PostgreSQL calls the data directory. */
   data: string;
   socketDir: string;
+  /** Names the socket; nothing listens on it as a port unless the settings say so. */
+  port: number;
   user: ServiceUser;
   programs: Programs;
   settings: Readonly<Record<string, string>>;
 }
 
 export const SUPERUSER = 'waypost';
-export const PORT = 5432;
+const PORT = 5432;
 const MAJOR_VERSION = '18';
 /** sun_path holds 108 bytes on Linux and 104 on macOS, with the closing zero. */
 const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107;
@@ -37,7 +39,7 @@ const INITDB_FLAGS = [
 ] as const;
 
 /** For two shared cores; durability is PostgreSQL's own default (fsync and synchronous_commit on). */
-const SETTINGS: Readonly<Record<string, string>> = {
+const SETTINGS = {
   listen_addresses: '',
   port: String(PORT),
   unix_socket_permissions: '0700',
@@ -79,15 +81,10 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       `The database in ${home} was made by PostgreSQL ${version} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: start it with the Waypost that made it.`,
     );
   }
-  const socketDir = await makeSocketDir(home, user);
-  return {
-    home,
-    data,
-    socketDir,
-    user,
-    programs,
-    settings: { ...SETTINGS, unix_socket_directories: socketDir, ...options.settings },
-  };
+  const settings = { ...SETTINGS, ...options.settings };
+  const port = Number(settings.port);
+  const socketDir = await makeSocketDir(home, port, user);
+  return { home, data, socketDir, port, user, programs, settings: { unix_socket_directories: socketDir, ...settings } };
 }
 
 async function readVersion(data: string): Promise<string | null> {
@@ -148,9 +145,9 @@ export function programEnvironment(): Record<string, string> {
 }
 
 /** Beside the data where the path is short enough for a socket, else a private directory under /tmp. */
-async function makeSocketDir(home: string, user: ServiceUser): Promise<string> {
+async function makeSocketDir(home: string, port: number, user: ServiceUser): Promise<string> {
   const near = join(home, 'run');
-  if (Buffer.byteLength(join(near, `.s.PGSQL.${PORT}`)) <= SOCKET_PATH_BYTES_MAX) {
+  if (Buffer.byteLength(join(near, `.s.PGSQL.${port}`)) <= SOCKET_PATH_BYTES_MAX) {
     await makePrivateDir(near, user);
     return near;
   }

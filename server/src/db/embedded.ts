@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql as RawSql } from 'postgres';
 import { postgres } from './driver.ts';
-import { type Cluster, openCluster, PORT, SUPERUSER } from './embedded-cluster.ts';
+import { type Cluster, openCluster, SUPERUSER } from './embedded-cluster.ts';
 import { findPostmaster, startPostmaster, stopPostmaster } from './embedded-postmaster.ts';
 import type { DatabaseAddress } from './sql.ts';
 import { StartError } from './start-error.ts';
@@ -44,7 +44,7 @@ interface Joined {
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const cluster = await openCluster(options);
   const password = (await readFile(join(cluster.home, 'password'), 'utf8')).trim();
-  const address = { host: cluster.socketDir, port: PORT, user: SUPERUSER, password, database: DATABASE };
+  const address = { host: cluster.socketDir, port: cluster.port, user: SUPERUSER, password, database: DATABASE };
   let stopping = false;
   let joined: Promise<Joined> = joinServer(cluster, password, options.log, onLost);
   function onLost(): void {
@@ -96,7 +96,7 @@ async function joinServer(
       adopted = false;
       await startPostmaster(cluster, log);
     } else if (found.ready) {
-      const presence = await takePresence(found.socketDir, password, onLost);
+      const presence = await takePresence(found.socketDir, cluster.port, password, onLost);
       if (presence !== null) return { presence, adopted };
     }
     await wait(POLL_MS);
@@ -107,11 +107,16 @@ async function joinServer(
 }
 
 /** Null when the server does not let us in yet, or no longer. */
-async function takePresence(socketDir: string, password: string, onLost: () => void): Promise<RawSql | null> {
+async function takePresence(
+  socketDir: string,
+  port: number,
+  password: string,
+  onLost: () => void,
+): Promise<RawSql | null> {
   let held = false;
   const presence = postgres({
     host: socketDir,
-    port: PORT,
+    port,
     user: SUPERUSER,
     password,
     database: 'postgres',

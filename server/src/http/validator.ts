@@ -18,18 +18,31 @@ const ajv = new Ajv2020({
   formats: Object.fromEntries(Object.entries(formats).map(([name, format]) => [name, format.test])),
 });
 
-/** `root` comes before every pointer: '' for bodies, 'query' and 'path' for the others. */
+interface Compiled {
+  plain: Schema;
+  check: ValidateFunction;
+}
+
+const compiled = new WeakMap<TSchema, Compiled>();
+
+/**
+ * `root` comes before every pointer: '' for bodies, 'query' and 'path' for the others. Compiled at the first use: all
+ * schemas together would hold up the start by seconds.
+ */
 export function compileValidator(schema: TSchema, root: string): Validate {
-  const plain = withoutIds(schema) as Schema;
-  // Compiled when it is first needed: all at once would be half of the time that a start takes.
-  let compiled: ValidateFunction | null = null;
   return (value) => {
-    compiled ??= ajv.compile(plain as object);
-    const check = compiled;
+    const { plain, check } = compiled.get(schema) ?? compile(schema);
     if (check(value)) return null;
     const faults = findFaults(plain, value, root);
     return faults.length > 0 ? faults : (check.errors ?? []).map((error) => plainFault(error, root));
   };
+}
+
+function compile(schema: TSchema): Compiled {
+  const plain = withoutIds(schema) as Schema;
+  const made = { plain, check: ajv.compile(plain as object) };
+  compiled.set(schema, made);
+  return made;
 }
 
 /** A copy without `$id`: the same named schema stands in many places, which Ajv takes for a clash. */

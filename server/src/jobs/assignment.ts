@@ -6,7 +6,7 @@ import type { Job } from './job.schema.ts';
 import type { Progress } from './progress.ts';
 import { mapTasks, takeStep } from './progress.ts';
 import type { ReasonCode } from './reason-codes.ts';
-import { illegal, invalid, unknown } from './refusal.ts';
+import { illegal, invalid, unknownReference } from './refusal.ts';
 import { isJobStepAllowed, isUnplaced, transitions } from './state-machine.ts';
 import { goodsOnBoard, isFinalJob, isFinalTask, tasksOf } from './status.ts';
 import type { Task } from './task.schema.ts';
@@ -89,7 +89,7 @@ export function unassignJob(progress: Progress, code: ReasonCode | null): NotApp
 /** The driver must exist and be given work. */
 export function requireAssignable(progress: Progress, driverId: string): void {
   const driver = progress.context.driverOf(driverId);
-  if (driver === null) throw unknown('/driver_id', `There is no driver ${driverId}.`);
+  if (driver === null) throw unknownReference('/driver_id', `There is no driver ${driverId}.`);
   if (driver.status !== 'active') {
     throw invalid('/driver_id', 'driver_inactive', `The driver ${driverId} is inactive: work cannot be given to it.`);
   }

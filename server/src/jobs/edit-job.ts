@@ -64,9 +64,10 @@ function listPinEdits(before: Job, intended: Intended, context: EditContext): Ed
   });
 }
 
-/** PINs whose hash differs from what is kept. A task that is new has none yet. */
+/** PINs whose hash differs from what is kept. A task of which none was asked has none. */
 function pinPutsOf(before: Job, intended: Intended, context: EditContext): Put[] {
-  const known = new Set(tasksOf(before).map((task) => task.id));
+  const asked = tasksOf(before).filter((task) => task.proof_requirements.on_completion.pin !== undefined);
+  const known = new Set(asked.map((task) => task.id));
   return tasksOf(intended.job).flatMap((task) =>
     pinPutOf(task, intended.pins.get(task.id), context.pin_key).filter((put) => {
       const kept = known.has(task.id) ? context.pinOf(task.id) : undefined;

@@ -29,11 +29,11 @@ function aroundJob({ job }: StoredJob): Refs {
   ];
 }
 
-/** A job by its id, and what its patch names. A patch may ask for PINs that the job has not had. */
+/** A job by its id, and what its patch names. */
 export function loadsOfPatch(books: OrderBooks, jobId: string, patch: JobPatch): Loads {
   const tasks = tasksIn(patch);
   return [
-    (set) => [refTo(jobKind, jobId), ...namedRefs(books, set, tasks), ...tasks.map(({ id }) => refTo(pinKind, id))],
+    (set) => [refTo(jobKind, jobId), ...namedRefs(books, set, tasks)],
     (set) => {
       const stored = set.get(jobKind, jobId);
       return [
@@ -66,9 +66,7 @@ export function loadsOfPut(books: OrderBooks, order: JobInput, channelId: string
     (set) => {
       const holder = set.get(jobReferenceKind, referenceKey(channelId, order.reference)) ?? null;
       const stored = holder === null ? undefined : set.get(jobKind, holder);
-      if (stored === undefined) return [];
-      const pins = tasksOf(stored.job).map(({ id }) => refTo(pinKind, id));
-      return [...aroundJob(stored), ...pins];
+      return stored === undefined ? [] : aroundJob(stored);
     },
   ];
 }
@@ -81,11 +79,7 @@ export function loadsOfDecision(books: OrderBooks, proposalId: string): Loads {
       const kept = set.get(proposalKind, proposalId);
       if (kept === undefined) return [];
       const tasks = patchedTasks(kept.proposal);
-      return [
-        refTo(jobKind, kept.proposal.job_id),
-        ...namedRefs(books, set, tasks),
-        ...tasks.map(({ id }) => refTo(pinKind, id)),
-      ];
+      return [refTo(jobKind, kept.proposal.job_id), ...namedRefs(books, set, tasks)];
     },
     (set) => {
       const kept = set.get(proposalKind, proposalId);

@@ -39,6 +39,6 @@ export function invalid(pointer: string, code: string, message: string): Waypost
 }
 
 /** 422: something named does not exist. */
-export function unknown(pointer: string, message: string): WaypostError {
+export function unknownReference(pointer: string, message: string): WaypostError {
   return new WaypostError('unknown_reference', message, { faults: [{ pointer, code: 'unknown_reference', message }] });
 }

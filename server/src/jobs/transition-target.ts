@@ -2,7 +2,7 @@
 
 import type { Job } from './job.schema.ts';
 import { findTask } from './progress.ts';
-import { invalid, unknown } from './refusal.ts';
+import { invalid, unknownReference } from './refusal.ts';
 import { isFinalTask, tasksOf } from './status.ts';
 import type { Task } from './task.schema.ts';
 import type { TransitionInput } from './transition.schema.ts';
@@ -11,7 +11,7 @@ import type { TransitionInput } from './transition.schema.ts';
 export function targetOf(job: Job, input: Pick<TransitionInput, 'to' | 'task_id'>): Task {
   if (input.task_id !== undefined) {
     const named = findTask(job, input.task_id);
-    if (named === undefined) throw unknown('/task_id', `The job has no task ${input.task_id}.`);
+    if (named === undefined) throw unknownReference('/task_id', `The job has no task ${input.task_id}.`);
     return named;
   }
   const meant = tasksMeant(job, input.to);

@@ -346,16 +346,25 @@ function runCase(world: World, wish: CaseWish, seen: Set<string>): boolean {
       : exceptions.map(({ id }) => caseOf(world, id));
   const one = all[wish.place % Math.max(1, all.length)];
   if (one === undefined) return false;
+  const input = wish.input === null ? null : phraseResolution(one, wish.input);
   const before = world.events.length;
   try {
-    if (wish.input === null) acknowledge(world, one.id);
-    else resolve(world, one.id, wish.input, wish.asker);
+    if (input === null) acknowledge(world, one.id);
+    else resolve(world, one.id, input, wish.asker);
   } catch (error) {
     assert.ok(error instanceof WaypostError, String(error));
     return false;
   }
-  if (wish.input !== null) seen.add(wish.input.resolution);
+  if (input !== null) seen.add(input.resolution);
   return world.events.length > before;
+}
+
+/** Adopt and keep fit a clash, everything else does not: somebody who knows the case asks for what can be. */
+function phraseResolution(one: Exception, input: ResolveInput): ResolveInput {
+  const decides = input.resolution === 'adopt' || input.resolution === 'keep';
+  if (decides && one.clash === null) return { resolution: 'return' };
+  if (!decides && one.clash !== null && input.driver_id === undefined) return { resolution: 'adopt' };
+  return input;
 }
 
 function countProofs(job: Job): number {

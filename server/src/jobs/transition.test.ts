@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { EventDraft } from '../ledger/command.ts';
 import {
   anna,
   apply,
@@ -21,6 +22,12 @@ import {
   resolve,
   source,
 } from './given-job.ts';
+import type { Job } from './job.schema.ts';
+
+/** The job as an event tells it. */
+function documentOf(event: EventDraft): Job {
+  return event.document?.value as Job;
+}
 
 const done = { to: 'completed', outcome: 'delivered_to_recipient' } as const;
 
@@ -84,7 +91,7 @@ describe('the way of a job', () => {
   test('every event carries the job as it stood after that step', () => {
     const world = givenAssigned();
     const { events } = report(world, anna, { to: 'arrived' });
-    const statuses = events.map((event) => (event.document?.value as typeof world.stored.job).deliveries[0]?.status);
+    const statuses = events.map((event) => documentOf(event).deliveries[0]?.status);
     assert.deepEqual(statuses, ['pending', 'en_route', 'arrived']);
   });
 });
@@ -330,149 +337,6 @@ describe('failed visits', () => {
   });
 });
 
-describe('quantities', () => {
-  test('what was refused goes back and the rest is delivered', () => {
-    const world = givenArrived();
-    const [item] = deliveryOf(world).items;
-    report(world, anna, { ...done, items: [{ item_id: item?.id ?? '', rejected_quantity: 1 }] });
-    const [after] = deliveryOf(world).items;
-    assert.deepEqual([after?.delivered_quantity, after?.rejected_quantity, after?.remainder], [2, 1, 'return']);
-    assert.equal(deliveryOf(world, 1).items[0]?.quantity, 1);
-    assert.equal(world.stored.job.status, 'en_route');
-    report(world, anna, { to: 'completed', task_id: deliveryOf(world, 1).id, outcome: 'returned_to_hub' });
-    assert.equal(world.stored.job.status, 'partially_completed');
-    assert.equal(world.stored.job.outcome, 'partially_delivered');
-  });
-
-  test('a remainder to be tried again keeps the task open for its next visit', () => {
-    const world = givenArrived();
-    const id = deliveryOf(world).items[0]?.id ?? '';
-    report(world, anna, { ...done, items: [{ item_id: id, delivered_quantity: 2, remainder: 'reattempt' }] });
-    assert.equal(deliveryOf(world).status, 'pending');
-    assert.equal(world.stored.job.status, 'en_route');
-    report(world, anna, done);
-    assert.equal(deliveryOf(world).items[0]?.delivered_quantity, 3);
-    assert.equal(world.stored.job.status, 'completed');
-  });
-
-  test('what is missing at the pickup cannot be delivered', () => {
-    const world = givenAssigned({ pickups: [pickup('A')], deliveries: [delivery()] });
-    const id = deliveryOf(world).items[0]?.id ?? '';
-    const taken = { to: 'completed', task_id: pickupOf(world).id, outcome: 'picked_up_from_person' } as const;
-    report(world, anna, { ...taken, items: [{ item_id: id, picked_up_quantity: 2 }] });
-    report(world, anna, { ...done, task_id: deliveryOf(world).id });
-    const [item] = deliveryOf(world).items;
-    assert.deepEqual([item?.picked_up_quantity, item?.missing_quantity, item?.delivered_quantity], [2, 1, 2]);
-    assert.equal(pickupOf(world).items[0]?.delivered_quantity, 2);
-    assert.equal(world.stored.job.status, 'partially_completed');
-  });
-
-  test('quantities that do not add up refuse a request and become a case for a report', () => {
-    const world = givenArrived();
-    const items = [{ item_id: deliveryOf(world).items[0]?.id ?? '', delivered_quantity: 9 }];
-    assert.equal(refused(world, anna, { ...done, items }).code, 'invalid_request');
-    assert.equal(report(world, anna, { ...done, items }).reason, 'conflict');
-  });
-});
-
-describe('undo and correction', () => {
-  test('a completion is undone within the grace: the visit stays, a further one is open', () => {
-    const world = givenArrived({}, { undo_grace_s: 60 });
-    report(world, anna, { ...done, proof: [{ kind: 'note', note: 'x' }] });
-    const { events, job } = apply(world, anna, { to: 'reopened', task_id: deliveryOf(world).id });
-    assert.equal(job.status, 'arrived');
-    assert.deepEqual(events[0]?.topics.slice(0, 3), ['job.reopened', 'job.corrected', 'proof.superseded']);
-    assert.deepEqual(
-      deliveryOf(world).visits.map((visit) => visit.outcome),
-      ['delivered_to_recipient', null],
-    );
-    assert.equal(deliveryOf(world).items[0]?.delivered_quantity, 0);
-    report(world, anna, { ...done, proof: [{ kind: 'note', note: 'y' }] });
-    assert.equal(deliveryOf(world).proofs[1]?.supersedes, deliveryOf(world).proofs[0]?.id);
-  });
-
-  test('no grace, a grace that is over, or a later event refuse the undo', () => {
-    const undo = { to: 'reopened' } as const;
-    const none = givenArrived();
-    report(none, anna, done);
-    assert.equal(refused(none, anna, { ...undo, task_id: deliveryOf(none).id }).extra.rule, 'no_grace');
-    const over = givenArrived({}, { undo_grace_s: 60 });
-    report(over, anna, done);
-    over.nowMs += 60_000;
-    assert.equal(refused(over, anna, { ...undo, task_id: deliveryOf(over).id }).extra.rule, 'grace_over');
-    const built = givenArrived({}, { undo_grace_s: 60 });
-    report(built, anna, done);
-    report(built, anna, done);
-    assert.equal(refused(built, anna, { ...undo, task_id: deliveryOf(built).id }).extra.rule, 'built_on');
-  });
-
-  test('a pickup whose delivery is under way cannot be undone', () => {
-    const world = givenAssigned({}, { undo_grace_s: 60 });
-    report(world, anna, { to: 'en_route' });
-    assert.equal(refused(world, anna, { to: 'reopened', task_id: pickupOf(world).id }).extra.rule, 'built_on');
-  });
-
-  test('a correction says anew how it ended and brings goods back', () => {
-    const world = givenArrived();
-    report(world, anna, done);
-    const correction = {
-      to: 'corrected',
-      task_id: deliveryOf(world).id,
-      outcome: 'refused_by_recipient',
-      note: 'Video shows it.',
-    } as const;
-    assert.equal(refused(world, anna, correction).code, 'ownership_conflict');
-    const { job, events } = apply(world, dispatch, correction);
-    assert.equal(job.deliveries[0]?.status, 'failed');
-    assert.ok(events[0]?.topics.includes('job.corrected'));
-    assert.deepEqual(
-      job.deliveries[0]?.visits.map((visit) => visit.outcome),
-      ['delivered_to_recipient', 'refused_by_recipient'],
-    );
-    assert.equal(job.deliveries[1]?.returns, job.deliveries[0]?.id);
-    assert.equal(job.status, 'en_route');
-  });
-
-  test('a failure is corrected to a delivery: the return that nobody began is cancelled', () => {
-    const world = givenFailedVisit({}, { visits_max: 1 });
-    const { job } = apply(world, dispatch, {
-      to: 'corrected',
-      task_id: deliveryOf(world).id,
-      outcome: 'delivered_to_neighbour',
-      note: 'The neighbour called.',
-    });
-    assert.deepEqual(
-      job.deliveries.map((task) => task.status),
-      ['completed', 'cancelled'],
-    );
-    assert.equal(job.status, 'completed');
-  });
-});
-
-describe('cancel and return', () => {
-  test('cancel is allowed until goods are on board, then they are returned', () => {
-    const world = givenAssigned();
-    report(world, anna, { to: 'en_route' });
-    const cancel = { to: 'cancelled', reason_code: 'cancelled_by_recipient' } as const;
-    assert.equal(refused(world, source, cancel).code, 'cancel_not_allowed');
-    const { job } = apply(world, source, { to: 'returned', reason_code: 'cancelled_by_recipient' });
-    assert.deepEqual(
-      job.deliveries.map((task) => [task.status, task.returns !== null]),
-      [
-        ['failed', false],
-        ['pending', true],
-      ],
-    );
-    assert.equal(job.deliveries[1]?.address.line1, 'Hamngatan 2');
-  });
-
-  test('a cancelled job is not cancelled twice', () => {
-    const world = givenJob();
-    apply(world, source, { to: 'cancelled', reason_code: 'duplicate_order' });
-    assert.equal(apply(world, source, { to: 'cancelled', reason_code: 'duplicate_order' }).reason, 'already');
-  });
-});
-
 describe('who drives', () => {
   test('taking a visit under way from a driver needs a reason and ends that visit', () => {
     const world = givenAssigned();
@@ -539,10 +403,7 @@ describe('exceptions on the way', () => {
     const address = { country: 'SE', location: null, precision: 'unlocated', access: null } as const;
     const world = givenJob({ deliveries: [delivery({ address })] });
     assert.equal(world.stored.job.status, 'created');
-    assert.equal(
-      refused(world, dispatch, { to: 'assigned', driver_id: 'drv_anna' }).extra.rule,
-      'address_incomplete',
-    );
+    assert.equal(refused(world, dispatch, { to: 'assigned', driver_id: 'drv_anna' }).extra.rule, 'address_incomplete');
     const { id } = onlyCase(world);
     assert.throws(() => resolve(world, id, { resolution: 'retry' }), /not located/);
     resolve(world, id, { resolution: 'correct_address', location: { lat: 57.7, lng: 11.9 } });

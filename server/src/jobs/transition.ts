@@ -25,7 +25,7 @@ import {
 import type { Proof } from './proof.schema.ts';
 import { attachProofs, captureProofs, findForeignTasks } from './proof.ts';
 import { factsOf, type ReasonCode, resolveReasonCode } from './reason-codes.ts';
-import { dependencyOpen, illegal, invalid, unknown } from './refusal.ts';
+import { dependencyOpen, illegal, invalid, unknownReference } from './refusal.ts';
 import { anchorOf, openClash } from './report.ts';
 import {
   factsOfTransition,
@@ -283,7 +283,7 @@ function reportingDriver({ context }: Progress, input: TransitionInput): string 
 function requireSameDriver(progress: Progress, task: Task, input: TransitionInput): void {
   const driver = reportingDriver(progress, input);
   if (driver === null || driver === task.driver_id) return;
-  if (progress.context.driverOf(driver) === null) throw unknown('/driver_id', `There is no driver ${driver}.`);
+  if (progress.context.driverOf(driver) === null) throw unknownReference('/driver_id', `There is no driver ${driver}.`);
   const holder = task.driver_id === null ? 'nobody' : task.driver_id;
   throw illegal(progress.job, task, input.to, 'taken_away', `The task is with ${holder}, not with ${driver}.`);
 }

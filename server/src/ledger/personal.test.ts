@@ -21,6 +21,12 @@ test('what was cut, sealed and opened reads as before', () => {
   );
 });
 
+test('the order in which values are cut does not matter', () => {
+  const cutting = startCutting();
+  const [email, name] = [cutting.hole('value', 'cus_a', 'mail'), cutting.hole('value', 'cus_a', 'Ann')];
+  assert.equal(fillHoles(JSON.stringify({ name, email }), cutting.parts, 'personal'), '{"name":"Ann","email":"mail"}');
+});
+
 test('a part cannot be opened at another place', () => {
   const sealed = sealParts(7, 'evt_x', [{ subject_id: 'cus_a', values: ['secret'] }], () => key);
   assert.throws(() => openParts(7, 'evt_y', sealed, () => key));

@@ -1,5 +1,5 @@
 // Personal values in stored documents: cut out of the JSON, sealed per data subject, put back when read.
-// In stored JSON a hole is the string "\u0001" + kind + part number; it takes the next value of that part.
+// In stored JSON a hole is the string "\u0001" + kind + part + "." + place: which value of which part belongs there.
 // Input with control characters is refused at the door, so no text of a caller can look like a hole.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
@@ -9,9 +9,9 @@ const FORMAT = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HOLE_KINDS = { value: 'v', phone: 'p', email: 'e' } as const;
-const HOLE = /"\\u0001([vpe])(\d+)"/g;
+const HOLE = /"\\u0001([vpe])(\d+)\.(\d+)"/g;
 
-/** The values of one data subject, in the order of their holes. Null values: the subject was erased. */
+/** The values of one data subject, as their holes number them. Null values: the subject was erased. */
 export interface Part {
   subject_id: string;
   values: readonly unknown[] | null;
@@ -29,8 +29,8 @@ export function startCutting(): Cutting {
     if (value === null || value === undefined) return null;
     let index = parts.findIndex((part) => part.subject_id === subjectId);
     if (index === -1) index = parts.push({ subject_id: subjectId, values: [] }) - 1;
-    parts[index]?.values.push(value);
-    return `\u0001${HOLE_KINDS[kind]}${index}`;
+    const place = (parts[index]?.values.push(value) ?? 0) - 1;
+    return `\u0001${HOLE_KINDS[kind]}${index}.${place}`;
   };
   return { hole, parts };
 }
@@ -38,12 +38,8 @@ export function startCutting(): Cutting {
 /** Puts values back into stored JSON. An erased subject's holes read `null`. */
 export function fillHoles(body: string, parts: readonly Part[], rendering: Rendering): string {
   if (parts.length === 0) return body;
-  const used = new Array<number>(parts.length).fill(0);
-  return body.replace(HOLE, (_match, kind: string, digits: string) => {
-    const index = Number(digits);
-    const position = used[index] ?? 0;
-    used[index] = position + 1;
-    const value = parts[index]?.values?.[position] ?? null;
+  return body.replace(HOLE, (_match, kind: string, part: string, place: string) => {
+    const value = parts[Number(part)]?.values?.[Number(place)] ?? null;
     if (value === null) return 'null';
     if (rendering === 'plain' && kind !== 'v') return JSON.stringify(maskValue(kind, String(value)));
     return JSON.stringify(value);

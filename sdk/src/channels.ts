@@ -1,0 +1,24 @@
+// Channels: order sources of the tenant, and their settings.
+
+import type { GetChannelReply, ListChannelsQuery, UpdateChannelBody, UpdateChannelReply } from './api.gen.ts';
+import { iteratePages, type Page } from './pages.ts';
+import { memberPath } from './resource.ts';
+import type { CallOptions, Transport } from './transport.ts';
+
+export type Channel = GetChannelReply;
+
+const PATH = '/v1/channels';
+
+export function channelCalls(transport: Transport) {
+  const list = (query?: ListChannelsQuery, call?: CallOptions): Promise<Page<Channel>> =>
+    transport.send({ method: 'GET', path: PATH, query }, call);
+  return {
+    list,
+    iterate: (query?: ListChannelsQuery, call?: CallOptions): AsyncGenerator<Channel, void, undefined> =>
+      iteratePages(query?.after, (after) => list({ ...query, after }, call)),
+    get: (id: string, call?: CallOptions): Promise<Channel> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
+    patch: (id: string, patch: UpdateChannelBody, call?: CallOptions): Promise<UpdateChannelReply> =>
+      transport.send({ method: 'PATCH', path: memberPath(PATH, id), body: patch }, call),
+  };
+}

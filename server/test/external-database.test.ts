@@ -1,0 +1,86 @@
+// DATABASE_URL: a server of one's own instead of the embedded one. Here it is another embedded one, reached by TCP.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { readConfig } from '../src/config.ts';
+import { type Embedded, startEmbedded } from '../src/db/embedded.ts';
+import { openPool, type Sql } from '../src/db/sql.ts';
+import { openWaypost } from '../src/operate/open.ts';
+import { runWords } from './say.ts';
+import { findFreePort, makeDataDir } from './server-process.ts';
+
+let host: Embedded;
+let root: Sql;
+let port = 0;
+let dataDir = '';
+
+before(async () => {
+  port = await findFreePort();
+  dataDir = join(await makeDataDir(), 'data');
+  host = await startEmbedded({
+    dataDir: join(dataDir, 'foreign'),
+    log: () => {},
+    settings: { listen_addresses: '127.0.0.1', port: String(port), shared_buffers: '16MB', fsync: 'off' },
+  });
+  root = openPool(host.address, { name: 'external test', connectionsMax: 1 });
+  await root`create role keeper login password 'keeper''s word'`;
+  await root`create role maker login createrole password 'm@ker/'`;
+  for (const name of ['keeper', 'maker']) await root`create database ${root(`of_${name}`)} owner ${root(name)}`;
+});
+
+after(async () => {
+  await root.end();
+  await host.stop();
+});
+
+const urlOf = (user: string, password: string, database: string) =>
+  `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
+
+async function open(url: string) {
+  const config = readConfig({ DATABASE_URL: url, WAYPOST_DATA_DIR: join(dataDir, 'mine') });
+  return openWaypost(config, () => {});
+}
+
+test('an owner who may make roles gets the three of them', async () => {
+  const opened = await open(urlOf('maker', 'm@ker/', 'of_maker'));
+  assert.equal(opened.addresses.separated, true);
+  const ledger = openPool(opened.addresses.ledger, { name: 'external test', connectionsMax: 1 });
+  assert.deepEqual([...(await ledger`select current_user as name`)], [{ name: 'waypost_ledger' }]);
+  await ledger.end();
+  await opened.close();
+});
+
+test('an owner who may not runs everything as themselves, and doctor says so', async () => {
+  const url = urlOf('keeper', "keeper's word", 'of_keeper');
+  const opened = await open(url);
+  assert.equal(opened.addresses.separated, false);
+  assert.deepEqual(opened.addresses.sender, { url });
+  await opened.close();
+  const { out } = await runWords(['doctor'], {
+    DATABASE_URL: url,
+    WAYPOST_DATA_DIR: join(dataDir, 'mine'),
+    WAYPOST_PORT: '0',
+  });
+  assert.match(out, /warning +database +Everything runs as the user of DATABASE_URL/);
+});
+
+const refused: [what: string, url: () => string, sentence: RegExp][] = [
+  ['a wrong password', () => urlOf('keeper', 'guess', 'of_keeper'), /refuses the user or password of DATABASE_URL/],
+  ['an unknown database', () => urlOf('keeper', "keeper's word", 'nowhere'), /The database nowhere does not exist/],
+  [
+    'a user who may make no tables',
+    () => urlOf('keeper', "keeper's word", 'of_maker'),
+    /may not make tables in of_maker/,
+  ],
+  ['nobody listening', () => 'postgres://a:b@127.0.0.1:1/c', /does not answer at 127\.0\.0\.1:1/],
+];
+for (const [what, url, sentence] of refused) {
+  test(`${what} is told in a sentence that shows no password`, async () => {
+    const { code, err } = await runWords(['migrate'], { DATABASE_URL: url(), WAYPOST_DATA_DIR: join(dataDir, 'mine') });
+    assert.equal(code, 1);
+    assert.match(err, sentence);
+    assert.equal(/guess|keeper's|keeper%27s/.test(err), false);
+    assert.equal(err.includes('    at '), false, 'no stack');
+  });
+}
