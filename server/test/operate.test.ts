@@ -122,7 +122,7 @@ test('beside a running server: env, tenants and keys, and every change acts', as
 
   const env = await say(['env']);
   const [, saidUrl, saidKey] = /^export WAYPOST_URL=(\S+)\nexport WAYPOST_KEY=(\S+)\n$/.exec(env.out) ?? [];
-  assert.equal(saidUrl, url);
+  assert.equal(saidUrl, url, env.err);
   assert.equal((await listKeysWith(url, saidKey ?? '')).status, 200);
 
   const made = await sayJson<Record<string, string>>([

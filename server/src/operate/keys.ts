@@ -5,6 +5,7 @@ import { listKeys } from '../access/key.store.ts';
 import { defaultScopes, type Key, type KeyInput, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from '../access/key.ts';
 import { createKeyCommand, revokeKeyCommand, rotateKeyCommand } from '../access/key-command.ts';
 import { makeSecret } from '../access/secret.ts';
+import { listChannels } from '../channels/channel.store.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../db/start-error.ts';
 import { askedByOperator, asOperator, chooseTenant, type Operator } from './operator.ts';
@@ -90,7 +91,7 @@ export function makeEnvironment({ config, options, tell }: WordCall): Promise<To
       name,
       scopes: defaultScopes,
       authority: 'source',
-      channel_ids: null,
+      channel_ids: await findOnlyChannel(operator, tenant.test_world_id),
       expires_at: null,
     });
     const url = await findUrl(config, tell);
@@ -99,6 +100,12 @@ export function makeEnvironment({ config, options, tell }: WordCall): Promise<To
       value: { url, key: key.secret, key_id: key.id },
     };
   });
+}
+
+/** A tenant with one channel gets a key that is bound to it, so that its orders need not name it. */
+async function findOnlyChannel(operator: Operator, worldId: number): Promise<string[] | null> {
+  const channels = await listChannels(operator.sql, worldId, { channel_ids: null, after: null, limit: 2 });
+  return channels.length === 1 ? channels.map((channel) => channel.id) : null;
 }
 
 /** Makes a key through the ledger. */
