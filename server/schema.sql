@@ -21,9 +21,9 @@ CREATE INDEX addresses_by_creation ON public.addresses USING btree (world_id, cr
 CREATE INDEX addresses_by_customer ON public.addresses USING btree (world_id, parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX addresses_by_update ON public.addresses USING btree (world_id, updated_at, id);
 CREATE UNIQUE INDEX addresses_external_id ON public.addresses USING btree (world_id, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
-grant delete, insert, select, update on addresses to waypost_app;
+grant select on addresses to waypost_app;
 grant delete, insert, select, update on addresses to waypost_ledger;
-grant delete, insert, select, update on addresses to waypost_sender;
+grant select on addresses to waypost_sender;
 
 create table attempts (
   world_id integer not null,
@@ -44,8 +44,8 @@ create table attempts (
   constraint attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'refused'::text, 'failed'::text, 'timed_out'::text, 'called_off'::text])))
 ) partition by range (started_at);
 CREATE INDEX attempts_by_time ON ONLY public.attempts USING btree (world_id, endpoint_id, started_at DESC);
-grant delete, insert, select, update on attempts to waypost_app;
-grant delete, insert, select, update on attempts to waypost_ledger;
+grant select on attempts to waypost_app;
+grant select on attempts to waypost_ledger;
 grant delete, insert, select, update on attempts to waypost_sender;
 
 create table channels (
@@ -71,9 +71,9 @@ create table channels (
   constraint channels_version_check CHECK ((version >= 1)),
   constraint channels_visits_max_check CHECK ((visits_max >= 1))
 );
-grant delete, insert, select, update on channels to waypost_app;
+grant select on channels to waypost_app;
 grant delete, insert, select, update on channels to waypost_ledger;
-grant delete, insert, select, update on channels to waypost_sender;
+grant select on channels to waypost_sender;
 
 create table client_events (
   world_id integer not null,
@@ -87,9 +87,9 @@ create table client_events (
   constraint client_events_pkey PRIMARY KEY (world_id, client_hash),
   constraint client_events_client_hash_check CHECK ((octet_length(client_hash) = 32))
 );
-grant delete, insert, select, update on client_events to waypost_app;
+grant select on client_events to waypost_app;
 grant delete, insert, select, update on client_events to waypost_ledger;
-grant delete, insert, select, update on client_events to waypost_sender;
+grant select on client_events to waypost_sender;
 
 create table cursors (
   world_id integer not null,
@@ -105,8 +105,8 @@ create table cursors (
   saved_at timestamp(3) with time zone default now() not null,
   constraint cursors_pkey PRIMARY KEY (world_id, endpoint_id)
 ) with (fillfactor=20);
-grant delete, insert, select, update on cursors to waypost_app;
-grant delete, insert, select, update on cursors to waypost_ledger;
+grant select on cursors to waypost_app;
+grant select on cursors to waypost_ledger;
 grant delete, insert, select, update on cursors to waypost_sender;
 
 create table customer_contacts (
@@ -116,9 +116,9 @@ create table customer_contacts (
   constraint customer_contacts_pkey PRIMARY KEY (world_id, contact_hash)
 );
 CREATE INDEX customer_contacts_by_customer ON public.customer_contacts USING btree (world_id, customer_id);
-grant delete, insert, select, update on customer_contacts to waypost_app;
+grant select on customer_contacts to waypost_app;
 grant delete, insert, select, update on customer_contacts to waypost_ledger;
-grant delete, insert, select, update on customer_contacts to waypost_sender;
+grant select on customer_contacts to waypost_sender;
 
 create table customers (
   world_id integer not null,
@@ -140,9 +140,9 @@ create table customers (
 CREATE INDEX customers_by_creation ON public.customers USING btree (world_id, created_at DESC, id DESC);
 CREATE INDEX customers_by_update ON public.customers USING btree (world_id, updated_at, id);
 CREATE UNIQUE INDEX customers_external_id ON public.customers USING btree (world_id, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
-grant delete, insert, select, update on customers to waypost_app;
+grant select on customers to waypost_app;
 grant delete, insert, select, update on customers to waypost_ledger;
-grant delete, insert, select, update on customers to waypost_sender;
+grant select on customers to waypost_sender;
 
 create table dead_letters (
   world_id integer not null,
@@ -170,8 +170,8 @@ create table dead_letters (
   constraint dead_letters_state_check CHECK ((state = ANY (ARRAY['dead'::text, 'redriving'::text, 'delivered'::text])))
 );
 CREATE INDEX dead_letters_by_death ON public.dead_letters USING btree (world_id, died_at DESC, dead_letter_id DESC);
-grant delete, insert, select, update on dead_letters to waypost_app;
-grant delete, insert, select, update on dead_letters to waypost_ledger;
+grant select on dead_letters to waypost_app;
+grant select on dead_letters to waypost_ledger;
 grant delete, insert, select, update on dead_letters to waypost_sender;
 
 create table drivers (
@@ -194,9 +194,9 @@ CREATE INDEX drivers_by_creation ON public.drivers USING btree (world_id, create
 CREATE INDEX drivers_by_hub ON public.drivers USING btree (world_id, parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX drivers_by_update ON public.drivers USING btree (world_id, updated_at, id);
 CREATE UNIQUE INDEX drivers_external_id ON public.drivers USING btree (world_id, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
-grant delete, insert, select, update on drivers to waypost_app;
+grant select on drivers to waypost_app;
 grant delete, insert, select, update on drivers to waypost_ledger;
-grant delete, insert, select, update on drivers to waypost_sender;
+grant select on drivers to waypost_sender;
 
 create table endpoint_revisions (
   world_id integer not null,
@@ -210,9 +210,9 @@ create table endpoint_revisions (
   constraint endpoint_revisions_format_check CHECK ((format = 'json'::text)),
   constraint endpoint_revisions_rendering_check CHECK ((rendering = ANY (ARRAY['plain'::text, 'personal'::text])))
 );
-grant delete, insert, select, update on endpoint_revisions to waypost_app;
+grant select on endpoint_revisions to waypost_app;
 grant delete, insert, select, update on endpoint_revisions to waypost_ledger;
-grant delete, insert, select, update on endpoint_revisions to waypost_sender;
+grant select on endpoint_revisions to waypost_sender;
 
 create table endpoints (
   world_id integer not null,
@@ -239,9 +239,9 @@ create table endpoints (
   constraint endpoints_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'active'::text, 'paused'::text])))
 );
 CREATE INDEX endpoints_by_creation ON public.endpoints USING btree (world_id, created_at DESC, endpoint_id DESC) WHERE (deleted_at IS NULL);
-grant delete, insert, select, update on endpoints to waypost_app;
+grant select on endpoints to waypost_app;
 grant delete, insert, select, update on endpoints to waypost_ledger;
-grant delete, insert, select, update on endpoints to waypost_sender;
+grant select on endpoints to waypost_sender;
 
 create table event_marks (
   world_id integer not null,
@@ -249,9 +249,9 @@ create table event_marks (
   first_sequence bigint not null,
   constraint event_marks_pkey PRIMARY KEY (world_id, day)
 );
-grant delete, insert, select, update on event_marks to waypost_app;
+grant select on event_marks to waypost_app;
 grant delete, insert, select, update on event_marks to waypost_ledger;
-grant delete, insert, select, update on event_marks to waypost_sender;
+grant select on event_marks to waypost_sender;
 
 create table events (
   world_id integer not null,
@@ -271,9 +271,33 @@ create table events (
   constraint events_pkey PRIMARY KEY (world_id, sequence, recorded_at)
 ) partition by range (recorded_at);
 CREATE INDEX events_by_job ON ONLY public.events USING btree (world_id, job_id, job_sequence) WHERE (job_id IS NOT NULL);
-grant delete, insert, select, update on events to waypost_app;
+grant select on events to waypost_app;
 grant delete, insert, select, update on events to waypost_ledger;
-grant delete, insert, select, update on events to waypost_sender;
+grant select on events to waypost_sender;
+
+create table exceptions (
+  world_id integer not null,
+  exception_id text collate "C" not null,
+  job_id text collate "C" not null,
+  channel_id text collate "C" not null,
+  task_id text collate "C",
+  code text collate "C" not null,
+  blocking boolean not null,
+  status text collate "C" not null,
+  opened_at timestamp(3) with time zone not null,
+  respond_by timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  body text not null,
+  constraint exceptions_pkey PRIMARY KEY (world_id, exception_id),
+  constraint exceptions_check CHECK ((updated_at >= opened_at)),
+  constraint exceptions_status_check CHECK ((status = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text])))
+) with (fillfactor=90);
+CREATE INDEX exceptions_by_job ON public.exceptions USING btree (world_id, job_id);
+CREATE INDEX exceptions_by_opening ON public.exceptions USING btree (world_id, opened_at, exception_id);
+CREATE INDEX exceptions_unresolved ON public.exceptions USING btree (world_id, opened_at, exception_id) WHERE (status <> 'resolved'::text);
+grant select on exceptions to waypost_app;
+grant delete, insert, select, update on exceptions to waypost_ledger;
+grant select on exceptions to waypost_sender;
 
 create table heads (
   world_id integer not null,
@@ -286,9 +310,9 @@ create table heads (
   constraint heads_chain_check CHECK ((octet_length(chain) = 32)),
   constraint heads_sequence_check CHECK ((sequence >= 0))
 ) with (fillfactor=10);
-grant delete, insert, select, update on heads to waypost_app;
+grant select on heads to waypost_app;
 grant delete, insert, select, update on heads to waypost_ledger;
-grant delete, insert, select, update on heads to waypost_sender;
+grant select on heads to waypost_sender;
 
 create table hubs (
   world_id integer not null,
@@ -309,9 +333,9 @@ create table hubs (
 CREATE INDEX hubs_by_creation ON public.hubs USING btree (world_id, created_at DESC, id DESC);
 CREATE INDEX hubs_by_update ON public.hubs USING btree (world_id, updated_at, id);
 CREATE UNIQUE INDEX hubs_external_id ON public.hubs USING btree (world_id, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
-grant delete, insert, select, update on hubs to waypost_app;
+grant select on hubs to waypost_app;
 grant delete, insert, select, update on hubs to waypost_ledger;
-grant delete, insert, select, update on hubs to waypost_sender;
+grant select on hubs to waypost_sender;
 
 create table idempotency_keys (
   world_id integer not null,
@@ -326,9 +350,9 @@ create table idempotency_keys (
   envelope text not null,
   constraint idempotency_keys_pkey PRIMARY KEY (world_id, key_hash, recorded_at)
 ) partition by range (recorded_at);
-grant delete, insert, select, update on idempotency_keys to waypost_app;
+grant select on idempotency_keys to waypost_app;
 grant delete, insert, select, update on idempotency_keys to waypost_ledger;
-grant delete, insert, select, update on idempotency_keys to waypost_sender;
+grant select on idempotency_keys to waypost_sender;
 
 create table jobs (
   world_id integer not null,
@@ -364,9 +388,9 @@ create table jobs (
 CREATE INDEX jobs_by_creation ON public.jobs USING btree (world_id, created_at, job_id);
 CREATE INDEX jobs_by_update ON public.jobs USING btree (world_id, updated_at, job_id);
 CREATE UNIQUE INDEX jobs_reference ON public.jobs USING btree (world_id, channel_id, reference) WHERE holds_reference;
-grant delete, insert, select, update on jobs to waypost_app;
+grant select on jobs to waypost_app;
 grant delete, insert, select, update on jobs to waypost_ledger;
-grant delete, insert, select, update on jobs to waypost_sender;
+grant select on jobs to waypost_sender;
 
 create table key_uses (
   world_id integer not null,
@@ -375,9 +399,9 @@ create table key_uses (
   last_used_from text,
   constraint key_uses_pkey PRIMARY KEY (world_id, key_id)
 );
-grant delete, insert, select, update on key_uses to waypost_app;
+grant select on key_uses to waypost_app;
 grant delete, insert, select, update on key_uses to waypost_ledger;
-grant delete, insert, select, update on key_uses to waypost_sender;
+grant select on key_uses to waypost_sender;
 
 create table keys (
   world_id integer not null,
@@ -394,9 +418,9 @@ create table keys (
   constraint keys_pkey PRIMARY KEY (world_id, key_id),
   constraint keys_world_id_fkey FOREIGN KEY (world_id) REFERENCES worlds(world_id)
 );
-grant delete, insert, select, update on keys to waypost_app;
+grant select on keys to waypost_app;
 grant delete, insert, select, update on keys to waypost_ledger;
-grant delete, insert, select, update on keys to waypost_sender;
+grant select on keys to waypost_sender;
 
 create table master_keys (
   only_one boolean default true not null,
@@ -419,9 +443,9 @@ create table organizations (
   constraint organizations_pkey PRIMARY KEY (organization_id),
   constraint organizations_name_check CHECK ((name <> ''::text))
 );
-grant delete, insert, select, update on organizations to waypost_app;
+grant select on organizations to waypost_app;
 grant delete, insert, select, update on organizations to waypost_ledger;
-grant delete, insert, select, update on organizations to waypost_sender;
+grant select on organizations to waypost_sender;
 
 create table parked_messages (
   world_id integer not null,
@@ -441,8 +465,8 @@ create table parked_messages (
   constraint parked_messages_pkey PRIMARY KEY (world_id, endpoint_id, sequence, redrive),
   constraint parked_messages_state_check CHECK ((state = ANY (ARRAY['retry'::text, 'in_flight'::text, 'behind'::text])))
 ) with (fillfactor=50);
-grant delete, insert, select, update on parked_messages to waypost_app;
-grant delete, insert, select, update on parked_messages to waypost_ledger;
+grant select on parked_messages to waypost_app;
+grant select on parked_messages to waypost_ledger;
 grant delete, insert, select, update on parked_messages to waypost_sender;
 
 create table proposals (
@@ -460,9 +484,9 @@ create table proposals (
   constraint proposals_status_check CHECK ((status = ANY (ARRAY['open'::text, 'accepted'::text, 'declined'::text])))
 );
 CREATE INDEX proposals_by_job ON public.proposals USING btree (world_id, job_id);
-grant delete, insert, select, update on proposals to waypost_app;
+grant select on proposals to waypost_app;
 grant delete, insert, select, update on proposals to waypost_ledger;
-grant delete, insert, select, update on proposals to waypost_sender;
+grant select on proposals to waypost_sender;
 
 create table redrive_requests (
   world_id integer not null,
@@ -471,7 +495,7 @@ create table redrive_requests (
   requested_at timestamp(3) with time zone not null,
   constraint redrive_requests_pkey PRIMARY KEY (world_id, dead_letter_id)
 );
-grant delete, insert, select, update on redrive_requests to waypost_app;
+grant select on redrive_requests to waypost_app;
 grant delete, insert, select, update on redrive_requests to waypost_ledger;
 grant delete, insert, select, update on redrive_requests to waypost_sender;
 
@@ -482,8 +506,8 @@ create table sender_leases (
   expires_at timestamp(3) with time zone,
   constraint sender_leases_pkey PRIMARY KEY (share)
 ) with (fillfactor=20);
-grant delete, insert, select, update on sender_leases to waypost_app;
-grant delete, insert, select, update on sender_leases to waypost_ledger;
+grant select on sender_leases to waypost_app;
+grant select on sender_leases to waypost_ledger;
 grant delete, insert, select, update on sender_leases to waypost_sender;
 
 create table senders (
@@ -491,8 +515,8 @@ create table senders (
   seen_at timestamp(3) with time zone not null,
   constraint senders_pkey PRIMARY KEY (sender)
 ) with (fillfactor=20);
-grant delete, insert, select, update on senders to waypost_app;
-grant delete, insert, select, update on senders to waypost_ledger;
+grant select on senders to waypost_app;
+grant select on senders to waypost_ledger;
 grant delete, insert, select, update on senders to waypost_sender;
 
 create table subjects (
@@ -503,9 +527,9 @@ create table subjects (
   constraint subjects_pkey PRIMARY KEY (world_id, subject_id),
   constraint subjects_check CHECK (((sealed_key IS NULL) = (erased_at IS NOT NULL)))
 );
-grant delete, insert, select, update on subjects to waypost_app;
+grant select on subjects to waypost_app;
 grant delete, insert, select, update on subjects to waypost_ledger;
-grant delete, insert, select, update on subjects to waypost_sender;
+grant select on subjects to waypost_sender;
 
 create table task_pins (
   world_id integer not null,
@@ -516,9 +540,9 @@ create table task_pins (
   constraint task_pins_hash_check CHECK ((octet_length(hash) = 32)),
   constraint task_pins_tries_check CHECK ((tries >= 0))
 );
-grant delete, insert, select, update on task_pins to waypost_app;
+grant select on task_pins to waypost_app;
 grant delete, insert, select, update on task_pins to waypost_ledger;
-grant delete, insert, select, update on task_pins to waypost_sender;
+grant select on task_pins to waypost_sender;
 
 create table tasks (
   world_id integer not null,
@@ -537,9 +561,9 @@ create table tasks (
   constraint tasks_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'en_route'::text, 'arrived'::text, 'completed'::text, 'failed'::text, 'exception'::text, 'cancelled'::text])))
 ) with (fillfactor=80);
 CREATE INDEX tasks_by_driver ON public.tasks USING btree (world_id, driver_id, job_id) WHERE (driver_id IS NOT NULL);
-grant delete, insert, select, update on tasks to waypost_app;
+grant select on tasks to waypost_app;
 grant delete, insert, select, update on tasks to waypost_ledger;
-grant delete, insert, select, update on tasks to waypost_sender;
+grant select on tasks to waypost_sender;
 
 create table tenants (
   tenant_id text collate "C" not null,
@@ -550,9 +574,9 @@ create table tenants (
   constraint tenants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(organization_id),
   constraint tenants_name_check CHECK ((name <> ''::text))
 );
-grant delete, insert, select, update on tenants to waypost_app;
+grant select on tenants to waypost_app;
 grant delete, insert, select, update on tenants to waypost_ledger;
-grant delete, insert, select, update on tenants to waypost_sender;
+grant select on tenants to waypost_sender;
 
 create table vehicles (
   world_id integer not null,
@@ -573,9 +597,9 @@ create table vehicles (
 CREATE INDEX vehicles_by_creation ON public.vehicles USING btree (world_id, created_at DESC, id DESC);
 CREATE INDEX vehicles_by_update ON public.vehicles USING btree (world_id, updated_at, id);
 CREATE UNIQUE INDEX vehicles_external_id ON public.vehicles USING btree (world_id, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
-grant delete, insert, select, update on vehicles to waypost_app;
+grant select on vehicles to waypost_app;
 grant delete, insert, select, update on vehicles to waypost_ledger;
-grant delete, insert, select, update on vehicles to waypost_sender;
+grant select on vehicles to waypost_sender;
 
 create table worlds (
   world_id integer generated always as identity not null,
@@ -586,6 +610,6 @@ create table worlds (
   constraint worlds_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id),
   constraint worlds_world_check CHECK ((world = ANY (ARRAY['live'::text, 'test'::text])))
 );
-grant delete, insert, select, update on worlds to waypost_app;
+grant select on worlds to waypost_app;
 grant delete, insert, select, update on worlds to waypost_ledger;
-grant delete, insert, select, update on worlds to waypost_sender;
+grant select on worlds to waypost_sender;

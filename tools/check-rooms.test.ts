@@ -87,6 +87,13 @@ test('SQL stands in stores, and each table of the ledger has one writer', () => 
   assertBreach('server/src/jobs/job.store.ts', 'const a = tx`insert into events values (1)`;', /one writer/);
 });
 
+test('the packages that do I/O are imported in one place each', () => {
+  assertBreach('server/src/jobs/job.store.ts', `import postgres from 'postgres';`, /repairs the driver/);
+  assertBreach('server/src/jobs/job.routes.ts', `import { fastify } from 'fastify';`, /http makes a server/);
+  assertBreach('server/src/webhooks/sender.loop.ts', `import { Pool } from 'undici';`, /checks every address/);
+  assertFine('server/src/jobs/job.store.ts', `import type postgres from 'postgres';`);
+});
+
 test('only config.ts reads the environment', () => {
   assertBreach('server/src/webhooks/sender.loop.ts', 'const a = process.env.X;', /only config\.ts/);
   assertFine('server/src/config.ts', 'const a = process.env;');

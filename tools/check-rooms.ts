@@ -11,6 +11,7 @@ import {
   environmentReaders,
   type FileKind,
   fileLinesMax,
+  packages,
   pureMachinery,
   pureModules,
   refusedNames,
@@ -98,7 +99,7 @@ function checkServerFile(file: string, code: string, imports: readonly Import[])
 
 /** One import of a server file: the sentence it breaks, or null. */
 function checkArrow(path: string, kind: FileKind, found: Import): string | null {
-  if (!found.specifier.startsWith('.')) return null;
+  if (!found.specifier.startsWith('.')) return checkPackage(path, found);
   const target = posix.normalize(posix.join(posix.dirname(path), found.specifier));
   if (target.startsWith('..')) return 'the server stands alone: it imports neither the SDK nor the CLI, tools or tests';
   if (!target.endsWith('.ts')) return `import the file itself, with its ending: '${found.specifier}' is not a .ts file`;
@@ -123,6 +124,12 @@ function checkArrow(path: string, kind: FileKind, found: Import): string | null 
   if (targetKind === 'store' && (found.typeOnly || (found.names.length > 0 && found.names.every(isKindName))))
     return null;
   return arrow.to.includes(targetKind) ? null : `a ${kind} file imports ${targetKind} ${target}: ${arrow.because}`;
+}
+
+function checkPackage(path: string, found: Import): string | null {
+  if (found.typeOnly) return null;
+  const wall = packages.find(({ name }) => found.specifier === name || found.specifier.startsWith(`${name}/`));
+  return wall === undefined || wall.files.test(path) ? null : `${path} imports ${wall.name}: ${wall.because}`;
 }
 
 function isKindName(name: string): boolean {

@@ -80,12 +80,10 @@ function install() {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (ran.error || ran.status !== 0) process.stderr.write('failed.\n');
   if (ran.error?.code === 'ENOENT')
     fail('npm is needed to install Waypost and is not on the path: it comes with Node from https://nodejs.org.');
-  if (ran.status !== 0) {
-    process.stderr.write('failed.\n');
-    fail(explainNpm(`${ran.stdout ?? ''}\n${ran.stderr ?? ''}`.trim()));
-  }
+  if (ran.status !== 0) fail(explainNpm(`${ran.stdout ?? ''}\n${ran.stderr ?? ''}`.trim()));
   copyFileSync(lock, marker);
   process.stderr.write(`done in ${Math.round((Date.now() - started) / 1000)} s.\n`);
 }

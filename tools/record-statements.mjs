@@ -6,12 +6,15 @@ import { subscribe } from 'node:diagnostics_channel';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** The pool with which tests look at the database and arrange it: not the product's. */
+const OF_TESTS = 'waypost test';
+
 const folder = process.env.RECORD_STATEMENTS_TO;
 if (folder) {
   const file = join(folder, `${process.pid}.jsonl`);
   const seen = new Set();
-  subscribe('waypost:statement', (text) => {
-    if (seen.has(text)) return;
+  subscribe('waypost:statement', ({ pool, text }) => {
+    if (pool === OF_TESTS || seen.has(text)) return;
     seen.add(text);
     appendFileSync(file, `${JSON.stringify(text)}\n`);
   });

@@ -41,7 +41,17 @@ export const sideways: readonly { from: string; to: string; because: string }[] 
 ];
 
 /** What the name of a file says that it is. `machinery` is every plain file of a room on floor 1. */
-export type FileKind = 'rule' | 'schema' | 'command' | 'store' | 'routes' | 'loop' | 'machinery' | 'root' | 'test' | 'generated';
+export type FileKind =
+  | 'rule'
+  | 'schema'
+  | 'command'
+  | 'store'
+  | 'routes'
+  | 'loop'
+  | 'machinery'
+  | 'root'
+  | 'test'
+  | 'generated';
 
 /** Words between the noun and `.ts`: `job.store.ts`. A plain `job.ts` is a rule, `job-command.ts` binds one. */
 export const suffixes: Readonly<Record<string, FileKind>> = {
@@ -141,6 +151,22 @@ export const rootFiles: Readonly<Record<string, string>> = {
   'config.ts': 'the one table of settings',
   'errors.ts': 'the one error class and its codes',
 };
+
+/** Packages that only some files import. */
+export const packages: readonly { name: string; files: RegExp; because: string }[] = [
+  {
+    name: 'postgres',
+    files: /^db\/(driver|sql|embedded)\.ts$/,
+    because: 'db/driver.ts repairs the driver as it loads it: whoever imports it elsewhere gets the faults back',
+  },
+  { name: 'fastify', files: /^http\//, because: 'rooms say what an operation is, and http makes a server of them' },
+  { name: 'ajv', files: /^http\/validator\.ts$/, because: 'there is one way in which requests are checked' },
+  {
+    name: 'undici',
+    files: /^webhooks\/http-destination\.ts$/,
+    because: 'what connects to the outside checks every address, and that is done in one place',
+  },
+];
 
 /** Rooms that run the house: their plain files are the work of words, not rules, and may import what builds the house. */
 export const rootReaders: readonly string[] = ['operate'];

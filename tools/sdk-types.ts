@@ -4,16 +4,13 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { type Json, type Names, shapeOf, writeComment, writeShape } from './schema-type.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 export const DOCUMENT = join(ROOT, 'server/openapi.json');
 export const TYPES = join(ROOT, 'sdk/src/api.gen.ts');
 /** An object that is described at this length in more than one place gets a name of its own. */
 const NAMED_LENGTH_MIN = 400;
-
-type Json = { readonly [name: string]: unknown };
-/** What an object schema looks like → the name of its type. */
-type Names = ReadonlyMap<string, string>;
 
 /** All types of the document, as one TypeScript file. */
 export function writeTypes(document: Json): string {
@@ -33,7 +30,7 @@ function declare(name: string, schema: unknown, names: Names): string {
   const { description } = schema as Json;
   const text = writeShape(schema as Json, names);
   const isObject = shapeOf(schema) !== null && text.startsWith('{') && (schema as Json).type === 'object';
-  return `${comment(description)}export ${isObject ? `interface ${name} ${text}` : `type ${name} = ${text};`}`;
+  return `${writeComment(description)}export ${isObject ? `interface ${name} ${text}` : `type ${name} = ${text};`}`;
 }
 
 /** Query, body and reply of an operation, with the names of their types. */
@@ -95,13 +92,6 @@ function hintOf(name: string): string {
     .replace(/^Update(\w+)Body$/, '$1Patch');
 }
 
-/** What tells one object from another: its members. Null for anything but an object with members. */
-function shapeOf(schema: unknown): string | null {
-  const { type, properties, required, additionalProperties } = schema as Json;
-  const isObject = type === 'object' || (Array.isArray(type) && type.includes('object'));
-  return isObject && properties !== undefined ? JSON.stringify([properties, required, additionalProperties]) : null;
-}
-
 function singular(name: string): string {
   return name === 'data' ? 'entry' : name.replace(/ies$/, 'y').replace(/([^s])s$/, '$1');
 }
@@ -146,78 +136,6 @@ function replyOf(operation: Json): unknown {
   );
   const [first, ...rest] = schemas.values();
   return first === undefined ? null : rest.length === 0 ? first : { anyOf: [...schemas.values()] };
-}
-
-function writeType(schema: unknown, names: Names): string {
-  const name = names.get(shapeOf(schema) ?? '');
-  if (name === undefined) return writeShape(schema as Json | boolean, names);
-  return Array.isArray((schema as Json).type) ? `${name} | null` : name;
-}
-
-function writeShape(schema: Json | boolean, names: Names): string {
-  if (typeof schema === 'boolean') return schema ? 'unknown' : 'never';
-  if (typeof schema.$ref === 'string') return schema.$ref.slice(schema.$ref.lastIndexOf('/') + 1);
-  if ('const' in schema) return JSON.stringify(schema.const);
-  if (Array.isArray(schema.enum)) return union(schema.enum.map((value) => JSON.stringify(value)));
-  const choices = schema.anyOf ?? schema.oneOf;
-  if (Array.isArray(choices)) return union(choices.map((choice) => writeType(choice, names)));
-  if (Array.isArray(schema.allOf)) return schema.allOf.map((part) => `(${writeType(part, names)})`).join(' & ');
-  if (Array.isArray(schema.type)) return union(schema.type.map((type) => writeType({ ...schema, type }, names)));
-  switch (schema.type) {
-    case 'null':
-      return 'null';
-    case 'string':
-    case 'boolean':
-      return schema.type;
-    case 'integer':
-    case 'number':
-      return 'number';
-    case 'array':
-      return writeArray(schema, names);
-    case 'object':
-      return writeObject(schema, names);
-    default:
-      return 'unknown';
-  }
-}
-
-function writeArray(schema: Json, names: Names): string {
-  const places = Array.isArray(schema.prefixItems)
-    ? schema.prefixItems
-    : Array.isArray(schema.items)
-      ? schema.items
-      : null;
-  if (places !== null) return `[${places.map((place) => writeType(place, names)).join(', ')}]`;
-  const item = writeType(schema.items ?? true, names);
-  return /^[\w.]+$|^\{/.test(item) && !item.includes('} | ') ? `${item}[]` : `(${item})[]`;
-}
-
-function writeObject(schema: Json, names: Names): string {
-  const properties = Object.entries((schema.properties ?? {}) as Json);
-  const required = new Set((schema.required ?? []) as string[]);
-  const lines = properties.map(([name, property]) => {
-    const key = /^[a-z_]\w*$/i.test(name) ? name : JSON.stringify(name);
-    const text = writeType(property, names);
-    const isOptional = !required.has(name);
-    return `${comment((property as Json).description)}${key}${isOptional ? '?' : ''}: ${text}${isOptional ? ' | undefined' : ''};`;
-  });
-  const [pattern] = Object.values((schema.patternProperties ?? {}) as Json);
-  const others = pattern ?? schema.additionalProperties;
-  if (others !== undefined && others !== false) {
-    if (lines.length === 0) return `Record<string, ${writeType(others, names)}>`;
-    lines.push('[member: string]: unknown;');
-  }
-  if (lines.length === 0) return 'Record<string, never>';
-  return `{\n${lines.join('\n').replaceAll(/^/gm, '  ')}\n}`;
-}
-
-function union(parts: string[]): string {
-  return [...new Set(parts)].join(' | ');
-}
-
-function comment(description: unknown): string {
-  if (typeof description !== 'string' || description === '') return '';
-  return `/** ${description.replaceAll('*/', '*\\/').replaceAll(/\s+/g, ' ').trim()} */\n`;
 }
 
 function pascal(id: string): string {

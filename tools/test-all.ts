@@ -25,7 +25,7 @@ const TEST_TIMEOUT_MS = 900_000;
 const CHECKS: readonly { title: string; args: readonly string[] }[] = [
   { title: 'rooms', args: ['tools/check-rooms.ts'] },
   { title: 'types', args: ['node_modules/.bin/tsc', '--noEmit', '-p', 'tsconfig.json'] },
-  { title: 'format', args: ['node_modules/.bin/biome', 'ci', '.'] },
+  { title: 'format', args: ['node_modules/.bin/biome', 'ci', '--colors=off', '.'] },
   { title: 'types of the SDK', args: ['tools/sdk-types.ts', '--check'] },
 ];
 

@@ -19,6 +19,8 @@ import type { CallOptions, Transport } from './transport.ts';
 export type Job = GetJobReply;
 export type JobInput = CreateJobBody;
 export type Task = Job['deliveries'][number];
+/** One job by its reference is `getByReference`. */
+export type JobQuery = Omit<ListJobsQuery, 'reference'>;
 export type TransitionInput = TransitionJobBody;
 export type TransitionReply = TransitionJobReply;
 export type ProofInput = NonNullable<TransitionInput['proof']>[number];
@@ -27,7 +29,10 @@ const PATH = '/v1/jobs';
 
 export function jobCalls(transport: Transport) {
   return {
-    ...resourceCalls<Job, JobInput, UpdateJobBody, ListJobsQuery>(transport, PATH),
+    ...resourceCalls<Job, JobInput, UpdateJobBody, JobQuery>(transport, PATH),
+    /** By the number that the source gave it. */
+    getByReference: (channel: string, reference: string, call?: CallOptions): Promise<Job> =>
+      transport.send({ method: 'GET', path: PATH, query: { channel, reference } }, call),
     /** The reply says what the change does, or under whose proposal it waits. */
     patch: (id: string, patch: UpdateJobBody, call?: CallOptions): Promise<UpdateJobReply> =>
       transport.send({ method: 'PATCH', path: memberPath(PATH, id), body: patch }, call),

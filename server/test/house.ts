@@ -10,7 +10,7 @@ import { newChannel } from '../src/channels/channel.ts';
 import { mintId } from '../src/ledger/id.ts';
 import { makeKey } from '../src/operate/keys.ts';
 import type { TestDatabase } from './harness.ts';
-import { checkReplays, checkWorldLog } from './log-check.ts';
+import { checkReplays, checkWorldLog, type LoggedEvent } from './log-check.ts';
 import { givenTenant, operateOn, type ServerOptions, startServer, type TestServer } from './server.ts';
 
 /**
@@ -161,7 +161,11 @@ export async function headsOf({ database }: House): Promise<unknown> {
  */
 export async function checkHouse(house: House): Promise<number> {
   const worlds = await house.database.sql<{ world_id: number }[]>`select world_id from worlds order by world_id`;
-  for (const { world_id } of worlds) checkReplays(await checkWorldLog(house.database.sql, world_id));
+  for (const { world_id } of worlds) await checkWorldLog(house.database.sql, world_id);
+  const told: LoggedEvent[] = [];
+  for await (const event of house.as.source.events.iterate({ types: ['job.*'] }))
+    told.push(event as unknown as LoggedEvent);
+  checkReplays(told);
   let count = 0;
   for await (const listed of house.as.source.jobs.iterate({ updated_since: '2020-01-01T00:00:00Z', limit: 200 })) {
     count++;

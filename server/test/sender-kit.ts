@@ -10,7 +10,7 @@ import pino from 'pino';
 import { insertOrganization, insertTenant } from '../src/access/tenant.store.ts';
 import { makePartitions } from '../src/db/partitions.ts';
 import { openPool } from '../src/db/sql.ts';
-import type { Command, EventDraft } from '../src/ledger/command.ts';
+import type { Command, Decision, EventDraft, Moment, WorkingSet } from '../src/ledger/command.ts';
 import { mintId } from '../src/ledger/id.ts';
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from '../src/ledger/subject-keys.ts';
@@ -88,6 +88,11 @@ export class Receiver {
   /** Answers what `hold` kept open. */
   release(act: { status: number; headers?: Record<string, string> } = { status: 200 }): void {
     for (const response of this.#held.splice(0)) response.writeHead(act.status, act.headers).end();
+  }
+
+  /** Ends idle connections, so that the next message needs a new one. */
+  dropConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async close(): Promise<void> {
@@ -212,6 +217,16 @@ export class SenderKit {
   ): Promise<void> {
     await this.commit('endpoint.change', loadOne(id), (set, moment) =>
       decide(requireEndpoint(set, id, { channel_ids: null, may_read_contacts: true }), moment),
+    );
+  }
+
+  /** The same for rules that look into the working set. */
+  async changeWith(
+    id: string,
+    decide: (set: WorkingSet, stored: StoredEndpoint, moment: Moment) => Decision,
+  ): Promise<void> {
+    await this.commit('endpoint.change', loadOne(id), (set, moment) =>
+      decide(set, requireEndpoint(set, id, { channel_ids: null, may_read_contacts: true }), moment),
     );
   }
 

@@ -25,8 +25,9 @@ export interface Reconciled {
 export async function reconcile(mirror: Mirror, order: ReconcileOrder): Promise<Reconciled> {
   const client = new Waypost({ url: order.url, key: order.key });
   const owed = await awaitEvents(client, mirror, order);
-  const lost = owed.filter((sequence) => !mirror.has(sequence));
-  const examples = lost.map((sequence) => `lost: event ${sequence} of the log never came`);
+  // Two witnesses: the log that can be read, and the chain that the messages themselves are.
+  const lost = new Set([...owed.filter((sequence) => !mirror.has(sequence)), ...mirror.listGaps()]);
+  const examples = [...lost].map((sequence) => `lost: event ${sequence} of the log never came`);
   for (const { job_id, job_sequence, waiting } of mirror.listIncomplete()) {
     examples.push(`job ${job_id}: event ${job_sequence + 1} is missing, ${waiting.join(', ')} have come`);
   }
@@ -46,7 +47,7 @@ export async function reconcile(mirror: Mirror, order: ReconcileOrder): Promise<
   await Promise.all(Array.from({ length: READS_MAX }, compareNext));
   return {
     events: owed.length,
-    lost: lost.length,
+    lost: lost.size,
     duplicated,
     out_of_order,
     mismatched,

@@ -58,6 +58,8 @@ export interface Mirror {
   has(sequence: number): boolean;
   /** Milliseconds from recording to first receipt, one per event. */
   latencies(): readonly number[];
+  /** Sequences that the chain of `waypost-previous` names and that have not come. */
+  listGaps(): number[];
   /** Jobs with an event that waits for one before it: their number, and what they have so far. */
   listIncomplete(): { job_id: string; job_sequence: number; waiting: number[] }[];
 }
@@ -93,6 +95,8 @@ export function createMirror(isOurs: (reference: string) => boolean): Mirror {
     if (waiting.size === 0) early.delete(document.id);
   }
 
+  const listGaps = (): number[] => tracker.listGaps(Number.MAX_SAFE_INTEGER, 0).map((gap) => gap.sequence);
+
   return {
     take(arrival) {
       const print = fingerprint(arrival.body);
@@ -115,11 +119,12 @@ export function createMirror(isOurs: (reference: string) => boolean): Mirror {
       events: sequences.size,
       jobs: jobs.size,
       ...counts,
-      gaps: tracker.listGaps(Number.MAX_SAFE_INTEGER, 0).length,
+      gaps: listGaps().length,
     }),
     jobs: () => jobs,
     has: (sequence) => sequences.has(sequence),
     latencies: () => latencies,
+    listGaps,
     listIncomplete: () =>
       [...early].map(([job_id, waiting]) => ({
         job_id,

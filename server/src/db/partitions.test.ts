@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createDatabase } from '../../test/harness.ts';
-import { makePartitions, planPartitions } from './partitions.ts';
+import { turnPartitions } from './partitions.loop.ts';
+import { dropPartitions, makePartitions, planPartitions } from './partitions.ts';
 
 const noon = new Date('2031-02-27T12:00:00Z');
 const DAYS = ['20310226', '20310227', '20310228', '20310301', '20310302'];
@@ -75,6 +76,36 @@ test('a partition has the keys and indexes of its table', async () => {
   assert.equal(await count('events_20310227'), await count('events'));
   await sql`insert into events ${sql(eventRow(noon))}`;
   await assert.rejects(sql`insert into events ${sql(eventRow(noon))}`, { code: '23505' });
+});
+
+test('idempotency rows are dropped after nine days, events are kept', async () => {
+  const { sql } = await createDatabase();
+  await turnPartitions(sql, noon);
+  await turnPartitions(sql, new Date('2031-03-08T12:00:00Z'));
+  const days = async (table: string) =>
+    (
+      await sql<{ name: string }[]>`
+      select relname as name from pg_class where relkind = 'r' and relname like ${`${table}_2031%`} order by relname`
+    ).map(({ name }) => name.slice(-8));
+  const ahead = ['20310307', '20310308', '20310309', '20310310', '20310311'];
+  assert.deepEqual(await days('events'), [...DAYS, ...ahead]);
+  assert.deepEqual(
+    await days('idempotency_keys'),
+    ['20310226', '20310227', '20310228', '20310301', '20310302', ...ahead].slice(1),
+  );
+});
+
+test('a partition that a writer holds is left for the next look', async () => {
+  const { sql } = await createDatabase();
+  await makePartitions(sql, noon);
+  await sql.begin(async (tx) => {
+    await tx`select from idempotency_keys_20310226`;
+    await assert.rejects(dropPartitions(sql, 'idempotency_keys', new Date('2031-03-01T00:00:00Z')), { code: '55P03' });
+  });
+  assert.deepEqual((await dropPartitions(sql, 'idempotency_keys', new Date('2031-03-01T00:00:00Z'))).slice(-2), [
+    'idempotency_keys_20310227',
+    'idempotency_keys_20310228',
+  ]);
 });
 
 function eventRow(recorded_at: Date) {

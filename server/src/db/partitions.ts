@@ -9,6 +9,8 @@ export const DAYS_AHEAD = 3;
 /** A transaction that began before midnight may carry yesterday's time. */
 export const DAYS_BEHIND = 1;
 const DAY_MS = 86_400_000;
+/** Longer than PostgreSQL waits before it looks for a deadlock. */
+const DROP_LOCK_TIMEOUT_MS = 1_200;
 /** Whoever makes partitions holds this advisory lock of the database. */
 const PARTITION_LOCK = 0x70_61_72_74;
 
@@ -26,7 +28,7 @@ export function planPartitions(tables: readonly string[], now: Date): Partition[
     Array.from({ length: DAYS_BEHIND + 1 + DAYS_AHEAD }, (_, index) => {
       const day = today - DAYS_BEHIND + index;
       const [from, to] = [new Date(day * DAY_MS).toISOString(), new Date((day + 1) * DAY_MS).toISOString()];
-      return { table, name: `${table}_${from.slice(0, 10).replaceAll('-', '')}`, from, to };
+      return { table, name: nameOfDay(table, new Date(from)), from, to };
     }),
   );
 }
@@ -61,4 +63,29 @@ export async function makePartitions(sql: Sql, now: Date): Promise<string[]> {
     }
     return made;
   });
+}
+
+/**
+ * Drops the partitions of a table that ended before an instant, oldest first, and answers their names. Waits no longer
+ * for writers than they may wait for it: a partition that is not had this time is dropped at the next look.
+ */
+export async function dropPartitions(sql: Sql, table: string, before: Date): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    select child.relname as name from pg_inherits
+    join pg_class child on child.oid = inhrelid join pg_class parent on parent.oid = inhparent
+    where parent.relname = ${table} and parent.relnamespace = 'public'::regnamespace order by child.relname`;
+  const first = nameOfDay(table, before);
+  const dropped: string[] = [];
+  for (const { name } of rows.filter((row) => row.name < first)) {
+    await sql.begin(async (tx) => {
+      await tx`select set_config('lock_timeout', ${String(DROP_LOCK_TIMEOUT_MS)}, true)`;
+      await tx`drop table if exists ${tx(name)}`;
+    });
+    dropped.push(name);
+  }
+  return dropped;
+}
+
+function nameOfDay(table: string, day: Date): string {
+  return `${table}_${day.toISOString().slice(0, 10).replaceAll('-', '')}`;
 }

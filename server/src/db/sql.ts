@@ -33,7 +33,7 @@ export interface PoolOptions {
   onClose?: (() => void) | undefined;
 }
 
-/** Sees the text of every statement that is sent. Costs nothing unless somebody subscribed before a pool was opened. */
+/** Sees the text of every statement that is sent, with the name of its pool. Costs nothing unless somebody subscribed before a pool was opened. */
 const statements = diagnosticsChannel.channel('waypost:statement');
 
 /** Opens a pool. bigint is read as a number: sequences stay below 2^53. Instants are `Date`. */
@@ -47,7 +47,7 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Sql {
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
     onnotice: () => {},
     ...(options.onClose && { onclose: options.onClose }),
-    ...(statements.hasSubscribers && { debug: (_connection: number, text: string) => statements.publish(text) }),
+    ...(statements.hasSubscribers && { debug: (_connection: number, text: string) => statements.publish({ pool: options.name, text }) }),
   };
   if (address.url !== undefined) return connect(address.url, settings) as unknown as Sql;
   return connect({

@@ -32,13 +32,18 @@ export function startConfigWatch(
     isFirst = false;
   }
 
+  /** A look that is under way when everything is taken down fails, and nobody needs to know. */
+  function tellFault(error: unknown): void {
+    if (!isStopped) onFault(error);
+  }
+
   function plan(): void {
     if (isStopped) return;
-    timer = setTimeout(() => look().catch(onFault).finally(plan), WATCH_INTERVAL_MS);
+    timer = setTimeout(() => look().catch(tellFault).finally(plan), WATCH_INTERVAL_MS);
     timer.unref();
   }
 
-  look().catch(onFault).finally(plan);
+  look().catch(tellFault).finally(plan);
   return {
     stop() {
       isStopped = true;

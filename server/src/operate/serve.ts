@@ -33,14 +33,13 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
     const endPartitions = startPartitions(opened, log);
     // Only now: its keys are shown once, so nothing may fail before they are.
     const first = roles.has('api') ? await makeFirstTenant(opened) : null;
-    if (roles.has('api')) await writeServerFile(config.dataDir, { url: app.url, pid: process.pid });
+    const url = hereOf(app.url);
+    if (roles.has('api')) await writeServerFile(config.dataDir, { url, pid: process.pid });
     isReady = true;
     const tookMs = Math.round(performance.now() - startedMs);
     if (asJson)
-      process.stdout.write(
-        `${JSON.stringify({ url: app.url, roles: [...roles], took_ms: tookMs, first_start: first })}\n`,
-      );
-    else process.stdout.write(greet(config, app.url, roles, tookMs, first));
+      process.stdout.write(`${JSON.stringify({ url, roles: [...roles], took_ms: tookMs, first_start: first })}\n`);
+    else process.stdout.write(greet(config, url, roles, tookMs, first));
     await stopSignal;
     log.info({ msg: 'server.stopping' });
     await removeServerFile(config.dataDir);
@@ -101,7 +100,21 @@ async function explainListening(config: Config, error: unknown): Promise<StartEr
     return new StartError(`This machine does not have the address ${host}: set WAYPOST_HOST to one of its own.`, {
       cause: error,
     });
+  if (config.tlsCert !== null && (/^ERR_(OSSL|SSL|TLS|CRYPTO)/.test(String(code)) || code === 'EE_KEY_TOO_SMALL')) {
+    return new StartError('WAYPOST_TLS_CERT and WAYPOST_TLS_KEY are not a certificate and its private key in PEM.', {
+      cause: error,
+    });
+  }
+  const { path } = error as NodeJS.ErrnoException;
+  const name = path === undefined ? null : path === config.tlsCert ? 'CERT' : path === config.tlsKey ? 'KEY' : null;
+  if (name !== null)
+    return new StartError(`WAYPOST_TLS_${name} names a file that cannot be read (${code}): ${path}.`, { cause: error });
   return null;
+}
+
+/** A server that listens on every address is reached from here by that of this machine. */
+function hereOf(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
 
 /** What the terminal shows once the server is ready. */

@@ -60,6 +60,7 @@ export async function testEndpoint(
     headers,
     body,
     timeout_ms: endpoint.timeout_s * 1_000,
+    maySend: () => true,
   };
   const answer = await new Promise<Answer>((resolve) => void tester.destination.post(posting, resolve));
   const { outcome, duration_ms, status, error, reply } = answer;
@@ -76,7 +77,9 @@ export async function testEndpoint(
     reply,
     correlation_id,
   };
-  await insertAttempts(tester.attempts, [{ ...shown, world_id: where.world_id, sequence: 0, redrive: null }]);
+  await insertAttempts(tester.attempts, [
+    { ...shown, world_id: where.world_id, sequence: 0, redrive: null, started_at: now },
+  ]);
   return { ...shown, sequence: null, dead_letter_id: null };
 }
 

@@ -106,6 +106,7 @@ export class EndpointRun {
   /** The window has more to send than the pace lets through. */
   #isLimited = false;
   #target: { origin: string; path: string };
+  readonly #maySend = (): boolean => !this.isStopped && this.#around.holds(this.config.share);
 
   constructor(config: EndpointConfig, epoch: number, saved: SavedEndpoint, around: Surroundings) {
     this.config = config;
@@ -294,7 +295,7 @@ export class EndpointRun {
       ...extra,
     ];
     return this.#around.destination.post(
-      { ...this.#target, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000 },
+      { ...this.#target, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000, maySend: this.#maySend },
       onAnswer,
     );
   }

@@ -10,7 +10,8 @@ export interface AttemptRow {
   world_id: number;
   endpoint_id: string;
   sequence: number;
-  started_at: Instant;
+  /** Milliseconds. */
+  started_at: number;
   attempt: number;
   event_id: string;
   type: string;
@@ -130,14 +131,18 @@ export function insertAttempts(sql: Sql | Tx, rows: readonly AttemptRow[]) {
   return sql`
     insert into attempts (world_id, endpoint_id, sequence, started_at, attempt, event_id, type, correlation_id, outcome,
       duration_ms, status, error, reply, redrive)
-    select * from unnest(
+    select n.world_id, n.endpoint_id, n.sequence, to_timestamp(n.started_ms / 1000.0), n.attempt, n.event_id, n.type,
+      n.correlation_id, n.outcome, n.duration_ms, n.status, n.error, n.reply, n.redrive
+    from unnest(
       ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
-      ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.started_at)}::timestamptz[],
+      ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.started_at)}::bigint[],
       ${rows.map((row) => row.attempt)}::int[], ${rows.map((row) => row.event_id)}::text[],
       ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.correlation_id)}::text[],
       ${rows.map((row) => row.outcome)}::text[], ${rows.map((row) => row.duration_ms)}::int[],
       ${rows.map((row) => row.status)}::smallint[], ${rows.map((row) => row.error)}::text[],
       ${rows.map((row) => row.reply)}::text[], ${rows.map((row) => row.redrive)}::text[])
+      as n (world_id, endpoint_id, sequence, started_ms, attempt, event_id, type, correlation_id, outcome, duration_ms,
+        status, error, reply, redrive)
     on conflict do nothing`;
 }
 

@@ -12,6 +12,9 @@ export const REPLY_KEPT_BYTES = 4_096;
 /** So much is read at most, so that the connection can be used again. */
 export const REPLY_READ_BYTES = 65_536;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** To one receiver, for all endpoints that lead there; what finds none free waits for its turn. */
+const CONNECTIONS_MAX = 128;
+const TURN_TIMEOUT_MS = 60_000;
 const DEADLINE_SWEEP_MS = 50;
 /** Connections to a receiver that nothing was sent to for so long are closed for good. */
 const POOL_IDLE_MS = 300_000;
@@ -34,6 +37,8 @@ export interface Posting {
   headers: string[];
   body: Buffer;
   timeout_ms: number;
+  /** Asked again when its turn has come: a sender whose lease ended meanwhile must not send. */
+  maySend(): boolean;
 }
 
 export interface Answer {
@@ -97,6 +102,7 @@ export function openDestination(options: DestinationOptions): Destination {
       const pool = new Pool(posting.origin, {
         connect,
         pipelining: 1,
+        connections: CONNECTIONS_MAX,
         headersTimeout: 0,
         bodyTimeout: 0,
         allowH2: false,
@@ -110,12 +116,16 @@ export function openDestination(options: DestinationOptions): Destination {
 
   return {
     post(posting, onAnswer) {
+      let isPosted = false;
       const flight = new HttpFlight(posting, options.now, (answer) => {
         flights.delete(flight);
-        onAnswer(answer);
+        // A refusal can come before `post` has returned; whoever posts gets the flight first.
+        if (isPosted) onAnswer(answer);
+        else queueMicrotask(() => onAnswer(answer));
       });
       flights.add(flight);
       flight.start(poolFor(posting));
+      isPosted = true;
       return flight;
     },
     async close() {
@@ -134,7 +144,8 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
   readonly #posting: Posting;
   readonly #now: () => number;
   #answer: ((answer: Answer) => void) | null;
-  readonly #started_at: number;
+  /** When it was given a connection; until then when it was asked for. */
+  #started_at: number;
   #pool: Pool | null = null;
   #controller: Dispatcher.DispatchController | null = null;
   #status: number | null = null;
@@ -167,14 +178,23 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
 
   checkDeadline(now: number): void {
     const { timeout_ms } = this.#posting;
-    if (now - this.#started_at < timeout_ms) return;
+    const waited = now - this.#started_at;
+    if (this.#controller === null) {
+      if (waited >= TURN_TIMEOUT_MS)
+        this.#end('timed_out', `no connection was free within ${TURN_TIMEOUT_MS / 1_000} s`);
+      return;
+    }
+    if (waited < timeout_ms) return;
     const what = this.#status === null ? 'no answer' : `no end of the answer (${this.#status})`;
     this.#end('timed_out', `${what} within ${timeout_ms / 1_000} s`);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#answer === null) controller.abort(new Error('called off'));
+    this.#started_at = this.#now();
+    if (this.#answer !== null && !this.#posting.maySend())
+      this.#end('called_off', 'called off: another process sends for this endpoint now');
+    else if (this.#answer === null) controller.abort(new Error('called off'));
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
@@ -198,10 +218,16 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
     this.#judge();
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error & { code?: string }): void {
     if (this.#answer === null) return;
     // Nothing was sent: the receiver cannot have seen it, so it costs nothing to try once more at once.
-    if (this.#controller === null && !this.#isSecond && !(error instanceof EgressError) && this.#pool !== null) {
+    if (
+      this.#controller === null &&
+      error.code !== 'UND_ERR_CONNECT_TIMEOUT' &&
+      !this.#isSecond &&
+      !(error instanceof EgressError) &&
+      this.#pool !== null
+    ) {
       this.#isSecond = true;
       this.start(this.#pool);
       return;

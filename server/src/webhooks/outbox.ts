@@ -53,7 +53,7 @@ export class Outbox {
     this.#attempts.push({
       ...this.#key(),
       ...subject,
-      started_at: instant(started_at),
+      started_at,
       outcome,
       duration_ms,
       status,

@@ -192,6 +192,8 @@ class SenderLoop implements Sender {
       commitPaused: (run, reason) =>
         this.#commit(run, 'endpoint.pause', (stored, moment) => pauseEndpoint(stored, moment, reason)).catch(onFault),
       onAttempt: (run, attempt, answer) => {
+        const isFine = answer.outcome === 'delivered';
+        if (isFine && !log.isLevelEnabled('debug')) return;
         const { outcome, status, error, duration_ms } = answer;
         const line = {
           msg: 'message.attempted',
@@ -203,7 +205,7 @@ class SenderLoop implements Sender {
           error,
           duration_ms,
         };
-        if (outcome === 'delivered') log.debug(line);
+        if (isFine) log.debug(line);
         else log.info(line);
       },
     };

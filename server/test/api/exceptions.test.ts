@@ -60,8 +60,14 @@ test('the inbox is filtered by status, job, code and whether it blocks, newest f
 test('acknowledging twice changes nothing the second time, and one that is resolved is closed', async () => {
   const { id } = await givenCase();
   const first = await house.as.dispatch.exceptions.acknowledge(id, { note: 'Calling' });
-  assert.deepEqual([first.exception.status, first.exception.proof_ids.length, first.events.length], ['acknowledged', 1, 1]);
-  assert.deepEqual(first.exception.acknowledged_by, first.exception.opened_by.type === 'api_key' ? first.exception.acknowledged_by : null);
+  assert.deepEqual(
+    [first.exception.status, first.exception.proof_ids.length, first.events.length],
+    ['acknowledged', 1, 1],
+  );
+  assert.deepEqual(
+    first.exception.acknowledged_by,
+    first.exception.opened_by.type === 'api_key' ? first.exception.acknowledged_by : null,
+  );
   const before = await headsOf(house);
   const again = await house.as.dispatch.exceptions.acknowledge(id);
   assert.deepEqual([again.exception, again.events], [first.exception, []]);
@@ -76,11 +82,23 @@ test('every resolution does what it says', async () => {
   const service_window = { start: '2030-12-01T08:00:00Z', end: '2030-12-01T09:00:00Z' };
   const endings: [Parameters<typeof resolve>[1], (job: Job, before: Job) => unknown, unknown][] = [
     [{ resolution: 'retry' }, (job) => deliveryIn(job).status, 'pending'],
-    [{ resolution: 'reschedule', service_window }, (job) => deliveryIn(job).service_window?.start, '2030-12-01T08:00:00.000Z'],
+    [
+      { resolution: 'reschedule', service_window },
+      (job) => deliveryIn(job).service_window?.start,
+      '2030-12-01T08:00:00.000Z',
+    ],
     [{ resolution: 'reassign', driver_id: driver.id }, (job) => deliveryIn(job).driver_id, driver.id],
-    [{ resolution: 'correct_address', location: { lat: 57, lng: 12 } }, (job) => deliveryIn(job).address.precision, 'manual_pin'],
+    [
+      { resolution: 'correct_address', location: { lat: 57, lng: 12 } },
+      (job) => deliveryIn(job).address.precision,
+      'manual_pin',
+    ],
     [{ resolution: 'return' }, (job, old) => deliveryIn(job, 1).returns === deliveryIn(old).id, true],
-    [{ resolution: 'fail', reason_code: 'lost', note: 'Fell off' }, (job) => [job.status, job.outcome], ['failed', 'lost']],
+    [
+      { resolution: 'fail', reason_code: 'lost', note: 'Fell off' },
+      (job) => [job.status, job.outcome],
+      ['failed', 'lost'],
+    ],
   ];
   for (const [input, look, expected] of endings) {
     const { job, id } = await givenCase();
@@ -124,11 +142,18 @@ test('what a resolution needs is asked for, and what says nothing with it is ref
   ];
   for (const [input, pointer] of refusals) {
     const problem = await refused(resolve(id, input), 422, 'invalid_request');
-    assert.deepEqual(problem.errors.map((fault) => fault.pointer), [pointer], JSON.stringify(input));
+    assert.deepEqual(
+      problem.errors.map((fault) => fault.pointer),
+      [pointer],
+      JSON.stringify(input),
+    );
   }
   const lost = 'drv_01kaj2w0d4f8tb3h5gk9mzq7xe';
   const unknown = await refused(resolve(id, { resolution: 'reassign', driver_id: lost }), 422, 'unknown_reference');
-  assert.deepEqual(unknown.errors.map((fault) => fault.pointer), ['/driver_id']);
+  assert.deepEqual(
+    unknown.errors.map((fault) => fault.pointer),
+    ['/driver_id'],
+  );
   const { status, body } = await house.call('POST', `/v1/exceptions/${id}/resolve`, { resolution: 'ignore', nte: 'x' });
   assert.deepEqual([status, body.errors.length], [422, 2]);
   assert.deepEqual(await headsOf(house), before);
