@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
 import { keyOperations } from './access/key.routes.ts';
 import { channelOperations } from './channels/channel.routes.ts';
+import { findChannel } from './channels/channel.store.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { openPool, type Sql } from './db/sql.ts';
@@ -194,7 +195,7 @@ export function listOperations(house: House): Operation[] {
   const jobDesk = { ...desk, books: { contacts: contactBook, addresses, hubs: hubBook }, pin_key: house.deriveKey('pins') };
   return [
     ...eventOperations({ reads, keys, filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId) }),
-    ...keyOperations({ reads, ledger }),
+    ...keyOperations({ reads, ledger, channelExists: async (worldId, id) => (await findChannel(reads, worldId, id)) !== null }),
     ...customerOperations(desk, contactBook),
     ...addressOperations(desk, addressBook),
     ...hubOperations(desk),

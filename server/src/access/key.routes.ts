@@ -16,6 +16,8 @@ import { makeSecret } from './secret.ts';
 export interface KeyDesk {
   reads: Sql;
   ledger: Pick<Ledger, 'commit'>;
+  /** Whether the world has this channel: asked of the room above. */
+  channelExists(worldId: number, channelId: string): Promise<boolean>;
 }
 
 const KeyId = Type.String({ pattern: '^key_[0-9a-z]{26}$', description: 'Identifier of a key.' });
@@ -77,7 +79,7 @@ export function keyOperations(desk: KeyDesk): Operation[] {
   return [postKey(desk), getKeys(desk), getKey(desk), postRotate(desk), postRevoke(desk)];
 }
 
-function postKey({ ledger }: KeyDesk): Operation {
+function postKey({ ledger, channelExists }: KeyDesk): Operation {
   return operation({
     operation_id: 'create_key',
     method: 'POST',
@@ -97,7 +99,7 @@ function postKey({ ledger }: KeyDesk): Operation {
       { additionalProperties: false },
     ),
     replies: { 201: { description: 'The key with its secret.', schema: KeyWithSecret } },
-    errors: [],
+    errors: ['unknown_reference'],
     body_example: { name: example.name, scopes: example.scopes, authority: 'source' },
     reply_example: { ...example, secret: `${example.prefix}FgEl8lD7hBgoiouRBKoQQT9B3hAm4WgSs57` },
     async run(call) {
@@ -106,10 +108,11 @@ function postKey({ ledger }: KeyDesk): Operation {
         name: body.name,
         scopes: body.scopes as string[],
         authority: body.authority,
-        channel_ids: body.channel_ids ?? caller.channel_ids,
+        channel_ids: body.channel_ids === undefined ? caller.channel_ids : body.channel_ids,
         expires_at: body.expires_at == null ? null : new Date(body.expires_at).toISOString(),
       };
       refuseGrowth(caller, input);
+      await requireChannels(caller.world_id, input.channel_ids, channelExists);
       const outcome = await ledger.commit(createKeyCommand(askedBy(call), input, makeSecret(caller.world)));
       return replyOf(outcome, rendering);
     },
@@ -119,7 +122,7 @@ function postKey({ ledger }: KeyDesk): Operation {
 /** A key must not be able to make a mightier one. */
 function refuseGrowth(
   caller: Call['caller'],
-  input: { scopes: readonly string[]; authority: string; channel_ids: readonly string[] | null },
+  input: { scopes: readonly string[]; channel_ids: readonly string[] | null },
 ): void {
   const beyond = input.scopes.filter((scope) => !caller.scopes.has(scope));
   if (beyond.length > 0)
@@ -130,6 +133,20 @@ function refuseGrowth(
   if (held === null) return;
   if (input.channel_ids === null || input.channel_ids.some((id) => !held.includes(id)))
     throw new WaypostError('forbidden', 'Your key is bound to channels and can only make keys for these.');
+}
+
+/** Channels stay for good, so that one that exists now exists when the key is written. */
+async function requireChannels(
+  worldId: number,
+  channelIds: readonly string[] | null,
+  channelExists: KeyDesk['channelExists'],
+): Promise<void> {
+  const known = await Promise.all((channelIds ?? []).map((id) => channelExists(worldId, id)));
+  const faults = (channelIds ?? []).flatMap((id, index) =>
+    known[index] === true ? [] : [{ pointer: `/channel_ids/${index}`, code: 'unknown_reference', message: `There is no channel ${id}.` }],
+  );
+  if (faults.length > 0)
+    throw new WaypostError('unknown_reference', 'The request names a channel that does not exist.', { faults });
 }
 
 function getKeys({ reads }: KeyDesk): Operation {
@@ -182,13 +199,14 @@ function showKey(row: ListedKey) {
   return { ...key, last_used_at: row.last_used_at?.toISOString() ?? null, last_used_from: row.last_used_from };
 }
 
-function postRotate({ ledger }: KeyDesk): Operation {
+function postRotate({ reads, ledger }: KeyDesk): Operation {
   return operation({
     operation_id: 'rotate_key',
     method: 'POST',
     path: '/v1/keys/{key_id}/rotate',
     tag: 'keys',
     summary: 'Make a twin of a key; the old one goes on for the overlap',
+    description: 'The twin holds what the key holds, so only a key that holds as much can make it.',
     scope: 'keys:admin',
     path_params: Type.Object({ key_id: KeyId }),
     body: Type.Object(
@@ -208,6 +226,9 @@ function postRotate({ ledger }: KeyDesk): Operation {
     body_example: { overlap_s: 3600 },
     reply_example: { ...example, secret: `${example.prefix}FgEl8lD7hBgoiouRBKoQQT9B3hAm4WgSs57` },
     async run(call) {
+      const row = await findKey(reads, call.caller.world_id, call.path.key_id);
+      if (row === null) throw new WaypostError('not_found', `There is no key ${call.path.key_id}.`);
+      refuseGrowth(call.caller, JSON.parse(row.body) as Key);
       const made = makeSecret(call.caller.world);
       const overlap_s = call.body.overlap_s ?? ROTATION_OVERLAP_S;
       const outcome = await ledger.commit(rotateKeyCommand(askedBy(call), call.path.key_id, made, overlap_s));

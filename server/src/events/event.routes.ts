@@ -35,6 +35,7 @@ const Query = Type.Object(
     ),
     types: Type.Optional(
       Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
+        minItems: 1,
         maxItems: PATTERNS_MAX,
         description: 'Types or topics, with `job.*` for all that begin so, separated by commas. Absent: all.',
       }),

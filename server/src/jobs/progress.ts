@@ -34,6 +34,8 @@ export interface Progress {
   readonly context: TransitionContext;
   readonly stored: StoredJob;
   readonly clock: Clocked;
+  /** What the device called its report; its event says so too. */
+  readonly origin: Readonly<Record<string, unknown>>;
   job: Job;
   events: EventDraft[];
   /** Cases that were opened or changed. */
@@ -56,13 +58,18 @@ export interface Step {
   cases?: readonly Exception[];
 }
 
-export function startProgress(stored: StoredJob, clock: Clocked, context: TransitionContext): Progress {
-  return { context, stored, clock, job: stored.job, events: [], cases: new Map(), pins: new Map() };
+export function startProgress(
+  stored: StoredJob,
+  clock: Clocked,
+  context: TransitionContext,
+  origin: Progress['origin'] = {},
+): Progress {
+  return { context, stored, clock, origin, job: stored.job, events: [], cases: new Map(), pins: new Map() };
 }
 
 /** The same way again from the same start, for when what was tried did not fit. Counted PIN tries stay counted. */
 export function restartProgress(progress: Progress): Progress {
-  return { ...startProgress(progress.stored, progress.clock, progress.context), pins: progress.pins };
+  return { ...startProgress(progress.stored, progress.clock, progress.context, progress.origin), pins: progress.pins };
 }
 
 /** Takes a step: the job after it is settled, cases of tasks that ended with it are resolved, and its event is drafted. */
@@ -90,6 +97,7 @@ export function takeStep(progress: Progress, step: Step): void {
       ],
       data_id: task?.id ?? after.id,
       details: {
+        ...(step.implied === true ? {} : progress.origin),
         ...(step.details ?? {}),
         ...(cases.length > 0 && { exceptions: cases }),
         ...(flags.length > 0 && { flags }),

@@ -88,6 +88,18 @@ describe('the way of a job', () => {
     assert.equal(report(world, anna, { to: 'arrived' }).applied, true);
   });
 
+  test('the event says what the device called its report, the implied ones do not', () => {
+    const world = givenAssigned();
+    const { events } = report(world, anna, { to: 'en_route', client_event_id: 'a7', client_seq: 12 });
+    assert.deepEqual(
+      events.map((event) => [event.details?.client_event_id, event.details?.client_seq]),
+      [
+        [undefined, undefined],
+        ['a7', 12],
+      ],
+    );
+  });
+
   test('every event carries the job as it stood after that step', () => {
     const world = givenAssigned();
     const { events } = report(world, anna, { to: 'arrived' });
@@ -251,6 +263,16 @@ describe('reports that do not fit', () => {
     assert.equal(onlyCase(world).clash?.rule, 'dependency_open');
   });
 
+  test('an outcome that the order does not allow, or of the other kind of task, is refused', () => {
+    const world = givenArrived({
+      deliveries: [delivery({ handover: { allowed_outcomes: ['delivered_to_recipient'] } })],
+    });
+    for (const outcome of ['delivered_to_neighbour', 'picked_up_from_person', 'damaged']) {
+      assert.equal(refused(world, anna, { to: 'completed', outcome }).faults[0]?.pointer, '/outcome', outcome);
+    }
+    assert.equal(apply(world, anna, done).applied, true);
+  });
+
   test('a code that nobody mapped refuses a request, and a report waits until it is mapped', () => {
     const world = givenArrived();
     assert.equal(refused(world, anna, { to: 'failed', reason_code: 'NH' }).code, 'invalid_request');
@@ -348,6 +370,15 @@ describe('who drives', () => {
     assert.equal(deliveryOf(world).driver_id, 'drv_bo');
   });
 
+  test('taking a job away on its way to the pickup needs a reason too', () => {
+    const world = givenAssigned({ pickups: [pickup('A')], deliveries: [delivery()] });
+    report(world, anna, { to: 'en_route', task_id: pickupOf(world).id });
+    assert.equal(refused(world, dispatch, { to: 'unassigned' }).faults[0]?.pointer, '/reason_code');
+    const { job } = apply(world, dispatch, { to: 'unassigned', reason_code: 'driver_unavailable' });
+    assert.deepEqual([job.pickups[0]?.status, job.pickups[0]?.driver_id], ['pending', null]);
+    assert.equal(job.pickups[0]?.visits[0]?.outcome, 'driver_unavailable');
+  });
+
   test('a driver who does not exist is refused, unassigning brings the job back to accepted', () => {
     const world = givenAssigned();
     assert.equal(refused(world, dispatch, { to: 'assigned', driver_id: 'drv_nobody' }).code, 'unknown_reference');
@@ -377,6 +408,18 @@ describe('exceptions on the way', () => {
     assert.equal(world.stored.job.status, 'exception');
     assert.equal(report(world, anna, { to: 'arrived' }).reason, 'conflict');
     resolve(world, world.stored.job.exceptions[0]?.id ?? '', { resolution: 'retry' });
+    assert.equal(deliveryOf(world).status, 'en_route');
+  });
+
+  test('of two that block, the task waits for the last', () => {
+    const world = givenAssigned();
+    report(world, anna, { to: 'en_route' });
+    report(world, anna, { to: 'exception', reason_code: 'vehicle_breakdown' });
+    report(world, anna, { to: 'exception', reason_code: 'access_denied' });
+    const [first, second] = world.stored.job.exceptions.map((one) => one.id);
+    resolve(world, first ?? '', { resolution: 'retry' });
+    assert.equal(deliveryOf(world).status, 'exception');
+    resolve(world, second ?? '', { resolution: 'retry' });
     assert.equal(deliveryOf(world).status, 'en_route');
   });
 

@@ -62,7 +62,7 @@ export function transitionJob(
   context: TransitionContext,
 ): Transitioned | NotTransitioned {
   const clock = readClock(input.occurred_at ?? null, input.sent_at ?? null, context.now);
-  const first = startProgress(stored, flagSpeed(stored.job, input, clock), context);
+  const first = startProgress(stored, flagSpeed(stored.job, input, clock), context, originOf(input));
   // Captures are judged once: a wrong PIN costs one try, whatever becomes of the transition.
   const proofs = captureProofs(first, anchorOf(stored.job, input), input);
   try {
@@ -74,6 +74,10 @@ export function transitionJob(
     const again = restartProgress(first);
     return endOf(again, openClash(again, input, proofs, error));
   }
+}
+
+function originOf({ client_event_id, client_seq }: TransitionInput): Progress['origin'] {
+  return { ...(client_event_id !== undefined && { client_event_id }), ...(client_seq !== undefined && { client_seq }) };
 }
 
 function endOf(progress: Progress, reason: NotAppliedReason | null): Transitioned {

@@ -1,5 +1,6 @@
 -- Jobs and what hangs on them. `body` and `personal` are byte for byte the document of the job's last event; the other
--- columns are what lists filter by. Written by the ledger and by nobody else.
+-- columns are what lists filter by. Written by the ledger and by nobody else. Documents that fit a page stay in it
+-- uncompressed: compressing them (pglz) took two thirds of an insert's time.
 
 create table jobs (
   world_id integer not null,
@@ -28,7 +29,7 @@ create table jobs (
   check (deleted_at is null or not holds_reference),
   check (updated_at >= created_at),
   check (window_end >= window_start)
-) with (fillfactor = 80);
+) with (toast_tuple_target = 8160);
 
 -- A reference is taken until its job is deleted or superseded.
 create unique index jobs_reference on jobs (world_id, channel_id, reference) where holds_reference;
