@@ -384,7 +384,7 @@ create table jobs (
   constraint jobs_job_sequence_check CHECK ((job_sequence >= 1)),
   constraint jobs_status_check CHECK ((status = ANY (ARRAY['created'::text, 'accepted'::text, 'assigned'::text, 'en_route'::text, 'arrived'::text, 'exception'::text, 'completed'::text, 'partially_completed'::text, 'failed'::text, 'cancelled'::text]))),
   constraint jobs_version_check CHECK ((version >= 1))
-) with (fillfactor=80);
+) with (toast_tuple_target=8160);
 CREATE INDEX jobs_by_creation ON public.jobs USING btree (world_id, created_at, job_id);
 CREATE INDEX jobs_by_update ON public.jobs USING btree (world_id, updated_at, job_id);
 CREATE UNIQUE INDEX jobs_reference ON public.jobs USING btree (world_id, channel_id, reference) WHERE holds_reference;

@@ -140,7 +140,7 @@ export interface Hub {
   reference: string | null;
   /** What people call it. */
   name: string;
-  address: Address2;
+  address: TaskAddress;
   /** Time zone by its IANA name. */
   time_zone: string;
   /** Whether work may be given to it; absent: active. */
@@ -153,54 +153,6 @@ export interface Hub {
   created_at: string;
   /** RFC 3339, UTC, milliseconds. */
   updated_at: string;
-}
-
-export interface Address2 {
-  /** The saved address that this is a copy of; null: written where it stands. */
-  id: string | null;
-  /** Name on the door or of the firm; null: none. */
-  name: string | null;
-  /** What kind of place this is; null: not stated. */
-  kind: "home" | "business" | "hub" | "locker" | "pickup_point" | null;
-  /** Street and number; null: not stated. */
-  line1: string | null;
-  /** Second line; null: none. */
-  line2: string | null;
-  /** Building; null: not stated. */
-  building: string | null;
-  /** Floor; null: not stated. */
-  floor: string | null;
-  /** Door or flat; null: not stated. */
-  door: string | null;
-  /** What stands nearby; null: not stated. */
-  landmark: string | null;
-  /** Town; null: not stated. */
-  city: string | null;
-  /** State, province or county; null: not stated. */
-  region: string | null;
-  /** Postal code as written in its country; null: not stated. */
-  postal_code: string | null;
-  /** Country, ISO 3166-1 alpha-2; null: not stated. */
-  country: string | null;
-  /** Who found the location (a locator, a person); null: not stated. */
-  location_source: string | null;
-  /** Time zone by its IANA name; null: that of the hub. */
-  time_zone: string | null;
-  /** Null exactly when precision is `unlocated`. */
-  location: {
-    /** Degrees north, WGS 84. */
-    lat: number;
-    /** Degrees east, WGS 84. */
-    lng: number;
-    /** Radius of uncertainty in metres; null: not known. */
-    accuracy_m: number | null;
-  } | null;
-  /** What the location points at; `unlocated` when it is null. */
-  precision: "rooftop" | "entrance" | "parcel" | "street" | "postcode" | "manual_pin" | "unlocated";
-  /** Null: there is nothing to say. */
-  access: Access | null;
-  /** When goods are taken, local time; empty: not stated. */
-  receiving_hours: ReceivingHour[];
 }
 
 export interface Driver {
@@ -316,502 +268,6 @@ export interface Priority {
   auto_accept: boolean;
 }
 
-/** A promise to move goods. */
-export interface Job {
-  /** Identifier with its prefix, time-ordered. */
-  id: string;
-  /** The source's own number, unique in its channel. */
-  reference: string;
-  /** Null: in no group. */
-  group_reference: string | null;
-  /** Identifier with its prefix, time-ordered. Null: replaces no cancelled job. */
-  supersedes: string | null;
-  /** Identifier with its prefix, time-ordered. */
-  channel_id: string;
-  /** The world it belongs to. */
-  world: "live" | "test";
-  /** Why goods are moved. Default delivery. */
-  purpose: "delivery" | "return" | "exchange" | "transfer";
-  /** How urgent it is. */
-  priority: "urgent" | "express" | "standard" | "economy";
-  /** Where it stands. */
-  status: "created" | "accepted" | "assigned" | "en_route" | "arrived" | "exception" | "completed" | "partially_completed" | "failed" | "cancelled";
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-  status_since: string;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: dispatch has not taken the promise on. */
-  accepted_at: string | null;
-  /** At which task the job stands. Null: all tasks have ended. */
-  current: {
-    /** Identifier with its prefix, time-ordered. */
-    task_id: string;
-    /** What the current task is. */
-    kind: "pickup" | "delivery";
-    position: number;
-    /** How many tasks the job has. */
-    of: number;
-  } | null;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: goods are not on board yet. */
-  picked_up_at: string | null;
-  /** How it ended. Null: it has not ended. */
-  outcome: "delivered" | "partially_delivered" | "returned" | "disposed_of" | "lost" | "not_started" | null;
-  /** Who cancelled it. Null: not cancelled. */
-  cancelled_by: "source" | "dispatch" | "recipient" | "system" | null;
-  /** Why it was cancelled. Null: not cancelled. */
-  reason_code: string | null;
-  /** Open ones. */
-  exceptions: Exception[];
-  /** Identifier with its prefix, time-ordered. Null: it touches no hub. */
-  hub_id: string | null;
-  pickups: Pickup[];
-  deliveries: Pickup[];
-  /** Counts applied commands; the ETag. */
-  version: number;
-  /** Number of its last event. */
-  job_sequence: number;
-  /** Labels for filters. */
-  tags: string[];
-  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
-  metadata: Record<string, string>;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-  created_at: string;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-  updated_at: string;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: it exists. */
-  deleted_at: string | null;
-  /** What moves without an event. */
-  live: Live;
-}
-
-/** A problem that someone must resolve. */
-export interface Exception {
-  /** Identifier with its prefix, time-ordered. */
-  id: string;
-  /** Identifier with its prefix, time-ordered. Null: about the whole job. */
-  task_id: string | null;
-  /** Reason code. */
-  code: string;
-  /** Group of the reason code. */
-  group: string;
-  /** Whether the task waits for its resolution. */
-  blocking: boolean;
-  /** A resolved exception is no longer listed here. */
-  status: "open" | "acknowledged";
-  /** Null: not about a visit. */
-  visit: number | null;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-  opened_at: string;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: no answer is due. */
-  respond_by: string | null;
-}
-
-/** What is to be done at one place for one job. */
-export interface Pickup {
-  /** Identifier with its prefix, time-ordered. */
-  id: string;
-  /** Identifier with its prefix, time-ordered. */
-  job_id: string;
-  /** What is to be done. */
-  kind: "pickup" | "delivery";
-  /** Place among the tasks of the job: pickups first, then deliveries. */
-  position: number;
-  /** True for the pickup at the hub of a job that states deliveries only. */
-  implicit: boolean;
-  /** Null: not stated. */
-  reference: string | null;
-  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
-  metadata: Record<string, string>;
-  /** Where the task stands. */
-  status: "pending" | "en_route" | "arrived" | "completed" | "failed" | "exception" | "cancelled";
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-  status_since: string;
-  /** What the task goes back to. Null: not in exception. */
-  resumes_to: "pending" | "en_route" | "arrived" | "completed" | "failed" | "exception" | "cancelled" | null;
-  /** Identifier with its prefix, time-ordered. Null: not assigned. */
-  driver_id: string | null;
-  /** Identifier with its prefix, time-ordered. Null: not assigned. */
-  vehicle_id: string | null;
-  /** Identifier with its prefix, time-ordered. Null: not on a route. */
-  route_id: string | null;
-  /** Identifier with its prefix, time-ordered. Null: not on a route. */
-  stop_id: string | null;
-  visits: {
-    /** Counts the visits of the task. */
-    number: number;
-    /** Identifier with its prefix, time-ordered. Null: no driver was assigned. */
-    driver_id: string | null;
-    /** Identifier with its prefix, time-ordered. Null: not on a route. */
-    route_id: string | null;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not yet. */
-    en_route_at: string | null;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not yet. */
-    arrived_at: string | null;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not reported. */
-    service_started_at: string | null;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not yet. */
-    departed_at: string | null;
-    /** Steps whose time was inferred from a later one; a real, earlier report replaces it. */
-    implied: ("en_route_at" | "arrived_at" | "service_started_at" | "departed_at")[];
-    /** Success or reason code with which the visit ended. Null: still open. */
-    outcome: string | null;
-    /** Why it failed. Null: it did not fail. */
-    reason_code: string | null;
-    /** Null: none, or erased. */
-    note: string | null;
-    proof_ids: string[];
-  }[];
-  /** All proof captured for the task, oldest first. */
-  proofs: ({
-    /** Identifier with its prefix, time-ordered. */
-    id: string;
-    /** Identifier with its prefix, time-ordered. */
-    job_id: string;
-    /** What it proves; one capture may prove several. */
-    task_ids: string[];
-    /** Number of the visit. Null: captured outside a visit. */
-    visit: number | null;
-    /** What was captured. */
-    kind: "photo" | "signature" | "pin" | "barcode" | "id_check" | "note" | "cash" | "temperature" | "form";
-    /** How the capture ended. */
-    result: "satisfied" | "failed" | "skipped" | "waived" | "manual_entry";
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    captured_at: string;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    received_at: string;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    effective_at: string;
-    /** Null: not stated, or erased. */
-    location: {
-      /** Degrees north, WGS 84. */
-      lat: number;
-      /** Degrees east, WGS 84. */
-      lng: number;
-      /** Radius of uncertainty in metres; null: not known. */
-      accuracy_m: number | null;
-    } | null;
-    /** Metres. Null: one of the two places is unknown. */
-    distance_to_stop_m: number | null;
-    actor: {
-      /** Who. */
-      type: "api_key" | "user" | "driver" | "recipient" | "system" | "simulator";
-      id: string;
-    };
-    media: {
-      /** Identifier with its prefix, time-ordered. Null: its bytes have not arrived. */
-      file_id: string | null;
-      sha256: string;
-      /** Null: not known yet. */
-      bytes: number | null;
-      /** Null: not stated. */
-      mime: string | null;
-      /** Whether the bytes have arrived and match. */
-      status: "pending" | "stored" | "lost";
-    }[];
-    /** Null: no signature. */
-    signer: {
-      /** Null: not stated, or erased. */
-      name: string | null;
-      /** Null: not stated. */
-      relationship: string | null;
-    } | null;
-    /** Null: no scan and no PIN. */
-    code: {
-      /** Null: not stated. */
-      symbology: string | null;
-      /** Null: a PIN, which is kept nowhere. */
-      value: string | null;
-      /** Null: nothing certain was expected. */
-      expected: string | null;
-      /** Null: nothing to compare with. */
-      match: boolean | null;
-    } | null;
-    /** Never a number and never a birth date. Null: no document was looked at. */
-    id_check: {
-      /** Years. Null: age was not checked. */
-      minimum_age: number | null;
-      verified: boolean;
-      /** Null: not stated. */
-      document_kind: string | null;
-    } | null;
-    /** Null: no money was taken. */
-    cash: {
-      /** Money in minor units of its currency (ISO 4217 exponent). */
-      amount_minor: number;
-      /** ISO 4217 alphabetic code. */
-      currency: string;
-      /** Null: not stated. */
-      method: string | null;
-    } | null;
-    /** Null: no reading. */
-    reading: {
-      /** Degrees Celsius. */
-      celsius: number;
-    } | null;
-    /** Null: none, or erased. */
-    note: string | null;
-    /** Null: the result needs no reason. */
-    reason_code: string | null;
-    flags: ("far_from_stop" | "before_arrival" | "skewed_clock")[];
-    /** Null: nothing was asked for. */
-    requirements_version: number | null;
-    /** Identifier with its prefix, time-ordered. Null: replaces no other proof. */
-    supersedes: string | null;
-  })[];
-  /** Identifier with its prefix, time-ordered. Null: takes no goods back. */
-  returns: string | null;
-  address: Address2;
-  /** Null: the implicit pickup at a hub has none. */
-  contact: {
-    /** The customer who this is. */
-    customer_id: string;
-    /** Name of the person or firm; null: not known. */
-    name: string | null;
-    /** Telephone number; masked without `contacts:read`; null: none. */
-    phone: string | null;
-    /** E-mail address; masked without `contacts:read`; null: none. */
-    email: string | null;
-    contact_policy: ContactPolicy;
-  } | null;
-  /** When the task is to be done. Null: the implicit pickup at a hub has none. */
-  service_window: {
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    start: string;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    end: string;
-    /** Whether arriving outside it is a failure rather than a delay. Default false. */
-    hard: boolean;
-  } | null;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
-  ready_at: string | null;
-  /** Seconds. Null: not stated. */
-  wait_max_s: number | null;
-  /** Seconds. Null: not stated. */
-  service_duration_s: number | null;
-  services: {
-    /** A lower-case word. */
-    code: string;
-    /** Seconds. Null: not stated. */
-    duration_s: number | null;
-    /** Whether it was done. Null: not reported. */
-    result: "done" | "not_done" | null;
-    /** Null: done, or not reported. */
-    reason_code: string | null;
-  }[];
-  /** What the driver and the vehicle must bring. Null: nothing special. */
-  requires: {
-    skills: string[];
-    /** People. Default 1. */
-    crew_size: number;
-    vehicle_features: string[];
-  } | null;
-  /** To whom goods may be given, and what follows a failure. Null: all outcomes are allowed and a failure is tried again. */
-  handover: {
-    /** Success codes that are allowed. Empty: all. */
-    allowed_outcomes: string[];
-    /** Who else may take the goods. Empty: nobody is named. Null: erased. */
-    named_recipients: string[] | null;
-    /** What happens to goods on board when the delivery fails. Default reattempt. */
-    on_failure: "reattempt" | "return" | "hold_at_hub" | "dispose";
-  } | null;
-  /** An appointment at a dock. Null: none. */
-  appointment: {
-    /** Null: not stated. */
-    reference: string | null;
-    /** Default false. */
-    confirmed: boolean;
-    /** Null: not stated. */
-    dock: string | null;
-  } | null;
-  /** Waiting at a pickup point or locker. Null: not waiting for collection. */
-  collection: {
-    code: string;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    expires_at: string;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not collected yet. */
-    collected_at: string | null;
-  } | null;
-  /** What must be captured when the task is completed or fails. */
-  proof_requirements: {
-    /** Counts the changes of these requirements. */
-    version: number;
-    /** What is asked for, by kind. A kind that is not named is off. */
-    on_completion: OnCompletion;
-    /** What is asked for, by kind. A kind that is not named is off. */
-    on_failure: OnCompletion;
-  };
-  /** On a pickup: a view of what is picked up there. */
-  items: ({
-    /** Identifier with its prefix, time-ordered. */
-    id: string;
-    /** Null: not stated. */
-    reference: string | null;
-    /** What it is. */
-    kind: "product" | "parcel" | "container";
-    /** Identifier with its prefix, time-ordered. Null: in no container. */
-    parent_item_id: string | null;
-    /** Identifier with its prefix, time-ordered. Null: replaces nothing. */
-    replaces_item_id: string | null;
-    name: string;
-    /** Null: not stated. */
-    sku: string | null;
-    /** What a scan of the thing reads. Null: not stated. */
-    barcode: string | null;
-    /** How many there are. */
-    quantity: number;
-    /** Grams, of the whole quantity. Null: not stated. */
-    weight_g: number | null;
-    /** Cubic centimetres, of the whole quantity. Null: not stated. */
-    volume_cm3: number | null;
-    /** Money in minor units of its currency (ISO 4217 exponent). Null: not declared. */
-    declared_value_minor: number | null;
-    /** ISO 4217 alphabetic code. Null: no value declared. */
-    currency: string | null;
-    /** Years. Null: for everybody. */
-    minimum_age: number | null;
-    /** Whether its name is kept from others than the recipient. */
-    confidential: boolean;
-    /** Range in which the thing must be kept. Null: any. */
-    temperature: {
-      /** Degrees Celsius. Null: no lower bound. */
-      min_c: number | null;
-      /** Degrees Celsius. Null: no upper bound. */
-      max_c: number | null;
-    } | null;
-    /** Seconds. Null: any. */
-    max_time_on_board_s: number | null;
-    /** Identifier with its prefix, time-ordered. Null: on board without a pickup. */
-    pickup_task_id: string | null;
-    /** Identifier with its prefix, time-ordered. */
-    delivery_task_id: string;
-    /** Who has it. */
-    held_by: "shipper" | "hub" | "driver" | "recipient" | "locker" | "unknown";
-    picked_up_quantity: number;
-    delivered_quantity: number;
-    rejected_quantity: number;
-    missing_quantity: number;
-    damaged_quantity: number;
-    /** State it was found in. Null: nothing reported. */
-    condition: "good" | "damaged" | "spoiled" | "wrong" | null;
-    /** Why not everything was delivered. Null: nothing reported. */
-    reason_code: string | null;
-    /** What happens to what was not delivered. Null: nothing is left over. */
-    remainder: "reattempt" | "return" | "write_off" | null;
-  })[];
-  /** Null: none, or erased. */
-  instructions: string | null;
-  /** Money to be taken at the door. Null: nothing to be taken. */
-  cash_on_delivery: {
-    /** Money in minor units of its currency (ISO 4217 exponent). */
-    amount_minor: number;
-    /** ISO 4217 alphabetic code. */
-    currency: string;
-  } | null;
-  /** Years. Null: for everybody. */
-  minimum_age: number | null;
-  /** Tasks that must end first. */
-  depends_on: string[];
-  documents: {
-    name: string;
-    url: string;
-  }[];
-  /** Null: there is no page for the recipient. */
-  tracking_url: string | null;
-  /** The estimate last published. Null: none has been published. */
-  eta: {
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    arrival_at: string;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    earliest: string;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    latest: string;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-    published_at: string;
-    /** Probability that arrival falls inside the span. */
-    confidence: number;
-  } | null;
-}
-
-/** What is asked for, by kind. A kind that is not named is off. */
-export interface OnCompletion {
-  /** Photos. */
-  photo?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** Least number of photos. */
-    min: number;
-  } | undefined;
-  /** A signature with signer name and relationship. */
-  signature?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-  } | undefined;
-  /** A PIN that the recipient tells the driver. */
-  pin?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** phone: the last four digits of the phone number. supplied: stated by the source. */
-    kind: "random" | "phone" | "supplied";
-    tries_max: number;
-  } | undefined;
-  /** Scans. */
-  barcode?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** Values that must be read. Empty: any one value will do. */
-    values: string[];
-  } | undefined;
-  /** A look at an identity document. */
-  id_check?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** Years. Null: age is not checked. */
-    minimum_age: number | null;
-    /** Whether it must be the contact or a named recipient. */
-    named_recipient: boolean;
-  } | undefined;
-  /** A written note. */
-  note?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-  } | undefined;
-  /** Cash on delivery was taken. */
-  cash?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-  } | undefined;
-  /** A temperature reading. */
-  temperature?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** Degrees Celsius. Null: no lower bound. */
-    min_c: number | null;
-    /** Degrees Celsius. Null: no upper bound. */
-    max_c: number | null;
-  } | undefined;
-  /** A form that was filled in. */
-  form?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    form: string;
-  } | undefined;
-}
-
-/** What moves without an event. */
-export interface Live {
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: no estimate. */
-  eta: string | null;
-  /** Null: not known. */
-  driver_position: {
-    /** Degrees north, WGS 84. */
-    lat: number;
-    /** Degrees east, WGS 84. */
-    lng: number;
-    /** Radius of uncertainty in metres; null: not known. */
-    accuracy_m: number | null;
-  } | null;
-  /** What the machine allows next. */
-  allowed_transitions: string[];
-}
-
 /** A change that waits for the owner of the fields. */
 export interface Proposal {
   /** Identifier with its prefix, time-ordered. */
@@ -860,7 +316,7 @@ export interface Proposal {
 }
 
 /** A problem that someone must resolve. */
-export interface Exception2 {
+export interface Exception {
   /** Identifier with its prefix, time-ordered. */
   id: string;
   /** Identifier with its prefix, time-ordered. */
@@ -912,7 +368,7 @@ export interface Exception2 {
       outcome: string | null;
       /** Null: not stated. */
       reason_code: string | null;
-      items: Item[];
+      items: Item2[];
       /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
       occurred_at: string;
       /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
@@ -969,7 +425,7 @@ export interface Exception2 {
 }
 
 /** How many of an item were moved at this visit. An item that is not named was moved whole. */
-export interface Item {
+export interface Item2 {
   /** Identifier with its prefix, time-ordered. */
   item_id: string;
   picked_up_quantity?: number | undefined;
@@ -983,18 +439,6 @@ export interface Item {
   reason_code?: string | undefined;
   /** What happens to what is left on board. Absent: as handover.on_failure says. */
   remainder?: "reattempt" | "return" | "write_off" | undefined;
-}
-
-/** How the person may be reached; null: not stated. */
-export interface ContactPolicy2 {
-  /** How the person agreed to be reached; empty: not at all. */
-  ways: ("sms" | "email" | "call")[];
-  /** Local hours in which nothing is sent; null: none. */
-  quiet_hours?: QuietHour | null | undefined;
-  /** Language of notices, BCP 47; null: that of the channel. */
-  language?: string | null | undefined;
-  /** Whether the goods are handed over without contact; absent: no. */
-  contactless?: boolean | undefined;
 }
 
 /** Null: there is nothing to say. */
@@ -1011,7 +455,44 @@ export interface Access2 {
   stairs?: number | null | undefined;
 }
 
-export interface Address3 {
+export interface ContactPolicy2 {
+  /** How the person agreed to be reached; empty: not at all. */
+  ways: ("sms" | "email" | "call")[];
+  /** Local hours in which nothing is sent; null: none. */
+  quiet_hours?: QuietHour | null | undefined;
+  /** Language of notices, BCP 47; null: that of the channel. */
+  language?: string | null | undefined;
+  /** Whether the goods are handed over without contact; absent: no. */
+  contactless?: boolean | undefined;
+}
+
+/** When the task is to be done. */
+export interface ServiceWindow {
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  start: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  end: string;
+  /** Whether arriving outside it is a failure rather than a delay. Default false. */
+  hard?: boolean | undefined;
+}
+
+/** Null: nothing special. */
+export interface Require {
+  skills?: string[] | undefined;
+  /** People. Default 1. */
+  crew_size?: number | undefined;
+  vehicle_features?: string[] | undefined;
+}
+
+/** Null: all outcomes are allowed and a failure is tried again. */
+export interface Handover {
+  allowed_outcomes?: string[] | undefined;
+  named_recipients?: string[] | undefined;
+  /** What happens to goods on board when the delivery fails. Default reattempt. */
+  on_failure?: "reattempt" | "return" | "hold_at_hub" | "dispose" | undefined;
+}
+
+export interface AddressInput {
   /** Name on the door or of the firm; null: none. */
   name?: string | null | undefined;
   /** What kind of place this is; null: not stated. */
@@ -1057,271 +538,6 @@ export interface Address3 {
   receiving_hours?: ReceivingHour[] | undefined;
 }
 
-/** A job to be created, or the whole order again. */
-export interface JobInput {
-  reference: string;
-  /** Not needed with a key that is bound to exactly one channel. */
-  channel_id?: string | undefined;
-  /** Null: in no group. */
-  group_reference?: string | null | undefined;
-  /** The cancelled job of the same reference that this one replaces. */
-  supersedes?: string | undefined;
-  /** Why goods are moved. Default delivery. */
-  purpose?: "delivery" | "return" | "exchange" | "transfer" | undefined;
-  /** How urgent it is. */
-  priority: "urgent" | "express" | "standard" | "economy";
-  pickups?: ({
-    /** Null: not stated. */
-    reference?: string | null | undefined;
-    /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
-    metadata?: Record<string, string> | undefined;
-    address?: Address3 | undefined;
-    /** An address of yours, instead of `address`. */
-    address_id?: string | undefined;
-    contact?: Contact | undefined;
-    /** A customer of yours, instead of `contact`. */
-    customer_id?: string | undefined;
-    contact_policy?: ContactPolicy2 | undefined;
-    /** When the task is to be done. */
-    service_window: ServiceWindow;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
-    ready_at?: string | null | undefined;
-    /** Seconds. Null: not stated. */
-    wait_max_s?: number | null | undefined;
-    /** Seconds. Null: not stated. */
-    service_duration_s?: number | null | undefined;
-    services?: {
-      /** A lower-case word. */
-      code: string;
-      /** Seconds. Null: not stated. */
-      duration_s?: number | null | undefined;
-    }[] | undefined;
-    /** Null: nothing special. */
-    requires?: Require | null | undefined;
-    /** Null: none. */
-    appointment?: {
-      /** Null: not stated. */
-      reference?: string | null | undefined;
-      confirmed?: boolean | undefined;
-      /** Null: not stated. */
-      dock?: string | null | undefined;
-    } | null | undefined;
-    /** What must be captured when the task is completed or fails. */
-    proof_requirements: ProofRequirement;
-    /** Null: none, or erased. */
-    instructions?: string | null | undefined;
-    /** References of tasks that must end first. */
-    depends_on?: string[] | undefined;
-    documents?: {
-      name: string;
-      url: string;
-    }[] | undefined;
-  })[] | undefined;
-  deliveries: ({
-    /** Null: not stated. */
-    reference?: string | null | undefined;
-    /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
-    metadata?: Record<string, string> | undefined;
-    address?: Address3 | undefined;
-    /** An address of yours, instead of `address`. */
-    address_id?: string | undefined;
-    contact?: Contact | undefined;
-    /** A customer of yours, instead of `contact`. */
-    customer_id?: string | undefined;
-    contact_policy?: ContactPolicy2 | undefined;
-    /** When the task is to be done. */
-    service_window: ServiceWindow;
-    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
-    ready_at?: string | null | undefined;
-    /** Seconds. Null: not stated. */
-    wait_max_s?: number | null | undefined;
-    /** Seconds. Null: not stated. */
-    service_duration_s?: number | null | undefined;
-    services?: {
-      /** A lower-case word. */
-      code: string;
-      /** Seconds. Null: not stated. */
-      duration_s?: number | null | undefined;
-    }[] | undefined;
-    /** Null: nothing special. */
-    requires?: Require | null | undefined;
-    /** Null: none. */
-    appointment?: {
-      /** Null: not stated. */
-      reference?: string | null | undefined;
-      confirmed?: boolean | undefined;
-      /** Null: not stated. */
-      dock?: string | null | undefined;
-    } | null | undefined;
-    /** What must be captured when the task is completed or fails. */
-    proof_requirements: ProofRequirement;
-    /** Null: none, or erased. */
-    instructions?: string | null | undefined;
-    /** References of tasks that must end first. */
-    depends_on?: string[] | undefined;
-    documents?: {
-      name: string;
-      url: string;
-    }[] | undefined;
-    items?: Item2[] | undefined;
-    /** Null: all outcomes are allowed and a failure is tried again. */
-    handover?: Handover | null | undefined;
-    /** Money to be taken at the door. Null: nothing to be taken. */
-    cash_on_delivery?: {
-      /** Money in minor units of its currency (ISO 4217 exponent). */
-      amount_minor: number;
-      /** ISO 4217 alphabetic code. */
-      currency: string;
-    } | null | undefined;
-    /** Years. Null: for everybody. */
-    minimum_age?: number | null | undefined;
-  })[];
-  /** Labels for filters. */
-  tags?: string[] | undefined;
-  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
-  metadata?: Record<string, string> | undefined;
-}
-
-export interface Contact {
-  /** Name of the person or firm. */
-  name: string;
-  /** Telephone number in E.164 form; null: none. */
-  phone?: string | null | undefined;
-  /** E-mail address; null: none. */
-  email?: string | null | undefined;
-  contact_policy: ContactPolicy2;
-}
-
-/** When the task is to be done. */
-export interface ServiceWindow {
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-  start: string;
-  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
-  end: string;
-  /** Whether arriving outside it is a failure rather than a delay. Default false. */
-  hard?: boolean | undefined;
-}
-
-/** Null: nothing special. */
-export interface Require {
-  skills?: string[] | undefined;
-  /** People. Default 1. */
-  crew_size?: number | undefined;
-  vehicle_features?: string[] | undefined;
-}
-
-/** What must be captured when the task is completed or fails. */
-export interface ProofRequirement {
-  /** What is asked for, by kind. A kind that is not named is off. */
-  on_completion: OnCompletion2;
-  /** What is asked for, by kind. A kind that is not named is off. */
-  on_failure: OnCompletion2;
-}
-
-/** What is asked for, by kind. A kind that is not named is off. */
-export interface OnCompletion2 {
-  /** Photos; at least `min`, default 1. */
-  photo?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** Least number of photos. */
-    min?: number | undefined;
-  } | undefined;
-  /** A signature. */
-  signature?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-  } | undefined;
-  /** A PIN that the recipient tells the driver; at most five tries. */
-  pin?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** phone: the last four digits of the phone number. supplied: in `value`. */
-    kind: "phone" | "supplied";
-    /** The PIN, with kind supplied. Kept as a hash, never shown. */
-    value?: string | undefined;
-  } | undefined;
-  /** Scans. */
-  barcode?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** Values that must be read. Empty: any one value will do. */
-    values?: string[] | undefined;
-  } | undefined;
-  /** A look at an identity document. */
-  id_check?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** Years. Null: age is not checked. */
-    minimum_age?: number | null | undefined;
-    /** Default false. */
-    named_recipient?: boolean | undefined;
-  } | undefined;
-  /** A written note. */
-  note?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-  } | undefined;
-  /** Cash on delivery was taken. */
-  cash?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-  } | undefined;
-  /** A temperature reading. */
-  temperature?: {
-    /** Required: completion by a request is refused without it. */
-    level: "optional" | "required";
-    /** Degrees Celsius. Null: no lower bound. */
-    min_c?: number | null | undefined;
-    /** Degrees Celsius. Null: no upper bound. */
-    max_c?: number | null | undefined;
-  } | undefined;
-}
-
-/** A thing to be delivered. Scanned separately: an item of its own. */
-export interface Item2 {
-  /** Null: not stated. */
-  reference?: string | null | undefined;
-  /** What it is. */
-  kind?: "product" | "parcel" | "container" | undefined;
-  /** Null: in no container. */
-  parent_reference?: string | null | undefined;
-  name: string;
-  /** Null: not stated. */
-  sku?: string | null | undefined;
-  /** What a scan of the thing reads. Null: not stated. */
-  barcode?: string | null | undefined;
-  /** How many there are. */
-  quantity: number;
-  /** Grams, of the whole quantity. Null: not stated. */
-  weight_g?: number | null | undefined;
-  /** Cubic centimetres, of the whole quantity. Null: not stated. */
-  volume_cm3?: number | null | undefined;
-  /** Money in minor units of its currency (ISO 4217 exponent). Null: not declared. */
-  declared_value_minor?: number | null | undefined;
-  /** ISO 4217 alphabetic code. Null: no value declared. */
-  currency?: string | null | undefined;
-  /** Years. Null: for everybody. */
-  minimum_age?: number | null | undefined;
-  /** Null: any. */
-  temperature?: {
-    /** Degrees Celsius. Null: no lower bound. */
-    min_c?: number | null | undefined;
-    /** Degrees Celsius. Null: no upper bound. */
-    max_c?: number | null | undefined;
-  } | null | undefined;
-  /** Null: the only pickup of the job. */
-  pickup_reference?: string | null | undefined;
-}
-
-/** Null: all outcomes are allowed and a failure is tried again. */
-export interface Handover {
-  allowed_outcomes?: string[] | undefined;
-  named_recipients?: string[] | undefined;
-  /** What happens to goods on board when the delivery fails. Default reattempt. */
-  on_failure?: "reattempt" | "return" | "hold_at_hub" | "dispose" | undefined;
-}
-
 export interface Attempt {
   /** Identifier of an endpoint. */
   endpoint_id: string;
@@ -1344,6 +560,39 @@ export interface Attempt {
   correlation_id: string;
   /** The dead letter that was sent again. */
   dead_letter_id: string | null;
+}
+
+export interface Contact {
+  /** The customer who this is. */
+  customer_id: string;
+  /** Name of the person or firm; null: not known. */
+  name: string | null;
+  /** Telephone number; masked without `contacts:read`; null: none. */
+  phone: string | null;
+  /** E-mail address; masked without `contacts:read`; null: none. */
+  email: string | null;
+  contact_policy: ContactPolicy;
+}
+
+export interface ContactInput {
+  /** Name of the person or firm. */
+  name: string;
+  /** Telephone number in E.164 form; null: none. */
+  phone?: string | null | undefined;
+  /** E-mail address; null: none. */
+  email?: string | null | undefined;
+  contact_policy: ContactPolicy2;
+}
+
+/** At which task the job stands. */
+export interface CurrentTask {
+  /** Identifier with its prefix, time-ordered. */
+  task_id: string;
+  /** What the current task is. */
+  kind: "pickup" | "delivery";
+  position: number;
+  /** How many tasks the job has. */
+  of: number;
 }
 
 export interface DeadLetter {
@@ -1369,6 +618,66 @@ export interface DeadLetter {
   /** When a redrive was delivered. */
   settled_at: string | null;
   correlation_id: string;
+}
+
+/** Where goods are brought. */
+export interface DeliveryInput {
+  /** Null: not stated. */
+  reference?: string | null | undefined;
+  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+  metadata?: Record<string, string> | undefined;
+  address?: AddressInput | undefined;
+  /** An address of yours, instead of `address`. */
+  address_id?: string | undefined;
+  contact?: ContactInput | undefined;
+  /** A customer of yours, instead of `contact`. */
+  customer_id?: string | undefined;
+  contact_policy?: ContactPolicy2 | undefined;
+  /** When the task is to be done. */
+  service_window: ServiceWindow;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+  ready_at?: string | null | undefined;
+  /** Seconds. Null: not stated. */
+  wait_max_s?: number | null | undefined;
+  /** Seconds. Null: not stated. */
+  service_duration_s?: number | null | undefined;
+  services?: {
+    /** A lower-case word. */
+    code: string;
+    /** Seconds. Null: not stated. */
+    duration_s?: number | null | undefined;
+  }[] | undefined;
+  /** Null: nothing special. */
+  requires?: Require | null | undefined;
+  /** Null: none. */
+  appointment?: {
+    /** Null: not stated. */
+    reference?: string | null | undefined;
+    confirmed?: boolean | undefined;
+    /** Null: not stated. */
+    dock?: string | null | undefined;
+  } | null | undefined;
+  proof_requirements: ProofRequirementsInput;
+  /** Null: none, or erased. */
+  instructions?: string | null | undefined;
+  /** References of tasks that must end first. */
+  depends_on?: string[] | undefined;
+  documents?: {
+    name: string;
+    url: string;
+  }[] | undefined;
+  items?: ItemInput[] | undefined;
+  /** Null: all outcomes are allowed and a failure is tried again. */
+  handover?: Handover | null | undefined;
+  /** Money to be taken at the door. Null: nothing to be taken. */
+  cash_on_delivery?: {
+    /** Money in minor units of its currency (ISO 4217 exponent). */
+    amount_minor: number;
+    /** ISO 4217 alphabetic code. */
+    currency: string;
+  } | null | undefined;
+  /** Years. Null: for everybody. */
+  minimum_age?: number | null | undefined;
 }
 
 export interface Endpoint {
@@ -1509,6 +818,28 @@ export interface Event {
   };
 }
 
+/** A problem that someone must resolve. */
+export interface ExceptionSummary {
+  /** Identifier with its prefix, time-ordered. */
+  id: string;
+  /** Identifier with its prefix, time-ordered. Null: about the whole job. */
+  task_id: string | null;
+  /** Reason code. */
+  code: string;
+  /** Group of the reason code. */
+  group: string;
+  /** Whether the task waits for its resolution. */
+  blocking: boolean;
+  /** A resolved exception is no longer listed here. */
+  status: "open" | "acknowledged";
+  /** Null: not about a visit. */
+  visit: number | null;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  opened_at: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: no answer is due. */
+  respond_by: string | null;
+}
+
 export interface Fault {
   /** JSON pointer (RFC 6901) into the body; for other parts `query/…`, `path/…` or `header/…`. Empty: the whole body. */
   pointer: string;
@@ -1521,6 +852,179 @@ export interface Fault {
 /** The server answers. */
 export interface Health {
   status: "ok";
+}
+
+/** A thing that moves from a pickup to a delivery. */
+export interface Item {
+  /** Identifier with its prefix, time-ordered. */
+  id: string;
+  /** Null: not stated. */
+  reference: string | null;
+  /** What it is. */
+  kind: "product" | "parcel" | "container";
+  /** Identifier with its prefix, time-ordered. Null: in no container. */
+  parent_item_id: string | null;
+  /** Identifier with its prefix, time-ordered. Null: replaces nothing. */
+  replaces_item_id: string | null;
+  name: string;
+  /** Null: not stated. */
+  sku: string | null;
+  /** What a scan of the thing reads. Null: not stated. */
+  barcode: string | null;
+  /** How many there are. */
+  quantity: number;
+  /** Grams, of the whole quantity. Null: not stated. */
+  weight_g: number | null;
+  /** Cubic centimetres, of the whole quantity. Null: not stated. */
+  volume_cm3: number | null;
+  /** Money in minor units of its currency (ISO 4217 exponent). Null: not declared. */
+  declared_value_minor: number | null;
+  /** ISO 4217 alphabetic code. Null: no value declared. */
+  currency: string | null;
+  /** Years. Null: for everybody. */
+  minimum_age: number | null;
+  /** Whether its name is kept from others than the recipient. */
+  confidential: boolean;
+  /** Range in which the thing must be kept. Null: any. */
+  temperature: {
+    /** Degrees Celsius. Null: no lower bound. */
+    min_c: number | null;
+    /** Degrees Celsius. Null: no upper bound. */
+    max_c: number | null;
+  } | null;
+  /** Seconds. Null: any. */
+  max_time_on_board_s: number | null;
+  /** Identifier with its prefix, time-ordered. Null: on board without a pickup. */
+  pickup_task_id: string | null;
+  /** Identifier with its prefix, time-ordered. */
+  delivery_task_id: string;
+  /** Who has it. */
+  held_by: "shipper" | "hub" | "driver" | "recipient" | "locker" | "unknown";
+  picked_up_quantity: number;
+  delivered_quantity: number;
+  rejected_quantity: number;
+  missing_quantity: number;
+  damaged_quantity: number;
+  /** State it was found in. Null: nothing reported. */
+  condition: "good" | "damaged" | "spoiled" | "wrong" | null;
+  /** Why not everything was delivered. Null: nothing reported. */
+  reason_code: string | null;
+  /** What happens to what was not delivered. Null: nothing is left over. */
+  remainder: "reattempt" | "return" | "write_off" | null;
+}
+
+/** A thing to be delivered. Scanned separately: an item of its own. */
+export interface ItemInput {
+  /** Null: not stated. */
+  reference?: string | null | undefined;
+  /** What it is. */
+  kind?: "product" | "parcel" | "container" | undefined;
+  /** Null: in no container. */
+  parent_reference?: string | null | undefined;
+  name: string;
+  /** Null: not stated. */
+  sku?: string | null | undefined;
+  /** What a scan of the thing reads. Null: not stated. */
+  barcode?: string | null | undefined;
+  /** How many there are. */
+  quantity: number;
+  /** Grams, of the whole quantity. Null: not stated. */
+  weight_g?: number | null | undefined;
+  /** Cubic centimetres, of the whole quantity. Null: not stated. */
+  volume_cm3?: number | null | undefined;
+  /** Money in minor units of its currency (ISO 4217 exponent). Null: not declared. */
+  declared_value_minor?: number | null | undefined;
+  /** ISO 4217 alphabetic code. Null: no value declared. */
+  currency?: string | null | undefined;
+  /** Years. Null: for everybody. */
+  minimum_age?: number | null | undefined;
+  /** Null: any. */
+  temperature?: {
+    /** Degrees Celsius. Null: no lower bound. */
+    min_c?: number | null | undefined;
+    /** Degrees Celsius. Null: no upper bound. */
+    max_c?: number | null | undefined;
+  } | null | undefined;
+  /** Null: the only pickup of the job. */
+  pickup_reference?: string | null | undefined;
+}
+
+/** A promise to move goods. */
+export interface Job {
+  /** Identifier with its prefix, time-ordered. */
+  id: string;
+  /** The source's own number, unique in its channel. */
+  reference: string;
+  /** Null: in no group. */
+  group_reference: string | null;
+  /** Identifier with its prefix, time-ordered. Null: replaces no cancelled job. */
+  supersedes: string | null;
+  /** Identifier with its prefix, time-ordered. */
+  channel_id: string;
+  /** The world it belongs to. */
+  world: "live" | "test";
+  /** Why goods are moved. Default delivery. */
+  purpose: "delivery" | "return" | "exchange" | "transfer";
+  /** How urgent it is. */
+  priority: "urgent" | "express" | "standard" | "economy";
+  /** Where it stands. */
+  status: "created" | "accepted" | "assigned" | "en_route" | "arrived" | "exception" | "completed" | "partially_completed" | "failed" | "cancelled";
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  status_since: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: dispatch has not taken the promise on. */
+  accepted_at: string | null;
+  /** Null: all tasks have ended. */
+  current: CurrentTask | null;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: goods are not on board yet. */
+  picked_up_at: string | null;
+  /** How it ended. Null: it has not ended. */
+  outcome: "delivered" | "partially_delivered" | "returned" | "disposed_of" | "lost" | "not_started" | null;
+  /** Who cancelled it. Null: not cancelled. */
+  cancelled_by: "source" | "dispatch" | "recipient" | "system" | null;
+  /** Why it was cancelled. Null: not cancelled. */
+  reason_code: string | null;
+  /** Open ones. */
+  exceptions: ExceptionSummary[];
+  /** Identifier with its prefix, time-ordered. Null: it touches no hub. */
+  hub_id: string | null;
+  pickups: Task[];
+  deliveries: Task[];
+  /** Counts applied commands; the ETag. */
+  version: number;
+  /** Number of its last event. */
+  job_sequence: number;
+  /** Labels for filters. */
+  tags: string[];
+  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+  metadata: Record<string, string>;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  created_at: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  updated_at: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: it exists. */
+  deleted_at: string | null;
+  live: Live;
+}
+
+/** A job to be created, or the whole order again. */
+export interface JobInput {
+  reference: string;
+  /** Not needed with a key that is bound to exactly one channel. */
+  channel_id?: string | undefined;
+  /** Null: in no group. */
+  group_reference?: string | null | undefined;
+  /** The cancelled job of the same reference that this one replaces. */
+  supersedes?: string | undefined;
+  /** Why goods are moved. Default delivery. */
+  purpose?: "delivery" | "return" | "exchange" | "transfer" | undefined;
+  /** How urgent it is. */
+  priority: "urgent" | "express" | "standard" | "economy";
+  pickups?: PickupInput[] | undefined;
+  deliveries: DeliveryInput[];
+  /** Labels for filters. */
+  tags?: string[] | undefined;
+  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+  metadata?: Record<string, string> | undefined;
 }
 
 export interface Key {
@@ -1595,6 +1099,23 @@ export interface KeyWithUse {
   last_used_from: string | null;
 }
 
+/** What moves without an event. */
+export interface Live {
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: no estimate. */
+  eta: string | null;
+  /** Null: not known. */
+  driver_position: {
+    /** Degrees north, WGS 84. */
+    lat: number;
+    /** Degrees east, WGS 84. */
+    lng: number;
+    /** Radius of uncertainty in metres; null: not known. */
+    accuracy_m: number | null;
+  } | null;
+  /** What the machine allows next. */
+  allowed_transitions: string[];
+}
+
 export interface Message {
   /** Identifier of an endpoint. */
   endpoint_id: string;
@@ -1615,6 +1136,54 @@ export interface Message {
   next_attempt_at: string | null;
 }
 
+/** Where goods are taken. */
+export interface PickupInput {
+  /** Null: not stated. */
+  reference?: string | null | undefined;
+  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+  metadata?: Record<string, string> | undefined;
+  address?: AddressInput | undefined;
+  /** An address of yours, instead of `address`. */
+  address_id?: string | undefined;
+  contact?: ContactInput | undefined;
+  /** A customer of yours, instead of `contact`. */
+  customer_id?: string | undefined;
+  contact_policy?: ContactPolicy2 | undefined;
+  /** When the task is to be done. */
+  service_window: ServiceWindow;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+  ready_at?: string | null | undefined;
+  /** Seconds. Null: not stated. */
+  wait_max_s?: number | null | undefined;
+  /** Seconds. Null: not stated. */
+  service_duration_s?: number | null | undefined;
+  services?: {
+    /** A lower-case word. */
+    code: string;
+    /** Seconds. Null: not stated. */
+    duration_s?: number | null | undefined;
+  }[] | undefined;
+  /** Null: nothing special. */
+  requires?: Require | null | undefined;
+  /** Null: none. */
+  appointment?: {
+    /** Null: not stated. */
+    reference?: string | null | undefined;
+    confirmed?: boolean | undefined;
+    /** Null: not stated. */
+    dock?: string | null | undefined;
+  } | null | undefined;
+  proof_requirements: ProofRequirementsInput;
+  /** Null: none, or erased. */
+  instructions?: string | null | undefined;
+  /** References of tasks that must end first. */
+  depends_on?: string[] | undefined;
+  documents?: {
+    name: string;
+    url: string;
+  }[] | undefined;
+}
+
 /** A refusal (RFC 9457). Some codes add members of their own. */
 export interface Problem {
   /** Address of the documentation of this code. */
@@ -1633,6 +1202,451 @@ export interface Problem {
   correlation_id: string;
   /** Every fault that was found, at most 100. */
   errors: Fault[];
+}
+
+/** Evidence captured at a stop. */
+export interface Proof {
+  /** Identifier with its prefix, time-ordered. */
+  id: string;
+  /** Identifier with its prefix, time-ordered. */
+  job_id: string;
+  /** What it proves; one capture may prove several. */
+  task_ids: string[];
+  /** Number of the visit. Null: captured outside a visit. */
+  visit: number | null;
+  /** What was captured. */
+  kind: "photo" | "signature" | "pin" | "barcode" | "id_check" | "note" | "cash" | "temperature" | "form";
+  /** How the capture ended. */
+  result: "satisfied" | "failed" | "skipped" | "waived" | "manual_entry";
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  captured_at: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  received_at: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  effective_at: string;
+  /** Null: not stated, or erased. */
+  location: {
+    /** Degrees north, WGS 84. */
+    lat: number;
+    /** Degrees east, WGS 84. */
+    lng: number;
+    /** Radius of uncertainty in metres; null: not known. */
+    accuracy_m: number | null;
+  } | null;
+  /** Metres. Null: one of the two places is unknown. */
+  distance_to_stop_m: number | null;
+  actor: {
+    /** Who. */
+    type: "api_key" | "user" | "driver" | "recipient" | "system" | "simulator";
+    id: string;
+  };
+  media: {
+    /** Identifier with its prefix, time-ordered. Null: its bytes have not arrived. */
+    file_id: string | null;
+    sha256: string;
+    /** Null: not known yet. */
+    bytes: number | null;
+    /** Null: not stated. */
+    mime: string | null;
+    /** Whether the bytes have arrived and match. */
+    status: "pending" | "stored" | "lost";
+  }[];
+  /** Null: no signature. */
+  signer: {
+    /** Null: not stated, or erased. */
+    name: string | null;
+    /** Null: not stated. */
+    relationship: string | null;
+  } | null;
+  /** Null: no scan and no PIN. */
+  code: {
+    /** Null: not stated. */
+    symbology: string | null;
+    /** Null: a PIN, which is kept nowhere. */
+    value: string | null;
+    /** Null: nothing certain was expected. */
+    expected: string | null;
+    /** Null: nothing to compare with. */
+    match: boolean | null;
+  } | null;
+  /** Never a number and never a birth date. Null: no document was looked at. */
+  id_check: {
+    /** Years. Null: age was not checked. */
+    minimum_age: number | null;
+    verified: boolean;
+    /** Null: not stated. */
+    document_kind: string | null;
+  } | null;
+  /** Null: no money was taken. */
+  cash: {
+    /** Money in minor units of its currency (ISO 4217 exponent). */
+    amount_minor: number;
+    /** ISO 4217 alphabetic code. */
+    currency: string;
+    /** Null: not stated. */
+    method: string | null;
+  } | null;
+  /** Null: no reading. */
+  reading: {
+    /** Degrees Celsius. */
+    celsius: number;
+  } | null;
+  /** Null: none, or erased. */
+  note: string | null;
+  /** Null: the result needs no reason. */
+  reason_code: string | null;
+  flags: ("far_from_stop" | "before_arrival" | "skewed_clock")[];
+  /** Null: nothing was asked for. */
+  requirements_version: number | null;
+  /** Identifier with its prefix, time-ordered. Null: replaces no other proof. */
+  supersedes: string | null;
+}
+
+/** What must be captured when the task is completed or fails. */
+export interface ProofRequirements {
+  /** Counts the changes of these requirements. */
+  version: number;
+  on_completion: RequirementSet;
+  on_failure: RequirementSet;
+}
+
+/** What must be captured when the task is completed or fails. */
+export interface ProofRequirementsInput {
+  on_completion: RequirementSetInput;
+  on_failure: RequirementSetInput;
+}
+
+/** What is asked for, by kind. A kind that is not named is off. */
+export interface RequirementSet {
+  /** Photos. */
+  photo?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** Least number of photos. */
+    min: number;
+  } | undefined;
+  /** A signature with signer name and relationship. */
+  signature?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+  } | undefined;
+  /** A PIN that the recipient tells the driver. */
+  pin?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** phone: the last four digits of the phone number. supplied: stated by the source. */
+    kind: "random" | "phone" | "supplied";
+    tries_max: number;
+  } | undefined;
+  /** Scans. */
+  barcode?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** Values that must be read. Empty: any one value will do. */
+    values: string[];
+  } | undefined;
+  /** A look at an identity document. */
+  id_check?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** Years. Null: age is not checked. */
+    minimum_age: number | null;
+    /** Whether it must be the contact or a named recipient. */
+    named_recipient: boolean;
+  } | undefined;
+  /** A written note. */
+  note?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+  } | undefined;
+  /** Cash on delivery was taken. */
+  cash?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+  } | undefined;
+  /** A temperature reading. */
+  temperature?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** Degrees Celsius. Null: no lower bound. */
+    min_c: number | null;
+    /** Degrees Celsius. Null: no upper bound. */
+    max_c: number | null;
+  } | undefined;
+  /** A form that was filled in. */
+  form?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    form: string;
+  } | undefined;
+}
+
+/** What is asked for, by kind. A kind that is not named is off. */
+export interface RequirementSetInput {
+  /** Photos; at least `min`, default 1. */
+  photo?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** Least number of photos. */
+    min?: number | undefined;
+  } | undefined;
+  /** A signature. */
+  signature?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+  } | undefined;
+  /** A PIN that the recipient tells the driver; at most five tries. */
+  pin?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** phone: the last four digits of the phone number. supplied: in `value`. */
+    kind: "phone" | "supplied";
+    /** The PIN, with kind supplied. Kept as a hash, never shown. */
+    value?: string | undefined;
+  } | undefined;
+  /** Scans. */
+  barcode?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** Values that must be read. Empty: any one value will do. */
+    values?: string[] | undefined;
+  } | undefined;
+  /** A look at an identity document. */
+  id_check?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** Years. Null: age is not checked. */
+    minimum_age?: number | null | undefined;
+    /** Default false. */
+    named_recipient?: boolean | undefined;
+  } | undefined;
+  /** A written note. */
+  note?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+  } | undefined;
+  /** Cash on delivery was taken. */
+  cash?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+  } | undefined;
+  /** A temperature reading. */
+  temperature?: {
+    /** Required: completion by a request is refused without it. */
+    level: "optional" | "required";
+    /** Degrees Celsius. Null: no lower bound. */
+    min_c?: number | null | undefined;
+    /** Degrees Celsius. Null: no upper bound. */
+    max_c?: number | null | undefined;
+  } | undefined;
+}
+
+/** What is to be done at one place for one job. */
+export interface Task {
+  /** Identifier with its prefix, time-ordered. */
+  id: string;
+  /** Identifier with its prefix, time-ordered. */
+  job_id: string;
+  /** What is to be done. */
+  kind: "pickup" | "delivery";
+  /** Place among the tasks of the job: pickups first, then deliveries. */
+  position: number;
+  /** True for the pickup at the hub of a job that states deliveries only. */
+  implicit: boolean;
+  /** Null: not stated. */
+  reference: string | null;
+  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+  metadata: Record<string, string>;
+  /** Where the task stands. */
+  status: "pending" | "en_route" | "arrived" | "completed" | "failed" | "exception" | "cancelled";
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  status_since: string;
+  /** What the task goes back to. Null: not in exception. */
+  resumes_to: "pending" | "en_route" | "arrived" | "completed" | "failed" | "exception" | "cancelled" | null;
+  /** Identifier with its prefix, time-ordered. Null: not assigned. */
+  driver_id: string | null;
+  /** Identifier with its prefix, time-ordered. Null: not assigned. */
+  vehicle_id: string | null;
+  /** Identifier with its prefix, time-ordered. Null: not on a route. */
+  route_id: string | null;
+  /** Identifier with its prefix, time-ordered. Null: not on a route. */
+  stop_id: string | null;
+  visits: Visit[];
+  /** All proof captured for the task, oldest first. */
+  proofs: Proof[];
+  /** Identifier with its prefix, time-ordered. Null: takes no goods back. */
+  returns: string | null;
+  address: TaskAddress;
+  /** Null: the implicit pickup at a hub has none. */
+  contact: Contact | null;
+  /** When the task is to be done. Null: the implicit pickup at a hub has none. */
+  service_window: {
+    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+    start: string;
+    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+    end: string;
+    /** Whether arriving outside it is a failure rather than a delay. Default false. */
+    hard: boolean;
+  } | null;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+  ready_at: string | null;
+  /** Seconds. Null: not stated. */
+  wait_max_s: number | null;
+  /** Seconds. Null: not stated. */
+  service_duration_s: number | null;
+  services: {
+    /** A lower-case word. */
+    code: string;
+    /** Seconds. Null: not stated. */
+    duration_s: number | null;
+    /** Whether it was done. Null: not reported. */
+    result: "done" | "not_done" | null;
+    /** Null: done, or not reported. */
+    reason_code: string | null;
+  }[];
+  /** What the driver and the vehicle must bring. Null: nothing special. */
+  requires: {
+    skills: string[];
+    /** People. Default 1. */
+    crew_size: number;
+    vehicle_features: string[];
+  } | null;
+  /** To whom goods may be given, and what follows a failure. Null: all outcomes are allowed and a failure is tried again. */
+  handover: {
+    /** Success codes that are allowed. Empty: all. */
+    allowed_outcomes: string[];
+    /** Who else may take the goods. Empty: nobody is named. Null: erased. */
+    named_recipients: string[] | null;
+    /** What happens to goods on board when the delivery fails. Default reattempt. */
+    on_failure: "reattempt" | "return" | "hold_at_hub" | "dispose";
+  } | null;
+  /** An appointment at a dock. Null: none. */
+  appointment: {
+    /** Null: not stated. */
+    reference: string | null;
+    /** Default false. */
+    confirmed: boolean;
+    /** Null: not stated. */
+    dock: string | null;
+  } | null;
+  /** Waiting at a pickup point or locker. Null: not waiting for collection. */
+  collection: {
+    code: string;
+    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+    expires_at: string;
+    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not collected yet. */
+    collected_at: string | null;
+  } | null;
+  proof_requirements: ProofRequirements;
+  /** On a pickup: a view of what is picked up there. */
+  items: Item[];
+  /** Null: none, or erased. */
+  instructions: string | null;
+  /** Money to be taken at the door. Null: nothing to be taken. */
+  cash_on_delivery: {
+    /** Money in minor units of its currency (ISO 4217 exponent). */
+    amount_minor: number;
+    /** ISO 4217 alphabetic code. */
+    currency: string;
+  } | null;
+  /** Years. Null: for everybody. */
+  minimum_age: number | null;
+  /** Tasks that must end first. */
+  depends_on: string[];
+  documents: {
+    name: string;
+    url: string;
+  }[];
+  /** Null: there is no page for the recipient. */
+  tracking_url: string | null;
+  /** The estimate last published. Null: none has been published. */
+  eta: {
+    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+    arrival_at: string;
+    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+    earliest: string;
+    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+    latest: string;
+    /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+    published_at: string;
+    /** Probability that arrival falls inside the span. */
+    confidence: number;
+  } | null;
+}
+
+export interface TaskAddress {
+  /** The saved address that this is a copy of; null: written where it stands. */
+  id: string | null;
+  /** Name on the door or of the firm; null: none. */
+  name: string | null;
+  /** What kind of place this is; null: not stated. */
+  kind: "home" | "business" | "hub" | "locker" | "pickup_point" | null;
+  /** Street and number; null: not stated. */
+  line1: string | null;
+  /** Second line; null: none. */
+  line2: string | null;
+  /** Building; null: not stated. */
+  building: string | null;
+  /** Floor; null: not stated. */
+  floor: string | null;
+  /** Door or flat; null: not stated. */
+  door: string | null;
+  /** What stands nearby; null: not stated. */
+  landmark: string | null;
+  /** Town; null: not stated. */
+  city: string | null;
+  /** State, province or county; null: not stated. */
+  region: string | null;
+  /** Postal code as written in its country; null: not stated. */
+  postal_code: string | null;
+  /** Country, ISO 3166-1 alpha-2; null: not stated. */
+  country: string | null;
+  /** Who found the location (a locator, a person); null: not stated. */
+  location_source: string | null;
+  /** Time zone by its IANA name; null: that of the hub. */
+  time_zone: string | null;
+  /** Null exactly when precision is `unlocated`. */
+  location: {
+    /** Degrees north, WGS 84. */
+    lat: number;
+    /** Degrees east, WGS 84. */
+    lng: number;
+    /** Radius of uncertainty in metres; null: not known. */
+    accuracy_m: number | null;
+  } | null;
+  /** What the location points at; `unlocated` when it is null. */
+  precision: "rooftop" | "entrance" | "parcel" | "street" | "postcode" | "manual_pin" | "unlocated";
+  /** Null: there is nothing to say. */
+  access: Access | null;
+  /** When goods are taken, local time; empty: not stated. */
+  receiving_hours: ReceivingHour[];
+}
+
+/** One try at the door. */
+export interface Visit {
+  /** Counts the visits of the task. */
+  number: number;
+  /** Identifier with its prefix, time-ordered. Null: no driver was assigned. */
+  driver_id: string | null;
+  /** Identifier with its prefix, time-ordered. Null: not on a route. */
+  route_id: string | null;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not yet. */
+  en_route_at: string | null;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not yet. */
+  arrived_at: string | null;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not reported. */
+  service_started_at: string | null;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: not yet. */
+  departed_at: string | null;
+  /** Steps whose time was inferred from a later one; a real, earlier report replaces it. */
+  implied: ("en_route_at" | "arrived_at" | "service_started_at" | "departed_at")[];
+  /** Success or reason code with which the visit ended. Null: still open. */
+  outcome: string | null;
+  /** Why it failed. Null: it did not fail. */
+  reason_code: string | null;
+  /** Null: none, or erased. */
+  note: string | null;
+  proof_ids: string[];
 }
 
 export interface ListEventsQuery {
@@ -1868,14 +1882,14 @@ export interface ListExceptionsQuery {
 }
 
 export interface ListExceptionsReply {
-  data: Exception2[];
+  data: Exception[];
   /** Whether another page follows. */
   has_more: boolean;
   /** Cursor of the next page; null on the last. */
   next: string | null;
 }
 
-export type GetExceptionReply = Exception2;
+export type GetExceptionReply = Exception;
 
 export interface GetStateMachineReply {
   /** States of a job. */
@@ -1935,6 +1949,21 @@ export interface ListReasonCodesReply {
     /** GS1 CBV disposition. Null: no sure equivalent. */
     gs1_cbv: string | null;
   })[];
+}
+
+export interface ListJobEventsQuery {
+  /** The job_sequence after which to go on; absent: from the first. */
+  after?: number | undefined;
+  /** At most 200; 50 when absent. */
+  limit?: number | undefined;
+}
+
+export interface ListJobEventsReply {
+  data: Event[];
+  /** True when more events follow now. */
+  has_more: boolean;
+  /** Send it as `after` to go on. */
+  next: string;
 }
 
 export interface ListEndpointsQuery {
@@ -2192,7 +2221,7 @@ export type UpdateAddressReply = Address;
 export interface CreateHubBody {
   /** What people call it. */
   name: string;
-  address: Address3;
+  address: AddressInput;
   /** Time zone by its IANA name. */
   time_zone: string;
   /** Your own number of it, unique in its world; null: none. */
@@ -2208,7 +2237,7 @@ export type CreateHubReply = Hub;
 export interface UpdateHubBody {
   /** What people call it. */
   name?: string | undefined;
-  address?: Address3 | undefined;
+  address?: AddressInput | undefined;
   /** Time zone by its IANA name. */
   time_zone?: string | undefined;
   /** Your own number of it, unique in its world; null: none. */
@@ -2382,10 +2411,10 @@ export interface UpdateJobBody {
     reference?: string | null | undefined;
     /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
     metadata?: Record<string, string> | undefined;
-    address?: Address3 | undefined;
+    address?: AddressInput | undefined;
     /** An address of yours, instead of `address`. */
     address_id?: string | undefined;
-    contact?: Contact | undefined;
+    contact?: ContactInput | undefined;
     /** A customer of yours, instead of `contact`. */
     customer_id?: string | undefined;
     contact_policy?: ContactPolicy2 | undefined;
@@ -2413,8 +2442,7 @@ export interface UpdateJobBody {
       /** Null: not stated. */
       dock?: string | null | undefined;
     } | null | undefined;
-    /** What must be captured when the task is completed or fails. */
-    proof_requirements?: ProofRequirement | undefined;
+    proof_requirements?: ProofRequirementsInput | undefined;
     /** Null: none, or erased. */
     instructions?: string | null | undefined;
     documents?: {
@@ -2429,10 +2457,10 @@ export interface UpdateJobBody {
     reference?: string | null | undefined;
     /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
     metadata?: Record<string, string> | undefined;
-    address?: Address3 | undefined;
+    address?: AddressInput | undefined;
     /** An address of yours, instead of `address`. */
     address_id?: string | undefined;
-    contact?: Contact | undefined;
+    contact?: ContactInput | undefined;
     /** A customer of yours, instead of `contact`. */
     customer_id?: string | undefined;
     contact_policy?: ContactPolicy2 | undefined;
@@ -2460,8 +2488,7 @@ export interface UpdateJobBody {
       /** Null: not stated. */
       dock?: string | null | undefined;
     } | null | undefined;
-    /** What must be captured when the task is completed or fails. */
-    proof_requirements?: ProofRequirement | undefined;
+    proof_requirements?: ProofRequirementsInput | undefined;
     /** Null: none, or erased. */
     instructions?: string | null | undefined;
     documents?: {
@@ -2480,7 +2507,7 @@ export interface UpdateJobBody {
     /** Years. Null: for everybody. */
     minimum_age?: number | null | undefined;
     /** All items of the delivery: those with a known `reference` are changed, others come or go. */
-    items?: Item2[] | undefined;
+    items?: ItemInput[] | undefined;
   })[] | undefined;
 }
 
@@ -2507,16 +2534,8 @@ export type UpdateJobReply = {
   status_since: string;
   /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: dispatch has not taken the promise on. */
   accepted_at: string | null;
-  /** At which task the job stands. Null: all tasks have ended. */
-  current: {
-    /** Identifier with its prefix, time-ordered. */
-    task_id: string;
-    /** What the current task is. */
-    kind: "pickup" | "delivery";
-    position: number;
-    /** How many tasks the job has. */
-    of: number;
-  } | null;
+  /** Null: all tasks have ended. */
+  current: CurrentTask | null;
   /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: goods are not on board yet. */
   picked_up_at: string | null;
   /** How it ended. Null: it has not ended. */
@@ -2526,11 +2545,11 @@ export type UpdateJobReply = {
   /** Why it was cancelled. Null: not cancelled. */
   reason_code: string | null;
   /** Open ones. */
-  exceptions: Exception[];
+  exceptions: ExceptionSummary[];
   /** Identifier with its prefix, time-ordered. Null: it touches no hub. */
   hub_id: string | null;
-  pickups: Pickup[];
-  deliveries: Pickup[];
+  pickups: Task[];
+  deliveries: Task[];
   /** Counts applied commands; the ETag. */
   version: number;
   /** Number of its last event. */
@@ -2545,7 +2564,6 @@ export type UpdateJobReply = {
   updated_at: string;
   /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: it exists. */
   deleted_at: string | null;
-  /** What moves without an event. */
   live: Live;
   /** What the change does to a route. Null: the job is on none. */
   route_effect: null;
@@ -2570,7 +2588,7 @@ export interface TransitionJobBody {
   outcome?: string | undefined;
   /** Why; a code or an alias of yours. */
   reason_code?: string | undefined;
-  items?: Item[] | undefined;
+  items?: Item2[] | undefined;
   proof?: ({
     /** What was captured. */
     kind: "photo" | "signature" | "pin" | "barcode" | "id_check" | "note" | "cash" | "temperature";
@@ -2660,7 +2678,6 @@ export interface TransitionJobReply {
   applied: boolean;
   /** Why not. Null: it was applied. */
   reason: "already" | "superseded" | "conflict" | "proof_missing" | null;
-  /** A promise to move goods. */
   job: Job;
   /** Events that were written, in order. */
   events: string[];
@@ -2673,8 +2690,7 @@ export interface AcknowledgeExceptionBody {
 
 export interface AcknowledgeExceptionReply {
   /** A problem that someone must resolve. */
-  exception: Exception2;
-  /** A promise to move goods. */
+  exception: Exception;
   job: Job;
   /** Events that were written, in order. */
   events: string[];

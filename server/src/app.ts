@@ -18,17 +18,17 @@ import { driverOperations } from './fleet/driver.routes.ts';
 import { hubOperations } from './fleet/hub.routes.ts';
 import { hubBook } from './fleet/hub.store.ts';
 import { vehicleOperations } from './fleet/vehicle.routes.ts';
-import { buildHttp } from './http/server.ts';
 import type { Operation } from './http/operation.ts';
+import { buildHttp } from './http/server.ts';
 import { exceptionOperations } from './jobs/exception.routes.ts';
-import { jobEditOperations } from './jobs/job-edit.routes.ts';
 import { jobOperations } from './jobs/job.routes.ts';
+import { jobEditOperations } from './jobs/job-edit.routes.ts';
 import { proposalOperations } from './jobs/proposal.routes.ts';
 import { isReasonCode } from './jobs/reason-codes.ts';
 import { stateMachineOperations } from './jobs/state-machine.routes.ts';
 import { transitionOperations } from './jobs/transition.routes.ts';
-import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
 import type { Kind } from './ledger/command.ts';
+import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
 import { customerOperations } from './parties/customer.routes.ts';
@@ -93,7 +93,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     lanes: config.lanes,
     batchCommandsMax: options.batchCommandsMax,
     constraints,
-    onFault: (command, error) => log.error({ msg: 'command.failed', command: command.name, correlation_id: command.correlation_id, err: error }),
+    onFault: (command, error) =>
+      log.error({ msg: 'command.failed', command: command.name, correlation_id: command.correlation_id, err: error }),
   });
   const deriveKey = (purpose: string) => Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32));
   const egress = { allow: config.egressAllow.map(parseCidr), loopback_for_test: isLoopback(config.host) };
@@ -119,7 +120,14 @@ export async function startApp(options: AppOptions): Promise<App> {
     const api = options.roles.has('api') ? await startApi(house, addresses, watchers) : null;
     if (api !== null) closers.push(api.stop);
     if (options.roles.has('sender')) {
-      const sender = await startSender({ address: addresses.sender, ledger, keys, secretKey: tester.secretKey, egress, log });
+      const sender = await startSender({
+        address: addresses.sender,
+        ledger,
+        keys,
+        secretKey: tester.secretKey,
+        egress,
+        log,
+      });
       closers.push(() => sender.stop());
     }
     return { url: api?.url ?? '', stop };
@@ -192,10 +200,22 @@ export function listOperations(house: House): Operation[] {
   const desk = { reads, keys, ledger };
   const contactBook = openContactBook(house.deriveKey('contacts'));
   const addressBook = { addresses, stateKind: contactBook.stateKind };
-  const jobDesk = { ...desk, books: { contacts: contactBook, addresses, hubs: hubBook }, pin_key: house.deriveKey('pins') };
+  const jobDesk = {
+    ...desk,
+    books: { contacts: contactBook, addresses, hubs: hubBook },
+    pin_key: house.deriveKey('pins'),
+  };
   return [
-    ...eventOperations({ reads, keys, filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId) }),
-    ...keyOperations({ reads, ledger, channelExists: async (worldId, id) => (await findChannel(reads, worldId, id)) !== null }),
+    ...eventOperations({
+      reads,
+      keys,
+      filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId),
+    }),
+    ...keyOperations({
+      reads,
+      ledger,
+      channelExists: async (worldId, id) => (await findChannel(reads, worldId, id)) !== null,
+    }),
     ...customerOperations(desk, contactBook),
     ...addressOperations(desk, addressBook),
     ...hubOperations(desk),
@@ -240,7 +260,9 @@ async function findUnready(reads: Sql): Promise<string[]> {
   const timeout = new Promise<'late'>((resolve) => setTimeout(resolve, READY_TIMEOUT_MS, 'late').unref());
   try {
     const asked = reads`select 1 as one`.then(() => 'ready' as const);
-    return (await Promise.race([asked, timeout])) === 'ready' ? [] : [`The database did not answer within ${READY_TIMEOUT_MS} ms.`];
+    return (await Promise.race([asked, timeout])) === 'ready'
+      ? []
+      : [`The database did not answer within ${READY_TIMEOUT_MS} ms.`];
   } catch {
     return ['The database cannot be reached.'];
   }

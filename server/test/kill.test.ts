@@ -114,7 +114,7 @@ async function writeUntilKnown(urls: readonly string[], key: string, write: Writ
     if (reply !== null && reply.status < 300) return JSON.parse(reply.text) as { id?: string; job?: { id: string } };
     assert.ok(reply === null || reply.status >= 500, `${write.path} was refused: ${reply?.status} ${reply?.text}`);
     told.repeated += 1;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * 4));
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * 10));
   }
 }
 

@@ -13,7 +13,7 @@ import { checkReplays, checkWorldLog, type LoggedEvent } from './log-check.ts';
 import { orderInput } from './order-input.ts';
 import { findFreePort, makeDataDir, startServerProcess } from './server-process.ts';
 
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 6);
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 15);
 const CLIENTS = 4;
 const WORLDS = 3;
 

@@ -4,8 +4,8 @@
 import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import type { Caller } from '../http/operation.ts';
-import { requireOpen } from './key.ts';
 import { findKeyBySecret, type OpeningKey, saveKeyUses } from './key.store.ts';
+import { requireOpen } from './key.ts';
 import { hashSecret, looksLikeSecret } from './secret.ts';
 
 const CALLERS_CACHED_MAX = 10_000;
@@ -71,7 +71,10 @@ function readBearer(authorization: string | undefined): string {
   if (secret === undefined)
     throw new WaypostError('unauthorized', 'The Authorization header must read "Bearer" followed by the API key.');
   if (!looksLikeSecret(secret))
-    throw new WaypostError('unauthorized', 'This is not an API key: one begins with wp_live_ or wp_test_ and has 51 characters.');
+    throw new WaypostError(
+      'unauthorized',
+      'This is not an API key: one begins with wp_live_ or wp_test_ and has 51 characters.',
+    );
   return secret;
 }
 

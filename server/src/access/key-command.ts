@@ -2,8 +2,8 @@
 
 import { WaypostError } from '../errors.ts';
 import type { Actor, Command, Idempotency } from '../ledger/command.ts';
-import { createKey, type KeyInput, type NewSecret, revokeKey, rotateKey, type StoredKey } from './key.ts';
 import { keyKind } from './key.store.ts';
+import { createKey, type KeyInput, type NewSecret, revokeKey, rotateKey, type StoredKey } from './key.ts';
 
 /** Who asks, and how the request is known. */
 export interface Asked {

@@ -8,9 +8,9 @@ import { type Call, type Operation, operation, replyOf } from '../http/operation
 import { limitOf, makePage, pageOf, pageQuery } from '../http/paging.ts';
 import { scopes } from '../http/scope.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { type Asked, createKeyCommand, revokeKeyCommand, rotateKeyCommand } from './key-command.ts';
-import { type Key, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from './key.ts';
 import { findKey, type ListedKey, listKeys } from './key.store.ts';
+import { type Key, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from './key.ts';
+import { type Asked, createKeyCommand, revokeKeyCommand, rotateKeyCommand } from './key-command.ts';
 import { makeSecret } from './secret.ts';
 
 export interface KeyDesk {
@@ -23,7 +23,12 @@ export interface KeyDesk {
 const KeyId = Type.String({ pattern: '^key_[0-9a-z]{26}$', description: 'Identifier of a key.' });
 const NullableInstant = (description: string) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time', description });
-const Scopes = Type.Array(Type.Enum(Object.keys(scopes)), { minItems: 1, maxItems: Object.keys(scopes).length, uniqueItems: true, description: 'What the key may do.' });
+const Scopes = Type.Array(Type.Enum(Object.keys(scopes)), {
+  minItems: 1,
+  maxItems: Object.keys(scopes).length,
+  uniqueItems: true,
+  description: 'What the key may do.',
+});
 const ChannelIds = Type.Unsafe<string[] | null>({
   type: ['array', 'null'],
   items: { type: 'string', pattern: '^chn_[0-9a-z]{26}$' },
@@ -36,7 +41,10 @@ const shared = {
   name: Type.String({ minLength: 1, maxLength: 100, description: 'What people call it.' }),
   prefix: Type.String({ description: 'The first characters of the secret, by which it is recognised.' }),
   scopes: Scopes,
-  authority: Type.String({ pattern: '^[a-z][a-z0-9_]{0,39}$', description: 'As which system it writes: source, dispatch, driver, or one that the tenant names.' }),
+  authority: Type.String({
+    pattern: '^[a-z][a-z0-9_]{0,39}$',
+    description: 'As which system it writes: source, dispatch, driver, or one that the tenant names.',
+  }),
   channel_ids: ChannelIds,
   created_at: Type.String({ format: 'date-time' }),
   expires_at: NullableInstant('When it stops to open; null: never.'),
@@ -48,14 +56,20 @@ const KeyWithUse = Type.Object(
   {
     ...shared,
     last_used_at: NullableInstant('When it last opened, to within some seconds; null: not yet.'),
-    last_used_from: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'The address it was last used from.' }),
+    last_used_from: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'The address it was last used from.',
+    }),
   },
   { $id: 'KeyWithUse', additionalProperties: false },
 );
 const KeyWithSecret = Type.Object(
   {
     ...shared,
-    secret: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'Shown here and never again; null when the reply is a repeat.' }),
+    secret: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'Shown here and never again; null when the reply is a repeat.',
+    }),
   },
   { $id: 'KeyWithSecret', additionalProperties: false },
 );
@@ -143,7 +157,9 @@ async function requireChannels(
 ): Promise<void> {
   const known = await Promise.all((channelIds ?? []).map((id) => channelExists(worldId, id)));
   const faults = (channelIds ?? []).flatMap((id, index) =>
-    known[index] === true ? [] : [{ pointer: `/channel_ids/${index}`, code: 'unknown_reference', message: `There is no channel ${id}.` }],
+    known[index] === true
+      ? []
+      : [{ pointer: `/channel_ids/${index}`, code: 'unknown_reference', message: `There is no channel ${id}.` }],
   );
   if (faults.length > 0)
     throw new WaypostError('unknown_reference', 'The request names a channel that does not exist.', { faults });

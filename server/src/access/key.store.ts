@@ -37,9 +37,17 @@ export const keyKind: Kind<StoredKey> = {
         insert into keys (world_id, key_id, secret_hash, created_at, revoked_at, expires_at, body, personal, event_id, hash)
         select * from unnest(
           ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
-          ${listOf(tx, 'bytea', lines.map((line) => line.value.secret_hash))}::bytea[], ${lines.map((line) => line.value.key.created_at)}::timestamptz[],
+          ${listOf(
+            tx,
+            'bytea',
+            lines.map((line) => line.value.secret_hash),
+          )}::bytea[], ${lines.map((line) => line.value.key.created_at)}::timestamptz[],
           ${lines.map((line) => line.value.key.revoked_at)}::timestamptz[], ${lines.map((line) => line.value.key.expires_at)}::timestamptz[],
-          ${documents.map((document) => document.body)}::text[], ${listOf(tx, 'bytea', documents.map((document) => document.personal))}::bytea[],
+          ${documents.map((document) => document.body)}::text[], ${listOf(
+            tx,
+            'bytea',
+            documents.map((document) => document.personal),
+          )}::bytea[],
           ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[])
         on conflict (world_id, key_id) do update set revoked_at = excluded.revoked_at, expires_at = excluded.expires_at,
           body = excluded.body, personal = excluded.personal, event_id = excluded.event_id, hash = excluded.hash`.execute(),
@@ -60,7 +68,9 @@ export async function findKeyBySecret(sql: Sql, secretHash: Buffer): Promise<Ope
     select k.world_id, w.tenant_id, w.world, k.body
     from keys k join worlds w on w.world_id = k.world_id
     where k.secret_hash = ${secretHash}`;
-  return row === undefined ? null : { world_id: row.world_id, tenant_id: row.tenant_id, world: row.world, key: JSON.parse(row.body) as Key };
+  return row === undefined
+    ? null
+    : { world_id: row.world_id, tenant_id: row.tenant_id, world: row.world, key: JSON.parse(row.body) as Key };
 }
 
 export interface ListedKey {

@@ -82,7 +82,8 @@ export function rotateKey(stored: StoredKey, made: NewSecret, overlap_s: number,
   const expires_at = stored.key.expires_at !== null && stored.key.expires_at < ends ? stored.key.expires_at : ends;
   const old: StoredKey = { ...stored, key: { ...stored.key, expires_at, version: stored.key.version + 1 } };
   const { name, scopes: held, authority, channel_ids } = stored.key;
-  const lifetimeMs = stored.key.expires_at === null ? null : Date.parse(stored.key.expires_at) - Date.parse(stored.key.created_at);
+  const lifetimeMs =
+    stored.key.expires_at === null ? null : Date.parse(stored.key.expires_at) - Date.parse(stored.key.created_at);
   const input: KeyInput = {
     name,
     scopes: held,
@@ -104,13 +105,20 @@ export function requireOpen(key: Pick<Key, 'revoked_at' | 'expires_at'>, now: In
 
 function checkInput(input: KeyInput, now: Instant): void {
   const faults = input.scopes.flatMap((scope, index) =>
-    isScope(scope) ? [] : [{ pointer: `/scopes/${index}`, code: 'unknown_scope', message: `There is no scope ${scope}.` }],
+    isScope(scope)
+      ? []
+      : [{ pointer: `/scopes/${index}`, code: 'unknown_scope', message: `There is no scope ${scope}.` }],
   );
-  if (input.scopes.length === 0) faults.push({ pointer: '/scopes', code: 'empty', message: 'A key needs at least one scope.' });
+  if (input.scopes.length === 0)
+    faults.push({ pointer: '/scopes', code: 'empty', message: 'A key needs at least one scope.' });
   if (input.name.length === 0 || input.name.length > NAME_LENGTH_MAX)
     faults.push({ pointer: '/name', code: 'length', message: `A name has 1 to ${NAME_LENGTH_MAX} characters.` });
   if (!/^[a-z][a-z0-9_]{0,39}$/.test(input.authority))
-    faults.push({ pointer: '/authority', code: 'format', message: 'An authority is a lower-case word such as source or dispatch.' });
+    faults.push({
+      pointer: '/authority',
+      code: 'format',
+      message: 'An authority is a lower-case word such as source or dispatch.',
+    });
   if (input.expires_at !== null && input.expires_at <= now)
     faults.push({ pointer: '/expires_at', code: 'past', message: 'The expiry lies in the past.' });
   if (faults.length > 0) throw new WaypostError('invalid_request', 'The key cannot be made like this.', { faults });
@@ -125,9 +133,20 @@ function acceptKey(
 ): Accepted {
   const { key } = stored;
   const event: EventDraft = {
-    type, topics: [], data_id: key.id, job_id: null, job_sequence: null, channel_id: null,
-    document: documentOfKey(key), changes, occurred_at: null, effective_at: null, implied: false, applied: true,
-    causation_id: null, previous_hash: stored.hash,
+    type,
+    topics: [],
+    data_id: key.id,
+    job_id: null,
+    job_sequence: null,
+    channel_id: null,
+    document: documentOfKey(key),
+    changes,
+    occurred_at: null,
+    effective_at: null,
+    implied: false,
+    applied: true,
+    causation_id: null,
+    previous_hash: stored.hash,
   };
   return {
     events: [event],
@@ -147,7 +166,13 @@ function acceptUnchanged(stored: StoredKey): Accepted {
   return {
     events: [],
     puts: [],
-    reply: { status: 200, body: { [SPREAD]: 0 }, version: stored.key.version, location: null, document: documentOfKey(stored.key) },
+    reply: {
+      status: 200,
+      body: { [SPREAD]: 0 },
+      version: stored.key.version,
+      location: null,
+      document: documentOfKey(stored.key),
+    },
   };
 }
 

@@ -55,7 +55,8 @@ const hooks = registerHooks({
 });
 
 function applyRepair(text: string, { file, find, put }: Repair): string {
-  if (text.split(find).length !== 2) throw new Error(`${file} is not the version that db/driver.ts repairs: run npm ci`);
+  if (text.split(find).length !== 2)
+    throw new Error(`${file} is not the version that db/driver.ts repairs: run npm ci`);
   return text.replace(find, () => put);
 }
 

@@ -24,21 +24,31 @@ const ORPHANS_TIMEOUT_MS = 10_000;
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 const LOG_TAIL_BYTES = 4_096;
 
-/** The live server of the cluster, or null. A pid file whose process is gone or is another program is removed. */
+/** The live server of the cluster, or null. */
 export async function findPostmaster(cluster: Cluster): Promise<Postmaster | null> {
-  const path = join(cluster.data, 'postmaster.pid');
-  const text = await readFile(path, 'utf8').catch(() => null);
-  if (text === null) return null;
+  const text = await readFile(join(cluster.data, 'postmaster.pid'), 'utf8').catch(() => '');
   const lines = text.split('\n');
   const pid = Number(lines[0]);
-  // The file is written in two steps: a short one belongs to a server that is just starting.
-  if (!Number.isInteger(pid) || pid <= 0) return null;
-  if (!isAlive(pid)) return null;
-  if (!(await isServerOf(pid, cluster.data))) {
-    await rm(path, { force: true });
-    return null;
-  }
+  if (!(await isLive(pid, cluster))) return null;
+  // The file is written line by line: without the later ones it is that of a server that is just starting.
   return { pid, socketDir: lines[4] || cluster.socketDir, ready: lines[7]?.trim() === 'ready' };
+}
+
+/**
+ * Removes what a killed server left behind where PostgreSQL would not do it: it takes the process of an old pid file
+ * for alive when it is another program by now (after a reboot) or dead and not yet reaped (in many containers).
+ */
+async function removeStaleLocks(cluster: Cluster): Promise<void> {
+  for (const path of [join(cluster.data, 'postmaster.pid'), join(cluster.socketDir, `.s.PGSQL.${cluster.port}.lock`)]) {
+    const text = await readFile(path, 'utf8').catch(() => null);
+    if (text === null) continue;
+    const pid = Number(text.split('\n')[0]);
+    if (isAlive(pid) && !(await isLive(pid, cluster))) await rm(path, { force: true });
+  }
+}
+
+async function isLive(pid: number, cluster: Cluster): Promise<boolean> {
+  return Number.isInteger(pid) && pid > 0 && isAlive(pid) && (await isServerOf(pid, cluster.data));
 }
 
 function isAlive(pid: number): boolean {
@@ -50,7 +60,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** After a reboot the number in an old pid file may be that of any program. */
+/** By its command line, which a dead process does not have. */
 async function isServerOf(pid: number, data: string): Promise<boolean> {
   const words =
     process.platform === 'linux'
@@ -66,6 +76,7 @@ async function isServerOf(pid: number, data: string): Promise<boolean> {
 export async function startPostmaster(cluster: Cluster, log: (sentence: string) => void): Promise<void> {
   const started = Date.now();
   for (;;) {
+    await removeStaleLocks(cluster);
     const words = await runPostmaster(cluster);
     if (words === null) return;
     if (/lock file "postmaster\.pid" already exists/.test(words)) return;

@@ -136,6 +136,21 @@ test('a pid file left by a crash, whose number is another program by now, is no 
   assert.equal(await ask(embedded, 'select 1'), 1);
 });
 
+test('a killed server that nobody has reaped yet is no obstacle to the next one', async () => {
+  const dataDir = await makeDir();
+  const owner = await startInChild(dataDir);
+  const pid = await pidOf(dataDir);
+  // The owner is the parent that would reap it, and is frozen: the dead server stays in the table of processes.
+  owner.kill('SIGSTOP');
+  process.kill(pid, 'SIGKILL');
+  const heir = await start(dataDir);
+  assert.equal(heir.adopted, false);
+  assert.notEqual(await pidOf(dataDir), pid);
+  assert.equal(await ask(heir, 'select 1'), 1);
+  owner.kill('SIGKILL');
+  await once(owner, 'exit');
+});
+
 test('a data directory whose path is too long for a socket gets its socket elsewhere', async () => {
   const dataDir = await makeDir('x'.repeat(100));
   const embedded = await start(dataDir);

@@ -46,7 +46,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const password = (await readFile(join(cluster.home, 'password'), 'utf8')).trim();
   const address = { host: cluster.socketDir, port: cluster.port, user: SUPERUSER, password, database: DATABASE };
   let stopping = false;
-  let joined: Promise<Joined> = joinServer(cluster, password, options.log, onLost);
+  let joined: Promise<Joined> = joinServer(cluster, password, options.log, onLost, () => stopping);
   function onLost(): void {
     if (stopping) return;
     options.log('The embedded database went away: starting it again.');
@@ -57,7 +57,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     for (;;) {
       if (stopping) throw new StartError('The embedded database was told to stop.');
       try {
-        return await joinServer(cluster, password, options.log, onLost);
+        return await joinServer(cluster, password, options.log, onLost, () => stopping);
       } catch (error) {
         options.log(`The embedded database could not be started again: ${(error as Error).message}`);
         await wait(RESTART_PAUSE_MS);
@@ -87,10 +87,11 @@ async function joinServer(
   password: string,
   log: (sentence: string) => void,
   onLost: () => void,
+  isStopping: () => boolean,
 ): Promise<Joined> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let adopted = true;
-  while (Date.now() < deadline) {
+  while (Date.now() < deadline && !isStopping()) {
     const found = await findPostmaster(cluster);
     if (found === null) {
       adopted = false;

@@ -47,7 +47,9 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Sql {
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
     onnotice: () => {},
     ...(options.onClose && { onclose: options.onClose }),
-    ...(statements.hasSubscribers && { debug: (_connection: number, text: string) => statements.publish({ pool: options.name, text }) }),
+    ...(statements.hasSubscribers && {
+      debug: (_connection: number, text: string) => statements.publish({ pool: options.name, text }),
+    }),
   };
   if (address.url !== undefined) return connect(address.url, settings) as unknown as Sql;
   return connect({
@@ -65,7 +67,15 @@ const ARRAY_OIDS = { bytea: 1001, boolean: 1000 } as const;
 
 /** A list of buffers or booleans as one array parameter. */
 export function listOf(sql: Sql | Tx, type: 'bytea', values: readonly (Buffer | null)[]): postgres.Parameter<unknown>;
-export function listOf(sql: Sql | Tx, type: 'boolean', values: readonly (boolean | null)[]): postgres.Parameter<unknown>;
-export function listOf(sql: Sql | Tx, type: keyof typeof ARRAY_OIDS, values: readonly unknown[]): postgres.Parameter<unknown> {
+export function listOf(
+  sql: Sql | Tx,
+  type: 'boolean',
+  values: readonly (boolean | null)[],
+): postgres.Parameter<unknown>;
+export function listOf(
+  sql: Sql | Tx,
+  type: keyof typeof ARRAY_OIDS,
+  values: readonly unknown[],
+): postgres.Parameter<unknown> {
   return sql.typed(values as never, ARRAY_OIDS[type]) as postgres.Parameter<unknown>;
 }

@@ -6,7 +6,7 @@ import { WaypostError } from '../errors.ts';
 import { type Caller, JsonText, type Operation, operation } from '../http/operation.ts';
 import { placeOfEvent, timeOfId } from '../ledger/id.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
-import { eventExample, EventPage, EventSchema } from './event.schema.ts';
+import { EventPage, EventSchema, eventExample } from './event.schema.ts';
 import { compileFilter, type Filter, PATTERN, PATTERNS_MAX } from './filter.ts';
 import { findCursor, findEvent, findNewest, findOldest, type LogRow, readBlock, readJobEvents } from './log.store.ts';
 import { renderEvent } from './render.ts';
@@ -31,7 +31,10 @@ export function eventOperations(ctx: EventRoutesContext): Operation[] {
 const Query = Type.Object(
   {
     after: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'The sequence after which to go on; 0 or absent: from the oldest event that is kept.' }),
+      Type.Integer({
+        minimum: 0,
+        description: 'The sequence after which to go on; 0 or absent: from the oldest event that is kept.',
+      }),
     ),
     types: Type.Optional(
       Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
@@ -44,7 +47,13 @@ const Query = Type.Object(
     endpoint_id: Type.Optional(
       Type.String({ pattern: '^whe_[0-9a-z]{26}$', description: 'Only what is owed to this endpoint by its filter.' }),
     ),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMIT_MAX, description: `At most ${LIMIT_MAX}; ${LIMIT_DEFAULT} when absent.` })),
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LIMIT_MAX,
+        description: `At most ${LIMIT_MAX}; ${LIMIT_DEFAULT} when absent.`,
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -77,7 +86,9 @@ function listEvents(ctx: EventRoutesContext): Operation {
       const texts = page.rows.map((row) => renderEvent(row, ctx.keys, rendering).text);
       return {
         status: 200,
-        body: new JsonText(`{"data":[${texts.join(',')}],"has_more":${page.has_more},"next":${JSON.stringify(String(page.next))}}`),
+        body: new JsonText(
+          `{"data":[${texts.join(',')}],"has_more":${page.has_more},"next":${JSON.stringify(String(page.next))}}`,
+        ),
       };
     },
   });
@@ -105,7 +116,8 @@ function getEvent(ctx: EventRoutesContext): Operation {
               sequence: place.sequence,
               recorded_at: new Date(place.recordedAtMs).toISOString(),
             });
-      if (row === null || !isVisible(caller, row)) throw new WaypostError('not_found', `There is no event ${path.event_id}.`);
+      if (row === null || !isVisible(caller, row))
+        throw new WaypostError('not_found', `There is no event ${path.event_id}.`);
       await ctx.keys.fetchFor(ctx.reads, [row]);
       return { status: 200, body: new JsonText(renderEvent(row, ctx.keys, rendering).text) };
     },
@@ -140,7 +152,14 @@ async function scanLog(reads: Sql, worldId: number, after: number, limit: number
   return { rows, has_more: true, next: cursor.sequence };
 }
 
-async function readJob(reads: Sql, worldId: number, jobId: string, after: number, limit: number, owed: Owed): Promise<Page> {
+async function readJob(
+  reads: Sql,
+  worldId: number,
+  jobId: string,
+  after: number,
+  limit: number,
+  owed: Owed,
+): Promise<Page> {
   const since = new Date(timeOfId(jobId) ?? 0).toISOString();
   const rows: LogRow[] = [];
   let jobSequence = 0;
@@ -172,7 +191,11 @@ async function filterOf(
   return (row) => {
     if (!isVisible(caller, row)) return false;
     if (byTypes === null && byEndpoint === null) return true;
-    const event = { type: row.type, topics: row.topics === '' ? [] : row.topics.split(' '), channel_id: row.channel_id };
+    const event = {
+      type: row.type,
+      topics: row.topics === '' ? [] : row.topics.split(' '),
+      channel_id: row.channel_id,
+    };
     return (byTypes === null || byTypes(event)) && (byEndpoint === null || byEndpoint(event));
   };
 }

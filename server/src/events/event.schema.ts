@@ -11,13 +11,17 @@ export const EventSchema = Type.Object(
     topics: Type.Array(Type.String(), { description: 'What happened, by name.' }),
     schema_version: Type.String({ description: 'Version of this form.' }),
     sequence: Type.Integer({ description: 'Gapless number in the log of its world.' }),
-    job_sequence: Type.Union([Type.Integer(), Type.Null()], { description: 'Gapless number among the events of its job; null when it is about no job.' }),
+    job_sequence: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Gapless number among the events of its job; null when it is about no job.',
+    }),
     occurred_at: Instant('When it happened by the clock of whoever says so.'),
     effective_at: Instant('When it happened after correction of that clock.'),
     recorded_at: Instant('When it was recorded; never decreases along the sequence.'),
     correlation_id: Type.String({ description: 'Of the request that caused it.' }),
     origin_correlation_id: Type.String({ description: 'Of the request that created the object.' }),
-    causation_id: Type.Union([Type.String(), Type.Null()], { description: 'The event that caused this one; null when a request did.' }),
+    causation_id: Type.Union([Type.String(), Type.Null()], {
+      description: 'The event that caused this one; null when a request did.',
+    }),
     tenant_id: Type.String(),
     channel_id: Type.Union([Type.String(), Type.Null()]),
     world: Type.Union([Type.Literal('live'), Type.Literal('test')]),
@@ -26,11 +30,15 @@ export const EventSchema = Type.Object(
     cause: Type.String({ description: 'By which way it came.' }),
     implied: Type.Boolean({ description: 'True for a step that was skipped and is known to have happened.' }),
     applied: Type.Boolean({ description: 'False for a report that is kept but changed no state.' }),
-    previous_hash: Type.Union([Type.String(), Type.Null()], { description: 'SHA-256 of the previous event of the same object as stored; null for the first.' }),
+    previous_hash: Type.Union([Type.String(), Type.Null()], {
+      description: 'SHA-256 of the previous event of the same object as stored; null for the first.',
+    }),
     data: Type.Object(
       {
         data_id: Type.String({ description: 'The object that changed: a task, job, customer, address, …' }),
-        changes: Type.Record(Type.String(), Type.Array(Type.Unknown(), { minItems: 2, maxItems: 2 }), { description: 'Pointer → before and after.' }),
+        changes: Type.Record(Type.String(), Type.Array(Type.Unknown(), { minItems: 2, maxItems: 2 }), {
+          description: 'Pointer → before and after.',
+        }),
       },
       { additionalProperties: true, description: 'The whole object as it stands after the event, under its own name.' },
     ),
@@ -69,5 +77,9 @@ export const eventExample = {
   implied: false,
   applied: true,
   previous_hash: null,
-  data: { data_id: 'hub_01m7yhqmb4f0pankpv0n1w71v1', hub: { id: 'hub_01m7yhqmb4f0pankpv0n1w71v1', name: 'Main hub' }, changes: {} },
+  data: {
+    data_id: 'hub_01m7yhqmb4f0pankpv0n1w71v1',
+    hub: { id: 'hub_01m7yhqmb4f0pankpv0n1w71v1', name: 'Main hub' },
+    changes: {},
+  },
 };

@@ -8,9 +8,17 @@ const none = { types: [], topics: [], channel_ids: null };
 
 test('a type is matched whole, by its beginning, or by everything', () => {
   const fits: Record<string, boolean> = {
-    '*': true, 'job.*': true, 'job.delivery.*': true, 'job.delivery.updated': true,
-    'job.delivery': false, job: false, 'job.pickup.*': false, 'customer.*': false, 'job.delivery.updated.*': false,
-    'jo.*': false, 'delivery.completed': false,
+    '*': true,
+    'job.*': true,
+    'job.delivery.*': true,
+    'job.delivery.updated': true,
+    'job.delivery': false,
+    job: false,
+    'job.pickup.*': false,
+    'customer.*': false,
+    'job.delivery.updated.*': false,
+    'jo.*': false,
+    'delivery.completed': false,
   };
   for (const [pattern, expected] of Object.entries(fits)) {
     assert.equal(compileFilter({ ...none, types: [pattern] })(event), expected, pattern);
@@ -19,7 +27,12 @@ test('a type is matched whole, by its beginning, or by everything', () => {
 
 test('topics are matched in the same way, apart from types', () => {
   const fits: Record<string, boolean> = {
-    '*': true, 'delivery.*': true, 'job.completed': true, 'job.*': true, 'pickup.*': false, 'job.delivery.updated': false,
+    '*': true,
+    'delivery.*': true,
+    'job.completed': true,
+    'job.*': true,
+    'pickup.*': false,
+    'job.delivery.updated': false,
   };
   for (const [pattern, expected] of Object.entries(fits)) {
     assert.equal(compileFilter({ ...none, topics: [pattern] })(event), expected, pattern);
@@ -48,7 +61,8 @@ test('channels narrow what types and topics let through', () => {
 });
 
 test('patterns are what the schema says', () => {
-  for (const good of ['*', 'job.*', 'job.created', 'job.pickup.*', 'proof.media_stored']) assert.match(good, new RegExp(PATTERN));
+  for (const good of ['*', 'job.*', 'job.created', 'job.pickup.*', 'proof.media_stored'])
+    assert.match(good, new RegExp(PATTERN));
   for (const bad of ['', '.*', 'job*', 'job.*.updated', '*.created', 'Job.created', 'job..created', 'job.']) {
     assert.doesNotMatch(bad, new RegExp(PATTERN));
   }
@@ -57,9 +71,17 @@ test('patterns are what the schema says', () => {
 test('a beginning fits exactly the names that continue it after a dot', () => {
   const word = fc.stringMatching(/^[a-z]{1,6}$/);
   fc.assert(
-    fc.property(fc.array(word, { minLength: 1, maxLength: 4 }), fc.array(word, { minLength: 1, maxLength: 4 }), (a, b) => {
-      const matches = compileFilter({ ...none, types: [`${a.join('.')}.*`] })({ ...event, type: b.join('.'), topics: [] });
-      assert.equal(matches, b.length > a.length && a.every((part, index) => b[index] === part));
-    }),
+    fc.property(
+      fc.array(word, { minLength: 1, maxLength: 4 }),
+      fc.array(word, { minLength: 1, maxLength: 4 }),
+      (a, b) => {
+        const matches = compileFilter({ ...none, types: [`${a.join('.')}.*`] })({
+          ...event,
+          type: b.join('.'),
+          topics: [],
+        });
+        assert.equal(matches, b.length > a.length && a.every((part, index) => b[index] === part));
+      },
+    ),
   );
 });

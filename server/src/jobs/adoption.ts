@@ -46,7 +46,14 @@ function adoptForTask(progress: Progress, reported: Reported, to: TaskLevel, cod
   const { id } = targetOf(progress.job, { to, ...(reported.task_id !== null && { task_id: reported.task_id }) });
   const task = requireTask(progress.job, id);
   const driver = driverWho(reported) ?? task.driver_id;
-  const ending = { code: code ?? 'other', items: reported.items, note: null, proofs: [], waive: true, driver_id: driver };
+  const ending = {
+    code: code ?? 'other',
+    items: reported.items,
+    note: null,
+    proofs: [],
+    waive: true,
+    driver_id: driver,
+  };
   if (to === 'reopened')
     throw illegal(progress.job, task, to, 'undo', 'An undo cannot be adopted: correct the task instead.');
   if (to === 'corrected' || (isFinalTask(task.status) && (to === 'completed' || to === 'failed'))) {
@@ -78,7 +85,13 @@ function takeOver(progress: Progress, taskId: string, driver: string | null, to:
   const { job, context } = progress;
   const task = requireTask(job, taskId);
   if (driver === null) {
-    throw illegal(job, task, to, 'not_assigned', 'Neither the report nor the record names a driver: assign the job first.');
+    throw illegal(
+      job,
+      task,
+      to,
+      'not_assigned',
+      'Neither the report nor the record names a driver: assign the job first.',
+    );
   }
   if (driver === task.driver_id) return;
   requireAssignable(progress, driver);

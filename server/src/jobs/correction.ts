@@ -108,12 +108,7 @@ function reviseVisit({ context, clock }: Progress, task: Task, driverId: string 
   return beginVisit(task, clock.effective_at, true, driverId ?? task.driver_id, context.now);
 }
 
-function correctDelivery(
-  progress: Progress,
-  job: Job,
-  ended: Task,
-  correction: Correction,
-): Job {
+function correctDelivery(progress: Progress, job: Job, ended: Task, correction: Correction): Job {
   const { context } = progress;
   const { code } = correction;
   const cleared = cancelReturns(job, ended, context.now);
@@ -133,9 +128,7 @@ function cancelReturns(job: Job, task: Task, now: string): Job {
     const detail = `The goods are going back already with the task ${started.id}.`;
     throw illegal(job, task, 'corrected', 'goods_going_back', detail);
   }
-  const deliveries = job.deliveries.map((one) =>
-    returns.includes(one) ? cancelReturn(one, now) : one,
-  );
+  const deliveries = job.deliveries.map((one) => (returns.includes(one) ? cancelReturn(one, now) : one));
   return { ...job, deliveries };
 }
 

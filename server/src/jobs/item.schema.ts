@@ -65,7 +65,7 @@ export const item = Type.Object(
     reason_code: nullable(Type.String({ description: 'Why not everything was delivered.' }), 'nothing reported'),
     remainder: nullable(oneOf(remainders, 'What happens to what was not delivered.'), 'nothing is left over'),
   },
-  { additionalProperties: false, description: 'A thing that moves from a pickup to a delivery.' },
+  { $id: 'Item', additionalProperties: false, description: 'A thing that moves from a pickup to a delivery.' },
 );
 export type Item = Static<typeof item>;
 
@@ -97,6 +97,10 @@ export const itemInput = Type.Object(
     ),
     pickup_reference: Type.Optional(nullable(reference, 'the only pickup of the job')),
   },
-  { additionalProperties: false, description: 'A thing to be delivered. Scanned separately: an item of its own.' },
+  {
+    $id: 'ItemInput',
+    additionalProperties: false,
+    description: 'A thing to be delivered. Scanned separately: an item of its own.',
+  },
 );
 export type ItemInput = Static<typeof itemInput>;

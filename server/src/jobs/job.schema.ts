@@ -48,7 +48,7 @@ export const exceptionSummary = Type.Object(
     opened_at: instant,
     respond_by: nullable(instant, 'no answer is due'),
   },
-  { additionalProperties: false, description: 'A problem that someone must resolve.' },
+  { $id: 'ExceptionSummary', additionalProperties: false, description: 'A problem that someone must resolve.' },
 );
 export type ExceptionSummary = Static<typeof exceptionSummary>;
 
@@ -59,7 +59,7 @@ export const currentTask = Type.Object(
     position: Type.Integer({ minimum: 1 }),
     of: Type.Integer({ minimum: 1, description: 'How many tasks the job has.' }),
   },
-  { additionalProperties: false, description: 'At which task the job stands.' },
+  { $id: 'CurrentTask', additionalProperties: false, description: 'At which task the job stands.' },
 );
 export type CurrentTask = Static<typeof currentTask>;
 
@@ -94,7 +94,11 @@ export const job = Type.Object(
     updated_at: instant,
     deleted_at: nullable(instant, 'it exists'),
   },
-  { additionalProperties: false, description: 'A promise to move goods: pickups and deliveries for one order.' },
+  {
+    $id: 'JobDocument',
+    additionalProperties: false,
+    description: 'A promise to move goods: pickups and deliveries for one order.',
+  },
 );
 export type Job = Static<typeof job>;
 
@@ -105,13 +109,13 @@ export const live = Type.Object(
     driver_position: nullable(Location, 'not known'),
     allowed_transitions: Type.Array(Type.String(), { description: 'What the machine allows next.' }),
   },
-  { additionalProperties: false, description: 'What moves without an event.' },
+  { $id: 'Live', additionalProperties: false, description: 'What moves without an event.' },
 );
 export type Live = Static<typeof live>;
 
 export const jobReply = Type.Object(
   { ...job.properties, live },
-  { additionalProperties: false, description: 'A promise to move goods.' },
+  { $id: 'Job', additionalProperties: false, description: 'A promise to move goods.' },
 );
 
 export const jobInput = Type.Object(
@@ -131,6 +135,6 @@ export const jobInput = Type.Object(
     tags: Type.Optional(tags),
     metadata: Type.Optional(Metadata),
   },
-  { additionalProperties: false, description: 'A job to be created, or the whole order again.' },
+  { $id: 'JobInput', additionalProperties: false, description: 'A job to be created, or the whole order again.' },
 );
 export type JobInput = Static<typeof jobInput>;

@@ -69,7 +69,11 @@ export const requirementSet = Type.Object(
     ),
     form: Type.Optional(demand({ form: name }, 'A form that was filled in.')),
   },
-  { additionalProperties: false, description: 'What is asked for, by kind. A kind that is not named is off.' },
+  {
+    $id: 'RequirementSet',
+    additionalProperties: false,
+    description: 'What is asked for, by kind. A kind that is not named is off.',
+  },
 );
 export type RequirementSet = Static<typeof requirementSet>;
 
@@ -79,7 +83,11 @@ export const proofRequirements = Type.Object(
     on_completion: requirementSet,
     on_failure: requirementSet,
   },
-  { additionalProperties: false, description: 'What must be captured when the task is completed or fails.' },
+  {
+    $id: 'ProofRequirements',
+    additionalProperties: false,
+    description: 'What must be captured when the task is completed or fails.',
+  },
 );
 export type ProofRequirements = Static<typeof proofRequirements>;
 
@@ -123,13 +131,21 @@ const requirementSetInput = Type.Object(
       ),
     ),
   },
-  { additionalProperties: false, description: 'What is asked for, by kind. A kind that is not named is off.' },
+  {
+    $id: 'RequirementSetInput',
+    additionalProperties: false,
+    description: 'What is asked for, by kind. A kind that is not named is off.',
+  },
 );
 export type RequirementSetInput = Static<typeof requirementSetInput>;
 
 export const proofRequirementsInput = Type.Object(
   { on_completion: requirementSetInput, on_failure: requirementSetInput },
-  { additionalProperties: false, description: 'What must be captured when the task is completed or fails.' },
+  {
+    $id: 'ProofRequirementsInput',
+    additionalProperties: false,
+    description: 'What must be captured when the task is completed or fails.',
+  },
 );
 export type ProofRequirementsInput = Static<typeof proofRequirementsInput>;
 
@@ -198,6 +214,6 @@ export const proof = Type.Object(
     requirements_version: nullable(Type.Integer({ minimum: 1 }), 'nothing was asked for'),
     supersedes: nullable(id, 'replaces no other proof'),
   },
-  { additionalProperties: false, description: 'Evidence captured at a stop.' },
+  { $id: 'Proof', additionalProperties: false, description: 'Evidence captured at a stop.' },
 );
 export type Proof = Static<typeof proof>;

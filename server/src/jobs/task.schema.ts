@@ -157,7 +157,7 @@ export const task = Type.Object(
     tracking_url: nullable(Type.String(), 'there is no page for the recipient'),
     eta: nullable(eta, 'none has been published'),
   },
-  { additionalProperties: false, description: 'What is to be done at one place for one job.' },
+  { $id: 'Task', additionalProperties: false, description: 'What is to be done at one place for one job.' },
 );
 export type Task = Static<typeof task>;
 
@@ -222,6 +222,7 @@ const sharedInput = {
 };
 
 export const pickupInput = Type.Object(sharedInput, {
+  $id: 'PickupInput',
   additionalProperties: false,
   description: 'Where goods are taken.',
 });
@@ -247,6 +248,6 @@ export const deliveryInput = Type.Object(
     cash_on_delivery: Type.Optional(task.properties.cash_on_delivery),
     minimum_age: Type.Optional(task.properties.minimum_age),
   },
-  { additionalProperties: false, description: 'Where goods are brought.' },
+  { $id: 'DeliveryInput', additionalProperties: false, description: 'Where goods are brought.' },
 );
 export type DeliveryInput = Static<typeof deliveryInput>;

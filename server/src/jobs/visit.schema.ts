@@ -24,6 +24,6 @@ export const visit = Type.Object(
     note: nullable(text, 'none, or erased'),
     proof_ids: Type.Array(id),
   },
-  { additionalProperties: false, description: 'One try at the door.' },
+  { $id: 'Visit', additionalProperties: false, description: 'One try at the door.' },
 );
 export type Visit = Static<typeof visit>;

@@ -8,10 +8,20 @@ export const NAME_LENGTH_MAX = 200;
 export const REFERENCE_LENGTH_MAX = 120;
 export const TEXT_LENGTH_MAX = 2_000;
 
+interface Described {
+  $id?: string;
+  type?: string;
+  enum?: unknown[];
+  description?: string;
+}
+
 /** The same schema, also admitting null; `absence` says what null means. */
 export function nullable<S extends TSchema>(schema: S, absence: string) {
-  const { type, enum: values, description } = schema as { type?: string; enum?: unknown[]; description?: string };
+  const { $id, type, enum: values, description } = schema as Described;
   const sentence = [description, `Null: ${absence}.`].filter((part) => part !== undefined).join(' ');
+  // A schema with a name of its own is referred to; any other is written out with one `type`, so that a fault is told once.
+  if ($id !== undefined)
+    return Type.Unsafe<Static<S> | null>({ anyOf: [schema, { type: 'null' }], description: `Null: ${absence}.` });
   return Type.Unsafe<Static<S> | null>({
     ...schema,
     type: [type ?? 'string', 'null'],

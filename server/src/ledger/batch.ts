@@ -7,8 +7,8 @@ import { WaypostError } from '../errors.ts';
 import type { Accepted, Command, Decision, Instant, Moment, Outcome, StoredDocument } from './command.ts';
 import { refKey } from './command.ts';
 import {
-  chainEvent,
   type CutEvent,
+  chainEvent,
   cutDocument,
   cutEvent,
   DOCUMENT_BYTES_MAX,
@@ -124,7 +124,12 @@ export interface Deciding {
 }
 
 /** Runs every rule in order; each sees what accepted commands before it changed. */
-export async function decideBatch(tx: Tx, commands: readonly Command[], open: OpenBatch, ctx: Deciding): Promise<Batch> {
+export async function decideBatch(
+  tx: Tx,
+  commands: readonly Command[],
+  open: OpenBatch,
+  ctx: Deciding,
+): Promise<Batch> {
   const answers: Answer[] = [];
   const decided: Decided[] = [];
   const firstOfKey = new Map<string, number>();
@@ -180,7 +185,10 @@ function cutDecision(index: number, command: Command, accepted: Accepted): Decid
   for (const event of events) {
     const bytes = Buffer.byteLength(event.document_text ?? '') + JSON.stringify(event.parts).length;
     if (bytes > DOCUMENT_BYTES_MAX)
-      throw new WaypostError('job_too_large', `The object would take ${bytes} bytes in an event; ${DOCUMENT_BYTES_MAX} are allowed.`);
+      throw new WaypostError(
+        'job_too_large',
+        `The object would take ${bytes} bytes in an event; ${DOCUMENT_BYTES_MAX} are allowed.`,
+      );
   }
   const { document } = accepted.reply;
   return { index, command, accepted, events, reply_document: document === undefined ? null : cutDocument(document) };
@@ -213,12 +221,21 @@ function resolveTwins(answers: Answer[], commands: readonly Command[]): void {
 }
 
 /** Gives every event its number, seals, chains, and makes the replies. */
-async function placeBatch(tx: Tx, decided: readonly Decided[], answers: Answer[], open: OpenBatch, ctx: Deciding): Promise<Batch> {
+async function placeBatch(
+  tx: Tx,
+  decided: readonly Decided[],
+  answers: Answer[],
+  open: OpenBatch,
+  ctx: Deciding,
+): Promise<Batch> {
   const newKeys = makeNewKeys(decided, ctx.keys);
   const used = decided.flatMap(({ command, events }) =>
     events.flatMap((event) => event.parts.map(({ subject_id }) => ({ world_id: command.world_id, subject_id }))),
   );
-  await ctx.keys.fetch(tx, used.filter((subject) => !newKeys.has(refKey(subject.world_id, subject.subject_id))));
+  await ctx.keys.fetch(
+    tx,
+    used.filter((subject) => !newKeys.has(refKey(subject.world_id, subject.subject_id))),
+  );
 
   const heads = new Map([...open.heads].map(([id, head]) => [id, { sequence: head.sequence, chain: head.chain }]));
   const events: AppendedEvent[] = [];
@@ -232,7 +249,8 @@ async function placeBatch(tx: Tx, decided: readonly Decided[], answers: Answer[]
     const world = ctx.worlds.get(world_id);
     const now = open.nowOf.get(world_id);
     const log_epoch = open.heads.get(world_id)?.log_epoch;
-    if (!head || !world || now === undefined || log_epoch === undefined) throw new Error(`world ${world_id} is not locked`);
+    if (!head || !world || now === undefined || log_epoch === undefined)
+      throw new Error(`world ${world_id} is not locked`);
     const keyOf = (subject: string) => newKeys.get(refKey(world_id, subject))?.key ?? ctx.keys.keyOf(world_id, subject);
     const own: AppendedEvent[] = [];
     const stored = new Map<string, StoredDocument>();
@@ -242,16 +260,33 @@ async function placeBatch(tx: Tx, decided: readonly Decided[], answers: Answer[]
       const sequence = ++head.sequence;
       const event_id = mintEventId(Date.parse(now), sequence);
       const previous_hash = lastHash.get(objectName) ?? cut.draft.previous_hash ?? null;
-      const body = writeEventBody(cut, command, world, { event_id, sequence, recorded_at: now, log_epoch, previous_hash });
+      const body = writeEventBody(cut, command, world, {
+        event_id,
+        sequence,
+        recorded_at: now,
+        log_epoch,
+        previous_hash,
+      });
       const personal = sealParts(world_id, event_id, cut.parts, keyOf);
       head.chain = chainEvent(head.chain, body, personal);
       const digest = hashEvent(body, personal);
       lastHash.set(objectName, digest);
       const { draft } = cut;
       own.push({
-        world_id, sequence, recorded_at: now, event_id, type: draft.type, topics: draft.topics, job_id: draft.job_id,
-        job_sequence: draft.job_sequence, channel_id: draft.channel_id, data_id: draft.data_id,
-        correlation_id: command.correlation_id, body, personal, chain: head.chain,
+        world_id,
+        sequence,
+        recorded_at: now,
+        event_id,
+        type: draft.type,
+        topics: draft.topics,
+        job_id: draft.job_id,
+        job_sequence: draft.job_sequence,
+        channel_id: draft.channel_id,
+        data_id: draft.data_id,
+        correlation_id: command.correlation_id,
+        body,
+        personal,
+        chain: head.chain,
       });
       if (cut.document_text !== null)
         stored.set(objectId, { event_id, sequence, recorded_at: now, body: cut.document_text, personal, hash: digest });
@@ -268,7 +303,14 @@ async function placeBatch(tx: Tx, decided: readonly Decided[], answers: Answer[]
     const document = last?.document_text != null ? { text: last.document_text, parts: last.parts } : reply_document;
     const { reply } = accepted;
     const { status, version, location } = reply;
-    const told = { status, version, location, document_text: document?.text ?? null, parts: document?.parts ?? [], event_ids };
+    const told = {
+      status,
+      version,
+      location,
+      document_text: document?.text ?? null,
+      parts: document?.parts ?? [],
+      event_ids,
+    };
     const envelope = writeEnvelope(reply, false);
     answers[index] = {
       kind: 'outcome',
@@ -278,13 +320,26 @@ async function placeBatch(tx: Tx, decided: readonly Decided[], answers: Answer[]
     const event_id = event_ids.at(-1) ?? reply.event_id ?? null;
     if (command.idempotency !== null && (event_id !== null || document === null))
       remembered.push({
-        world_id, key_hash: nameKey(command.idempotency), recorded_at: now, fingerprint: command.idempotency.fingerprint,
-        status, version, location, event_id, event_ids, envelope,
+        world_id,
+        key_hash: nameKey(command.idempotency),
+        recorded_at: now,
+        fingerprint: command.idempotency.fingerprint,
+        status,
+        version,
+        location,
+        event_id,
+        event_ids,
+        envelope,
       });
   }
   const world_ids = [...new Set(decided.map(({ command }) => command.world_id))];
   return {
-    answers, events, first_event: events[0] ?? null, world_ids, config_changed, writes: decided.length > 0,
+    answers,
+    events,
+    first_event: events[0] ?? null,
+    world_ids,
+    config_changed,
+    writes: decided.length > 0,
     write: (tx) => writeBatch(tx, open, { events, remembered, erased, heads, config_changed, newKeys }),
     keep: () => {
       for (const made of newKeys.values()) ctx.keys.keep(made.world_id, made.subject_id, made.key);
@@ -329,7 +384,17 @@ function writeBatch(tx: Tx, open: OpenBatch, written: Written): Sent[] {
     const after = written.heads.get(head.world_id);
     const config_changed = written.config_changed.has(head.world_id);
     if (after === undefined || (after.sequence === head.sequence && !config_changed)) return [];
-    return [{ world_id: head.world_id, before: head.sequence, after: after.sequence, recorded_at: nowOf(head.world_id), chain: after.chain, config_changed, head }];
+    return [
+      {
+        world_id: head.world_id,
+        before: head.sequence,
+        after: after.sequence,
+        recorded_at: nowOf(head.world_id),
+        chain: after.chain,
+        config_changed,
+        head,
+      },
+    ];
   });
   const marks = advanced.flatMap(({ world_id, before, after, recorded_at, head }) => {
     const day = recorded_at.slice(0, 10);

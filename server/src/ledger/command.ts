@@ -15,8 +15,17 @@ export interface Actor {
   id: string;
 }
 export type Cause =
-  | 'driver_app' | 'dashboard' | 'api' | 'geofence' | 'rule' | 'planner' | 'offer' | 'import' | 'linked_task'
-  | 'tracking_page' | 'simulator';
+  | 'driver_app'
+  | 'dashboard'
+  | 'api'
+  | 'geofence'
+  | 'rule'
+  | 'planner'
+  | 'offer'
+  | 'import'
+  | 'linked_task'
+  | 'tracking_page'
+  | 'simulator';
 
 export interface Ref {
   world_id: number;

@@ -6,9 +6,27 @@ export type Failure = 'connection' | 'busy' | 'storage_full' | 'statement';
 
 /** Lost connections, shutdowns and start-ups (class 08, 57P0x), and what the driver says of its socket. */
 const CONNECTION_CODES = new Set([
-  'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED', 'CONNECT_TIMEOUT', 'ECONNRESET', 'ECONNREFUSED',
-  'EPIPE', 'ENOENT', 'ETIMEDOUT', '57P01', '57P02', '57P03', '57P05', '25P03', '08000', '08003', '08006', '08001',
-  '08004', '53300', '25006',
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ENOENT',
+  'ETIMEDOUT',
+  '57P01',
+  '57P02',
+  '57P03',
+  '57P05',
+  '25P03',
+  '08000',
+  '08003',
+  '08006',
+  '08001',
+  '08004',
+  '53300',
+  '25006',
 ]);
 /** lock_timeout, statement_timeout, deadlock, serialization. */
 const BUSY_CODES = new Set(['55P03', '57014', '40P01', '40001']);

@@ -17,12 +17,21 @@ test('the order of members does not matter, everything else does', () => {
 });
 
 test('what differs is named by its pointer', () => {
-  const first = fingerprintOf('POST', '/v1/jobs', { reference: 'A', items: [{ quantity: 1 }, { quantity: 2 }], 'a/b~c': 1 });
-  assert.deepEqual(differingPointers(first, { reference: 'B', items: [{ quantity: 1 }, { quantity: 3 }], 'a/b~c': 2, extra: {} }), [
-    '/reference', '/items/1/quantity', '/a~1b~0c', '/extra',
-  ]);
+  const first = fingerprintOf('POST', '/v1/jobs', {
+    reference: 'A',
+    items: [{ quantity: 1 }, { quantity: 2 }],
+    'a/b~c': 1,
+  });
+  assert.deepEqual(
+    differingPointers(first, { reference: 'B', items: [{ quantity: 1 }, { quantity: 3 }], 'a/b~c': 2, extra: {} }),
+    ['/reference', '/items/1/quantity', '/a~1b~0c', '/extra'],
+  );
 });
 
 test('nothing differs between a request and itself', () => {
-  fc.assert(fc.property(fc.jsonValue(), (body) => assert.deepEqual(differingPointers(fingerprintOf('POST', '/', body), body), [])));
+  fc.assert(
+    fc.property(fc.jsonValue(), (body) =>
+      assert.deepEqual(differingPointers(fingerprintOf('POST', '/', body), body), []),
+    ),
+  );
 });

@@ -28,7 +28,14 @@ test('ten thousand identifiers of one instant all differ', () => {
 });
 
 test('what is no identifier has no time and no place', () => {
-  for (const text of ['', 'evt_', 'job_01', 'evt_81mcc5rm3ve00800000757vrbg', 'evt_01mcc5rm3ve00800000757vrbi', "evt_' or 1=1"]) {
+  for (const text of [
+    '',
+    'evt_',
+    'job_01',
+    'evt_81mcc5rm3ve00800000757vrbg',
+    'evt_01mcc5rm3ve00800000757vrbi',
+    "evt_' or 1=1",
+  ]) {
     assert.equal(placeOfEvent(text), null);
     assert.equal(timeOfId(text), null);
   }

@@ -6,8 +6,30 @@ const RANDOM_POOL_BYTES = 8_192;
 
 /** The prefix of each kind of thing; part of the contract. */
 export type Prefix =
-  | 'adr' | 'aud' | 'chn' | 'cus' | 'dlt' | 'drv' | 'evt' | 'exc' | 'fil' | 'hub' | 'itm' | 'job' | 'key' | 'org'
-  | 'prf' | 'pro' | 'rte' | 'sft' | 'stp' | 'ten' | 'tsk' | 'veh' | 'whe' | 'zon';
+  | 'adr'
+  | 'aud'
+  | 'chn'
+  | 'cus'
+  | 'dlt'
+  | 'drv'
+  | 'evt'
+  | 'exc'
+  | 'fil'
+  | 'hub'
+  | 'itm'
+  | 'job'
+  | 'key'
+  | 'org'
+  | 'prf'
+  | 'pro'
+  | 'rte'
+  | 'sft'
+  | 'stp'
+  | 'ten'
+  | 'tsk'
+  | 'veh'
+  | 'whe'
+  | 'zon';
 
 /** Makes an identifier; rules get it as an argument so that they hold no chance of their own. */
 export type Mint = (prefix: Prefix) => string;

@@ -3,8 +3,8 @@
 
 import type { Sql, Tx } from '../db/sql.ts';
 import { type ErrorCode, WaypostError } from '../errors.ts';
-import type { Command, Outcome } from './command.ts';
 import { type Answer, type Batch, decideBatch, openBatch } from './batch.ts';
+import type { Command, Outcome } from './command.ts';
 import type { World } from './event-text.ts';
 import { classifyFailure, refusalOfConstraint } from './failure.ts';
 import type { AppendedEvent, Remembered } from './ledger.store.ts';
@@ -148,20 +148,37 @@ export function startLane(options: LaneOptions): Lane {
       if (outcome === 'absent') return 'again';
       rejectAll(
         batch,
-        new WaypostError('outcome_unknown', 'The connection to the database was lost while this was committed. Repeat the request under the same key or reference to learn the outcome.', {
-          retryAfterS: 5,
-          extra: { retryable: true },
-        }),
+        new WaypostError(
+          'outcome_unknown',
+          'The connection to the database was lost while this was committed. Repeat the request under the same key or reference to learn the outcome.',
+          {
+            retryAfterS: 5,
+            extra: { retryable: true },
+          },
+        ),
       );
       return 'done';
     }
     await rollBack();
     if (failure === 'busy') {
-      rejectAll(batch, new WaypostError('busy', 'The tenant is busy: another writer held its log too long. Nothing was written.', { retryAfterS: 1, cause: error }));
+      rejectAll(
+        batch,
+        new WaypostError('busy', 'The tenant is busy: another writer held its log too long. Nothing was written.', {
+          retryAfterS: 1,
+          cause: error,
+        }),
+      );
       return 'done';
     }
     if (failure === 'storage_full') {
-      rejectAll(batch, new WaypostError('storage_full', 'The disk of the database is full. Nothing was written; it goes on when there is room.', { retryAfterS: 30, cause: error }));
+      rejectAll(
+        batch,
+        new WaypostError(
+          'storage_full',
+          'The disk of the database is full. Nothing was written; it goes on when there is room.',
+          { retryAfterS: 30, cause: error },
+        ),
+      );
       return 'done';
     }
     if (batch.length > 1) return 'split';
@@ -252,7 +269,9 @@ function rejectAll(batch: readonly Waiting[], error: unknown): void {
 /** At most `max` commands; while others wait, at most 50 of one world, so that none keeps the rest waiting. */
 export function takeBatch<T extends { command: { world_id: number } }>(waiting: readonly T[], max: number): [T[], T[]] {
   if (waiting.length <= max) {
-    const isCrowded = waiting.length > WORLD_COMMANDS_MAX && waiting.some((one) => one.command.world_id !== waiting[0]?.command.world_id);
+    const isCrowded =
+      waiting.length > WORLD_COMMANDS_MAX &&
+      waiting.some((one) => one.command.world_id !== waiting[0]?.command.world_id);
     if (!isCrowded) return [[...waiting], []];
   }
   const firstWorld = waiting[0]?.command.world_id;

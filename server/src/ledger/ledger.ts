@@ -74,7 +74,8 @@ export function openLedger(options: LedgerOptions): Ledger {
   /** Worlds never change once made, so they are read once. */
   async function knownWorlds(worldIds: readonly number[]): Promise<Map<number, World>> {
     const missing = worldIds.filter((id) => !worlds.has(id));
-    if (missing.length > 0) for (const world of await findWorlds(options.reads, missing)) worlds.set(world.world_id, world);
+    if (missing.length > 0)
+      for (const world of await findWorlds(options.reads, missing)) worlds.set(world.world_id, world);
     return worlds;
   }
 

@@ -7,17 +7,30 @@ import { fillHoles, openParts, sealParts, startCutting, subjectsIn } from './per
 const key = randomBytes(32);
 
 test('what was cut, sealed and opened reads as before', () => {
-  const value = fc.oneof(fc.string(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(null), fc.record({ lat: fc.integer() }));
+  const value = fc.oneof(
+    fc.string(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.constant(null),
+    fc.record({ lat: fc.integer() }),
+  );
   fc.assert(
-    fc.property(fc.array(fc.record({ subject: fc.constantFrom('cus_a', 'cus_b', 'drv_c'), value, plain: fc.string() })), (members) => {
-      // Text of callers never holds control characters: they are refused at the door.
-      const clean = members.map((member) => ({ ...member, plain: member.plain.replaceAll('\u0001', '') }));
-      const cutting = startCutting();
-      const body = JSON.stringify(clean.map(({ subject, value, plain }) => [plain, cutting.hole('value', subject, value)]));
-      const sealed = sealParts(7, 'evt_x', cutting.parts, () => key);
-      const parts = openParts(7, 'evt_x', sealed, () => key);
-      assert.equal(fillHoles(body, parts, 'personal'), JSON.stringify(clean.map(({ value, plain }) => [plain, value])));
-    }),
+    fc.property(
+      fc.array(fc.record({ subject: fc.constantFrom('cus_a', 'cus_b', 'drv_c'), value, plain: fc.string() })),
+      (members) => {
+        // Text of callers never holds control characters: they are refused at the door.
+        const clean = members.map((member) => ({ ...member, plain: member.plain.replaceAll('\u0001', '') }));
+        const cutting = startCutting();
+        const body = JSON.stringify(
+          clean.map(({ subject, value, plain }) => [plain, cutting.hole('value', subject, value)]),
+        );
+        const sealed = sealParts(7, 'evt_x', cutting.parts, () => key);
+        const parts = openParts(7, 'evt_x', sealed, () => key);
+        assert.equal(
+          fillHoles(body, parts, 'personal'),
+          JSON.stringify(clean.map(({ value, plain }) => [plain, value])),
+        );
+      },
+    ),
   );
 });
 
@@ -58,6 +71,10 @@ test('the plain rendering masks phone and e-mail and nothing else', () => {
   });
   const parts = cutting.parts;
   assert.deepEqual(JSON.parse(fillHoles(body, parts, 'plain')), {
-    name: 'A. Berg', phone: '+46*******67', email: 'b***@example.com', short: '***', odd: '***',
+    name: 'A. Berg',
+    phone: '+46*******67',
+    email: 'b***@example.com',
+    short: '***',
+    odd: '***',
   });
 });

@@ -48,7 +48,10 @@ export function fillHoles(body: string, parts: readonly Part[], rendering: Rende
 
 /** A phone keeps its country and last two digits, an e-mail address its first letter and domain. */
 function maskValue(kind: string, value: string): string {
-  if (kind === 'p') return value.length < 6 ? '*'.repeat(value.length) : `${value.slice(0, 3)}${'*'.repeat(value.length - 5)}${value.slice(-2)}`;
+  if (kind === 'p')
+    return value.length < 6
+      ? '*'.repeat(value.length)
+      : `${value.slice(0, 3)}${'*'.repeat(value.length - 5)}${value.slice(-2)}`;
   const at = value.lastIndexOf('@');
   return at < 1 ? '***' : `${value.slice(0, 1)}***${value.slice(at)}`;
 }
@@ -73,7 +76,8 @@ export function sealParts(
     const id = Buffer.from(part.subject_id, 'latin1');
     const key = keyOf(part.subject_id);
     // A value of a subject that is erased by now is not stored at all: an empty part reads as erased.
-    const sealed = key === null ? Buffer.alloc(0) : seal(key, JSON.stringify(part.values), placeOf(worldId, eventId, index));
+    const sealed =
+      key === null ? Buffer.alloc(0) : seal(key, JSON.stringify(part.values), placeOf(worldId, eventId, index));
     const header = Buffer.alloc(1 + id.length + 4);
     header.writeUInt8(id.length, 0);
     id.copy(header, 1);

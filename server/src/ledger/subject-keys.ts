@@ -77,7 +77,8 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
     fetchFor(sql, rows) {
       const named = new Map<string, { world_id: number; subject_id: string }>();
       for (const { world_id, personal } of rows)
-        for (const subject_id of subjectsIn(personal)) named.set(refKey(world_id, subject_id), { world_id, subject_id });
+        for (const subject_id of subjectsIn(personal))
+          named.set(refKey(world_id, subject_id), { world_id, subject_id });
       return keys.fetch(sql, [...named.values()]);
     },
 

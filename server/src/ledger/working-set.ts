@@ -79,7 +79,14 @@ export class BatchSet {
         if (!cell.changed) continue;
         const slash = name.indexOf('/');
         const world_id = Number(name.slice(0, slash));
-        lines.push({ world_id, key: name.slice(slash + 1), value: cell.value, before: cell.loaded, now: nowOf(world_id), document: cell.document });
+        lines.push({
+          world_id,
+          key: name.slice(slash + 1),
+          value: cell.value,
+          before: cell.loaded,
+          now: nowOf(world_id),
+          document: cell.document,
+        });
       }
       if (lines.length > 0) result.push({ kind, lines });
     }

@@ -74,22 +74,28 @@ const receiving_hours = Type.Array(ReceivingHours, {
 });
 
 /** An address as it is answered and as a task keeps it: every member is there, null where nothing is known. */
-export const Address = closed({
-  id: nullable(idOf('adr', 'The saved address that this is a copy of; null: written where it stands.')),
-  ...statedFields,
-  location: nullable(Location, { description: 'Null exactly when precision is `unlocated`.' }),
-  precision,
-  access: nullable(Access, { description: 'Null: there is nothing to say.' }),
-  receiving_hours,
-});
+export const Address = closed(
+  {
+    id: nullable(idOf('adr', 'The saved address that this is a copy of; null: written where it stands.')),
+    ...statedFields,
+    location: nullable(Location, { description: 'Null exactly when precision is `unlocated`.' }),
+    precision,
+    access: nullable(Access, { description: 'Null: there is nothing to say.' }),
+    receiving_hours,
+  },
+  { $id: 'TaskAddress' },
+);
 export type Address = Static<typeof Address>;
 
 /** An address as it is written: `location`, `precision` and `access` are stated, also when they are null. */
-export const AddressInput = closed({
-  ...Type.Partial(Type.Object(statedFields)).properties,
-  location: nullable(LocationInput, { description: 'Null exactly when precision is `unlocated`.' }),
-  precision,
-  access: nullable(AccessInput, { description: 'Null: there is nothing to say.' }),
-  receiving_hours: Type.Optional(receiving_hours),
-});
+export const AddressInput = closed(
+  {
+    ...Type.Partial(Type.Object(statedFields)).properties,
+    location: nullable(LocationInput, { description: 'Null exactly when precision is `unlocated`.' }),
+    precision,
+    access: nullable(AccessInput, { description: 'Null: there is nothing to say.' }),
+    receiving_hours: Type.Optional(receiving_hours),
+  },
+  { $id: 'AddressInput' },
+);
 export type AddressInput = Static<typeof AddressInput>;

@@ -50,20 +50,26 @@ export const phone = nullable(Phone, { description: 'Telephone number in E.164 f
 export const email = nullable(Email, { description: 'E-mail address; null: none.' });
 
 /** A contact as a task keeps it. */
-export const Contact = closed({
-  customer_id: idOf('cus', 'The customer who this is.'),
-  name,
-  phone: nullable(Type.String({ description: 'Telephone number; masked without `contacts:read`; null: none.' })),
-  email: nullable(Type.String({ description: 'E-mail address; masked without `contacts:read`; null: none.' })),
-  contact_policy: ContactPolicy,
-});
+export const Contact = closed(
+  {
+    customer_id: idOf('cus', 'The customer who this is.'),
+    name,
+    phone: nullable(Type.String({ description: 'Telephone number; masked without `contacts:read`; null: none.' })),
+    email: nullable(Type.String({ description: 'E-mail address; masked without `contacts:read`; null: none.' })),
+    contact_policy: ContactPolicy,
+  },
+  { $id: 'Contact' },
+);
 export type Contact = Static<typeof Contact>;
 
 /** A contact written where it stands: it finds its customer by phone, then by e-mail, or makes one. */
-export const ContactInput = closed({
-  name: text(TEXT_LENGTH_MAX, 'Name of the person or firm.'),
-  phone: Type.Optional(phone),
-  email: Type.Optional(email),
-  contact_policy: ContactPolicyInput,
-});
+export const ContactInput = closed(
+  {
+    name: text(TEXT_LENGTH_MAX, 'Name of the person or firm.'),
+    phone: Type.Optional(phone),
+    email: Type.Optional(email),
+    contact_policy: ContactPolicyInput,
+  },
+  { $id: 'ContactInput' },
+);
 export type ContactInput = Static<typeof ContactInput>;

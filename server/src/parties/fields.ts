@@ -13,7 +13,8 @@ export const METADATA_VALUE_LENGTH_MAX = 500;
 
 /** The same schema, or null. One `type` with two names, so that a fault is reported once and not per alternative. */
 export function nullable<T extends TSchema>(schema: T, options: object = {}): TUnsafe<Static<T> | null> {
-  const plain = { ...(schema as Record<string, unknown>), ...options } as Record<string, unknown>;
+  const { $id: _, ...members } = schema as Record<string, unknown>;
+  const plain: Record<string, unknown> = { ...members, ...options };
   const type = plain.type ?? 'string';
   return Type.Unsafe<Static<T> | null>({
     ...plain,

@@ -7,6 +7,7 @@ import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { BEGINNING, findCursor, findCursorAt, findNewest, findOldest } from '../events/log.store.ts';
 import { defineCursor } from '../http/cursor.ts';
+import { formats } from '../http/formats.ts';
 import { type Call, type Caller, type Operation, operation, replyOf } from '../http/operation.ts';
 import { limitOf, makePage, pageOf, pageQuery } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
@@ -153,6 +154,8 @@ function postEndpoint(desk: EndpointDesk): Operation {
   });
 }
 
+const isInstant = (text: string) => formats['date-time']?.test(text) === true;
+
 /** Where the first event lies. `now` is known only when the endpoint is written. */
 async function findStart(
   reads: Sql,
@@ -173,12 +176,9 @@ async function findStart(
     }
     return { start: await findCursor(reads, worldId, start_at - 1), start_at };
   }
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/i.test(start_at)
-    ? Date.parse(start_at)
-    : Number.NaN;
-  if (Number.isNaN(time))
+  if (!isInstant(start_at))
     throw refuse('start_at is `now`, `beginning`, a sequence, or a time with its offset (RFC 3339).');
-  const instant = new Date(time).toISOString();
+  const instant = new Date(start_at).toISOString();
   if (instant > newest.recorded_at) return { start: newest, start_at: instant };
   return { start: await findCursorAt(reads, worldId, instant), start_at: instant };
 }

@@ -67,9 +67,7 @@ test('a setting that changes counts a version; a new address must be verified an
   assert.deepEqual([patched.in_flight_max, patched.description, patched.version], [4, null, before.version + 1]);
   const moved = await house.as.source.endpoints.patch(made.id, { url: freshUrl() });
   assert.deepEqual([moved.status, moved.verified_at], ['unverified', null]);
-  const heads = await headsOf(house);
   await refused(house.as.source.endpoints.patch(made.id, { in_flight_max: 5 }, { ifMatch: 1 }), 412, 'stale_version');
-  assert.deepEqual((await headsOf(house)) !== null, heads !== null);
   await house.as.source.endpoints.delete(made.id);
 });
 
@@ -83,9 +81,12 @@ test('paused, nothing is sent; resumed, it goes on where it stood', async () => 
   const resumed = await house.as.source.endpoints.resume(made.id);
   assert.equal(resumed.status, 'active');
   await until(() => arrivedAt(made.url).some(({ body }) => body.includes(job.id)), 'the event of the pause');
-  const { body: messages } = await house.call('GET', `/v1/endpoints/${made.id}/messages`);
+  const messages = await until(async () => {
+    const { body } = await house.call('GET', `/v1/endpoints/${made.id}/messages`);
+    return body.data.length > 0 ? body.data : null;
+  }, 'the message in the list');
   assert.deepEqual(
-    messages.data.map((one: { job_id: string }) => one.job_id),
+    messages.map((one: { job_id: string }) => one.job_id),
     [job.id],
   );
   await house.as.source.endpoints.delete(made.id);
@@ -152,7 +153,8 @@ test('settings that make no sense are refused at their place', async () => {
   };
   for (const [name, [change, pointer]] of Object.entries(wrong)) {
     const { status, body } = await house.call('POST', '/v1/endpoints', { url: freshUrl(), ...change });
-    assert.deepEqual([status, body.errors[0]?.pointer], [422, pointer], `${name}: ${JSON.stringify(body)}`);
+    assert.equal(status, 422, `${name}: ${JSON.stringify(body)}`);
+    assert.equal(body.errors[0]?.pointer, pointer, name);
   }
   assert.deepEqual(await headsOf(house), heads);
 });

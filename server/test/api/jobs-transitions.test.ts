@@ -137,7 +137,7 @@ test('the whole body is checked at once', async () => {
     `/v1/jobs/${job.id}/transitions`,
     {
       to: 'teleported',
-      occured_at: '2026-11-21T10:00:00Z',
+      cleint_event_id: 'a1',
       occurred_at: '2026-11-21 10:00',
       location: { lat: 91, lng: 'east' },
       client_seq: -1,
@@ -150,7 +150,7 @@ test('the whole body is checked at once', async () => {
   const pointers = new Set(body.errors.map(({ pointer }: { pointer: string }) => pointer));
   for (const pointer of [
     '/to',
-    '/occured_at',
+    '/cleint_event_id',
     '/occurred_at',
     '/location/lat',
     '/location/lng',
@@ -162,7 +162,7 @@ test('the whole body is checked at once', async () => {
     '/report',
   ])
     assert.ok(pointers.has(pointer), `${pointer} among ${[...pointers]}`);
-  assert.match(JSON.stringify(body.errors), /did you mean \\"occurred_at\\"/);
+  assert.match(JSON.stringify(body.errors), /did you mean \\"client_event_id\\"/);
   assert.deepEqual(await headsOf(house), heads);
 });
 
