@@ -146,5 +146,6 @@ function trimLists(value: unknown): void {
 }
 
 function digest(before: Buffer, body: string, personal: Buffer): Buffer<ArrayBuffer> {
-  return createHash('sha256').update(before).update(body).update(personal).digest();
+  const event = createHash('sha256').update(body).update(personal).digest();
+  return createHash('sha256').update(before).update(event).digest();
 }

@@ -20,7 +20,7 @@ export interface KeyDesk {
   channelExists(worldId: number, channelId: string): Promise<boolean>;
 }
 
-const KeyId = Type.String({ pattern: '^key_[0-9a-z]{26}$', description: 'Identifier of a key.' });
+const KeyId = Type.String({ pattern: '^key_[0-7][0-9a-hjkmnp-tv-z]{25}$', description: 'Identifier of a key.' });
 const NullableInstant = (description: string) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time', description });
 const Scopes = Type.Array(Type.Enum(Object.keys(scopes)), {
@@ -31,7 +31,7 @@ const Scopes = Type.Array(Type.Enum(Object.keys(scopes)), {
 });
 const ChannelIds = Type.Unsafe<string[] | null>({
   type: ['array', 'null'],
-  items: { type: 'string', pattern: '^chn_[0-9a-z]{26}$' },
+  items: { type: 'string', pattern: '^chn_[0-7][0-9a-hjkmnp-tv-z]{25}$' },
   maxItems: 50,
   description: 'The channels it is bound to; null: all of the tenant.',
 });

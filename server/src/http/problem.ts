@@ -3,6 +3,7 @@
 
 import Type from 'typebox';
 import { type ErrorCode, errorCodes, WaypostError } from '../errors.ts';
+import { classifyFailure } from '../ledger/failure.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
@@ -40,9 +41,17 @@ export interface Circumstances {
   correlation_id: string;
 }
 
-/** Any thrown value as our error: what is not ours becomes `internal` with a generic message. */
+/**
+ * Any thrown value as our error: a database that is away or full is told as that, and what is not ours at all becomes
+ * `internal` with a generic message.
+ */
 export function toWaypostError(thrown: unknown): WaypostError {
   if (thrown instanceof WaypostError) return thrown;
+  const failure = classifyFailure(thrown);
+  if (failure === 'connection' || failure === 'busy')
+    return new WaypostError('busy', 'The database does not answer now. Try again.', { retryAfterS: 1, cause: thrown });
+  if (failure === 'storage_full')
+    return new WaypostError('storage_full', 'The disk of the database is full.', { retryAfterS: 30, cause: thrown });
   return new WaypostError('internal', 'Something went wrong on our side; the correlation id finds it in our logs.', {
     cause: thrown,
   });

@@ -84,14 +84,14 @@ export function writeEventBody(cut: CutEvent, command: Command, world: World, pl
   return `${JSON.stringify(head).slice(0, -1)},"data":${data}}`;
 }
 
-/** Hash of one event as stored; the next event of the same object names it. Hex. */
+/** Hash of one event as stored: SHA-256(body, sealed values), hex. The next event of the same object names it. */
 export function hashEvent(body: string, personal: Buffer): string {
   return hash('sha256', Buffer.concat([Buffer.from(body), personal]), 'hex');
 }
 
-/** The chain over a world's log: SHA-256(chain before, body, personal). */
-export function chainEvent(before: Buffer, body: string, personal: Buffer): Buffer {
-  return hash('sha256', Buffer.concat([before, Buffer.from(body), personal]), 'buffer');
+/** The chain over a world's log: SHA-256(chain before, hash of the event). */
+export function chainEvent(before: Buffer, eventHash: string): Buffer {
+  return hash('sha256', Buffer.concat([before, Buffer.from(eventHash, 'hex')]), 'buffer');
 }
 
 /** The document inside a stored event body, as it was written; null when the event carries none. */

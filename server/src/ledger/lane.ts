@@ -7,7 +7,7 @@ import { type Answer, type Batch, decideBatch, openBatch } from './batch.ts';
 import type { Command, Outcome } from './command.ts';
 import type { World } from './event-text.ts';
 import { classifyFailure, refusalOfConstraint } from './failure.ts';
-import type { AppendedEvent, Remembered } from './ledger.store.ts';
+import type { Remembered } from './ledger.store.ts';
 import { findEventAt, lockHeads } from './ledger.store.ts';
 import type { SubjectKeys } from './subject-keys.ts';
 
@@ -44,93 +44,101 @@ interface Connection {
   isLost: boolean;
 }
 
-export interface Lane {
-  submit(command: Command): Promise<Outcome>;
-  /** Waits for what was submitted, then closes the connection. */
-  stop(): Promise<void>;
-}
+export class Lane {
+  readonly #options: LaneOptions;
+  #waiting: Waiting[] = [];
+  #connection: Connection | null = null;
+  #running: Promise<void> | null = null;
 
-export function startLane(options: LaneOptions): Lane {
-  let waiting: Waiting[] = [];
-  let connection: Connection | null = null;
-  let running: Promise<void> | null = null;
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
 
-  function submit(command: Command): Promise<Outcome> {
-    if (waiting.length >= WAITING_MAX)
+  submit(command: Command): Promise<Outcome> {
+    if (this.#waiting.length >= WAITING_MAX)
       return Promise.reject(new WaypostError('busy', 'Too many changes are waiting. Try again.', { retryAfterS: 1 }));
     return new Promise((resolve, reject) => {
-      waiting.push({ command, resolve, reject });
-      running ??= run();
+      this.#waiting.push({ command, resolve, reject });
+      this.#running ??= this.#run();
     });
   }
 
-  async function run(): Promise<void> {
+  /** Waits for what was submitted, then closes the connection. */
+  async stop(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+    const old = this.#connection;
+    this.#connection = null;
+    if (old === null) return;
+    old.tx.release();
+    await old.sql.end({ timeout: 1 });
+  }
+
+  async #run(): Promise<void> {
     // Whatever else is submitted in this turn of the event loop joins the first batch.
     await Promise.resolve();
-    while (waiting.length > 0) {
-      const [batch, rest] = takeBatch(waiting, options.batchCommandsMax);
-      waiting = rest;
-      await settle(batch).catch((error: unknown) => rejectAll(batch, error));
+    while (this.#waiting.length > 0) {
+      const [batch, rest] = takeBatch(this.#waiting, this.#options.batchCommandsMax);
+      this.#waiting = rest;
+      await this.#settle(batch).catch((error: unknown) => rejectAll(batch, error));
     }
-    running = null;
+    this.#running = null;
   }
 
   /** Runs a batch until each of its commands is answered. */
-  async function settle(batch: readonly Waiting[]): Promise<void> {
-    const deadline = options.monotonicMs() + OUTAGE_PATIENCE_MS;
+  async #settle(batch: readonly Waiting[]): Promise<void> {
+    const deadline = this.#options.monotonicMs() + OUTAGE_PATIENCE_MS;
     while (true) {
-      const ended = await attempt(batch);
+      const ended = await this.#attempt(batch);
       if (ended === 'done') return;
       if (ended === 'split') {
-        for (const one of batch) await settle([one]);
+        for (const one of batch) await this.#settle([one]);
         return;
       }
-      if (options.monotonicMs() >= deadline) {
-        const detail = 'The database cannot be reached. Nothing was written.';
-        return rejectAll(batch, new WaypostError('busy', detail, { retryAfterS: 5 }));
-      }
-      await options.pause(RECONNECT_PAUSE_MS);
+      if (this.#options.monotonicMs() >= deadline) return rejectAll(batch, refusals.unreachable());
+      await this.#options.pause(RECONNECT_PAUSE_MS);
     }
   }
 
   /** One transaction. Says whether everybody is answered, or whether to run again, or one by one. */
-  async function attempt(batch: readonly Waiting[]): Promise<'done' | 'again' | 'split'> {
+  async #attempt(batch: readonly Waiting[]): Promise<'done' | 'again' | 'split'> {
+    const { keys, onFault } = this.#options;
     const commands = batch.map(({ command }) => command);
     let decided: Batch | null = null;
     let isCommitSent = false;
     try {
-      const link = await openConnection();
-      const worlds = await options.findWorlds([...new Set(commands.map((command) => command.world_id))]);
-      const open = await openBatch(link.tx, commands, options.keys);
-      decided = await decideBatch(link.tx, commands, open, { worlds, keys: options.keys, onFault: options.onFault });
+      const link = await this.#open();
+      const worlds = await this.#options.findWorlds([...new Set(commands.map((command) => command.world_id))]);
+      const open = await openBatch(link.tx, commands, keys);
+      decided = await decideBatch(link.tx, commands, open, { worlds, keys, onFault });
       if (link.isLost) return 'again';
       if (!decided.writes) {
         await link.tx`rollback`;
-        await answerAll(batch, decided.answers);
+        this.#answer(batch, decided.answers);
         return 'done';
       }
       isCommitSent = true;
-      const sent = decided.write(link.tx);
+      const sent = decided.placing.write(link.tx);
       const commit = link.tx`commit`.execute();
       const results = await Promise.allSettled([...sent, commit]);
       const failed = results.find((result) => result.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
+      // A commit behind a failed statement does not fail: its tag says what it was.
       if ((await commit).command !== 'COMMIT') throw new Error('the commit was answered with a rollback');
     } catch (error) {
-      return recover(batch, decided, isCommitSent, error);
+      return this.#recover(batch, decided, isCommitSent, error);
     }
-    await finish(batch, decided);
+    this.#finish(batch, decided);
     return 'done';
   }
 
-  async function finish(batch: readonly Waiting[], decided: Batch): Promise<void> {
-    decided.keep();
-    for (const worldId of decided.config_changed) options.keys.forgetWorld(worldId);
-    options.onCommit(decided.world_ids, decided.config_changed);
-    await answerAll(batch, decided.answers);
+  #finish(batch: readonly Waiting[], { answers, placing }: Batch): void {
+    placing.keep();
+    for (const worldId of placing.config_changed) this.#options.keys.forgetWorld(worldId);
+    this.#options.onCommit(placing.world_ids, placing.config_changed);
+    this.#answer(batch, answers);
   }
 
-  async function recover(
+  async #recover(
     batch: readonly Waiting[],
     decided: Batch | null,
     isCommitSent: boolean,
@@ -138,129 +146,120 @@ export function startLane(options: LaneOptions): Lane {
   ): Promise<'done' | 'again' | 'split'> {
     const failure = classifyFailure(error);
     if (failure === 'connection') {
-      dropConnection();
-      if (!isCommitSent || decided === null) return 'again';
-      const outcome = await findOutcome(decided);
-      if (outcome === 'committed') {
-        await finish(batch, decided);
-        return 'done';
-      }
-      if (outcome === 'absent') return 'again';
-      rejectAll(
-        batch,
-        new WaypostError(
-          'outcome_unknown',
-          'The connection to the database was lost while this was committed. Repeat the request under the same key or reference to learn the outcome.',
-          {
-            retryAfterS: 5,
-            extra: { retryable: true },
-          },
-        ),
-      );
-      return 'done';
+      this.#drop();
+      return isCommitSent && decided !== null ? this.#resolve(batch, decided) : 'again';
     }
-    await rollBack();
-    if (failure === 'busy') {
-      rejectAll(
-        batch,
-        new WaypostError('busy', 'The tenant is busy: another writer held its log too long. Nothing was written.', {
-          retryAfterS: 1,
-          cause: error,
-        }),
-      );
-      return 'done';
-    }
-    if (failure === 'storage_full') {
-      rejectAll(
-        batch,
-        new WaypostError(
-          'storage_full',
-          'The disk of the database is full. Nothing was written; it goes on when there is room.',
-          { retryAfterS: 30, cause: error },
-        ),
-      );
+    await this.#rollBack();
+    if (failure === 'busy' || failure === 'storage_full') {
+      rejectAll(batch, refusals[failure](error));
       return 'done';
     }
     if (batch.length > 1) return 'split';
-    const [alone] = batch;
-    if (alone !== undefined) {
-      const refusal = refusalOfConstraint(error, options.constraints);
-      if (refusal === null) options.onFault(alone.command, error);
-      alone.reject(refusal ?? error);
+    for (const { command, reject } of batch) {
+      const refusal = refusalOfConstraint(error, this.#options.constraints);
+      if (refusal === null) this.#options.onFault(command, error);
+      reject(refusal ?? error);
     }
     return 'done';
   }
 
+  /** The connection was lost after the commit was sent: learns what came of it before anybody is answered. */
+  async #resolve(batch: readonly Waiting[], decided: Batch): Promise<'done' | 'again'> {
+    const outcome = await this.#findOutcome(decided);
+    if (outcome === 'absent') return 'again';
+    if (outcome === 'committed') this.#finish(batch, decided);
+    else rejectAll(batch, refusals.unknown());
+    return 'done';
+  }
+
   /** Takes the locks, so that the lost connection's transaction has ended, and looks for the batch's first event. */
-  async function findOutcome(decided: Batch): Promise<'committed' | 'absent' | 'unknown'> {
-    const first: AppendedEvent | null = decided.first_event;
-    if (first === null) return 'unknown';
-    const deadline = options.monotonicMs() + OUTAGE_PATIENCE_MS;
-    while (options.monotonicMs() < deadline) {
+  async #findOutcome({ placing }: Batch): Promise<'committed' | 'absent' | 'unknown'> {
+    const [first] = placing.events;
+    if (first === undefined) return 'unknown';
+    const deadline = this.#options.monotonicMs() + OUTAGE_PATIENCE_MS;
+    while (this.#options.monotonicMs() < deadline) {
       try {
-        const { tx } = await openConnection();
+        const { tx } = await this.#open();
         await tx`begin`;
-        await lockHeads(tx, decided.world_ids);
+        await lockHeads(tx, placing.world_ids);
         const found = await findEventAt(tx, first);
         await tx`rollback`;
         return found.length > 0 ? 'committed' : 'absent';
       } catch {
-        dropConnection();
-        await options.pause(RECONNECT_PAUSE_MS);
+        this.#drop();
+        await this.#options.pause(RECONNECT_PAUSE_MS);
       }
     }
     return 'unknown';
   }
 
-  async function openConnection(): Promise<Connection> {
-    if (connection !== null && !connection.isLost) return connection;
-    dropConnection();
-    const made: Connection = { sql: null as never, tx: null as never, isLost: false };
-    made.sql = options.connect(() => {
-      made.isLost = true;
+  async #open(): Promise<Connection> {
+    if (this.#connection !== null && !this.#connection.isLost) return this.#connection;
+    this.#drop();
+    let made: Connection | null = null;
+    let isLost = false;
+    const sql = this.#options.connect(() => {
+      isLost = true;
+      if (made !== null) made.isLost = true;
     });
-    made.tx = (await made.sql.reserve()) as Connection['tx'];
-    connection = made;
+    // Kept before it is connected, so that a failure to connect drops it too.
+    made = { sql, tx: sql as unknown as Connection['tx'], isLost };
+    this.#connection = made;
+    made.tx = (await sql.reserve()) as Connection['tx'];
     return made;
   }
 
-  function dropConnection(): void {
-    const old = connection;
-    connection = null;
+  #drop(): void {
+    const old = this.#connection;
+    this.#connection = null;
     if (old === null) return;
     old.isLost = true;
     old.sql.end({ timeout: 0 }).catch(() => {});
   }
 
-  async function rollBack(): Promise<void> {
+  async #rollBack(): Promise<void> {
     try {
-      if (connection !== null) await connection.tx`rollback`;
+      if (this.#connection !== null) await this.#connection.tx`rollback`;
     } catch {
-      dropConnection();
+      this.#drop();
     }
   }
 
-  async function answerAll(batch: readonly Waiting[], answers: readonly Answer[]): Promise<void> {
+  #answer(batch: readonly Waiting[], answers: readonly Answer[]): void {
     batch.forEach((one, index) => {
       const answer = answers[index];
       if (answer === undefined) one.reject(new Error('the command was not decided'));
       else if (answer.kind === 'outcome') one.resolve(answer.outcome);
       else if (answer.kind === 'refused') one.reject(answer.error);
-      else options.replayOutcome(one.command.world_id, answer.remembered).then(one.resolve, one.reject);
+      else this.#options.replayOutcome(one.command.world_id, answer.remembered).then(one.resolve, one.reject);
     });
   }
-
-  async function stop(): Promise<void> {
-    while (running !== null) await running;
-    const old = connection;
-    connection = null;
-    if (old === null) return;
-    old.tx.release();
-    await old.sql.end({ timeout: 1 });
-  }
-
-  return { submit, stop };
 }
+
+const refusals = {
+  unreachable: () =>
+    new WaypostError('busy', 'The database cannot be reached. Nothing was written.', { retryAfterS: 5 }),
+  busy: (cause: unknown) =>
+    new WaypostError('busy', 'The tenant is busy: another writer held its log too long. Nothing was written.', {
+      retryAfterS: 1,
+      cause,
+    }),
+  storage_full: (cause: unknown) =>
+    new WaypostError(
+      'storage_full',
+      'The disk of the database is full. Nothing was written; it goes on when there is room.',
+      {
+        retryAfterS: 30,
+        cause,
+      },
+    ),
+  unknown: () =>
+    new WaypostError(
+      'outcome_unknown',
+      'The connection to the database was lost while this was committed. Repeat the request under the same key or reference to learn the outcome.',
+      { retryAfterS: 5, extra: { retryable: true } },
+    ),
+};
 
 function rejectAll(batch: readonly Waiting[], error: unknown): void {
   for (const one of batch) one.reject(error);

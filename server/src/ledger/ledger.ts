@@ -7,7 +7,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Command, Outcome } from './command.ts';
 import { documentIn, type World } from './event-text.ts';
 import { placeOfEvent } from './id.ts';
-import { BATCH_COMMANDS_MAX, type Lane, startLane } from './lane.ts';
+import { BATCH_COMMANDS_MAX, Lane, type LaneOptions } from './lane.ts';
 import { findEventBody, findWorlds, type Remembered } from './ledger.store.ts';
 import { openParts, type Part, subjectsIn } from './personal.ts';
 import { makeOutcome } from './reply.ts';
@@ -46,9 +46,9 @@ export type CommitListener = (worldIds: readonly number[], configChanged: Readon
 export function openLedger(options: LedgerOptions): Ledger {
   const listeners: CommitListener[] = [];
   const worlds = new Map<number, World>();
-  const lanes: Lane[] = Array.from({ length: options.lanes }, () => startLane(laneOptions()));
+  const lanes: Lane[] = Array.from({ length: options.lanes }, () => new Lane(laneOptions()));
 
-  function laneOptions(): Parameters<typeof startLane>[0] {
+  function laneOptions(): LaneOptions {
     return {
       connect: (onClose) =>
         openPool(options.address, {

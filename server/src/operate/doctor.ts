@@ -10,7 +10,7 @@ import type { Config } from '../config.ts';
 import { planPartitions } from '../db/partitions.ts';
 import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
-import { chainEvent } from '../ledger/event-text.ts';
+import { chainEvent, hashEvent } from '../ledger/event-text.ts';
 import {
   type HeadState,
   type LogRow,
@@ -147,7 +147,7 @@ async function findBreak(sql: Sql, head: HeadState): Promise<{ events: number; s
       events += 1;
       if (!isFirst || row.sequence === 1) {
         if (row.sequence !== last.sequence + 1) return broken(`event ${last.sequence + 1} is missing or stands twice.`);
-        const chain = chainEvent(last.chain, row.body, row.personal);
+        const chain = chainEvent(last.chain, hashEvent(row.body, row.personal));
         if (!chain.equals(row.chain))
           return broken(`event ${row.sequence} is not what the chain says: it was changed.`);
       }

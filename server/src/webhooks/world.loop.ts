@@ -11,11 +11,11 @@ import type { Next } from './lane.ts';
 import { itemOf, type LogItem } from './log-item.ts';
 import { readPlaces } from './sender.store.ts';
 
-const BLOCK_EVENTS_MAX = 500;
+const BLOCK_EVENTS_MAX = 200;
 const BLOCK_EVENTS_MIN = 10;
 /** Blocks are made smaller when events are large. */
 const BLOCK_BYTES_AIMED = 4_194_304;
-const TAIL_EVENTS_MAX = 1_000;
+const TAIL_EVENTS_MAX = 400;
 const RETRY_MS = 200;
 
 export interface WorldContext {

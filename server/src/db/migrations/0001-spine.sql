@@ -34,7 +34,7 @@ create table heads (
 ) with (fillfactor = 10);
 
 -- The log. `body` holds the exact bytes of the event with personal values cut out; `personal` holds these, sealed
--- per data subject; chain = SHA-256(chain before, body, personal).
+-- per data subject; chain = SHA-256(chain before, SHA-256(body, personal)).
 create table events (
   world_id integer not null,
   sequence bigint not null,
