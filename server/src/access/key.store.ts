@@ -1,6 +1,6 @@
 // The statements about API keys.
 
-import { listOf, type Sql } from '../db/sql.ts';
+import type { Sql } from '../db/sql.ts';
 import type { Kind } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
 import type { Key, StoredKey } from './key.ts';
@@ -37,17 +37,9 @@ export const keyKind: Kind<StoredKey> = {
         insert into keys (world_id, key_id, secret_hash, created_at, revoked_at, expires_at, body, personal, event_id, hash)
         select * from unnest(
           ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
-          ${listOf(
-            tx,
-            'bytea',
-            lines.map((line) => line.value.secret_hash),
-          )}::bytea[], ${lines.map((line) => line.value.key.created_at)}::timestamptz[],
+          ${lines.map((line) => line.value.secret_hash)}::bytea[], ${lines.map((line) => line.value.key.created_at)}::timestamptz[],
           ${lines.map((line) => line.value.key.revoked_at)}::timestamptz[], ${lines.map((line) => line.value.key.expires_at)}::timestamptz[],
-          ${documents.map((document) => document.body)}::text[], ${listOf(
-            tx,
-            'bytea',
-            documents.map((document) => document.personal),
-          )}::bytea[],
+          ${documents.map((document) => document.body)}::text[], ${documents.map((document) => document.personal)}::bytea[],
           ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[])
         on conflict (world_id, key_id) do update set revoked_at = excluded.revoked_at, expires_at = excluded.expires_at,
           body = excluded.body, personal = excluded.personal, event_id = excluded.event_id, hash = excluded.hash`.execute(),

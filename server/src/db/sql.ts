@@ -62,20 +62,15 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): Sql {
   }) as unknown as Sql;
 }
 
-/** Array types whose elements the driver would take for the whole (it infers a type from the first element). */
-const ARRAY_OIDS = { bytea: 1001, boolean: 1000 } as const;
+/** Stands between the texts of `textsOf`, and for an absent one. JSON text never holds a raw control character. */
+const TEXT_SEPARATOR = '\u001f';
+const TEXT_ABSENT = '\u0002';
 
-/** A list of buffers or booleans as one array parameter. */
-export function listOf(sql: Sql | Tx, type: 'bytea', values: readonly (Buffer | null)[]): postgres.Parameter<unknown>;
-export function listOf(
-  sql: Sql | Tx,
-  type: 'boolean',
-  values: readonly (boolean | null)[],
-): postgres.Parameter<unknown>;
-export function listOf(
-  sql: Sql | Tx,
-  type: keyof typeof ARRAY_OIDS,
-  values: readonly unknown[],
-): postgres.Parameter<unknown> {
-  return sql.typed(values as never, ARRAY_OIDS[type]) as postgres.Parameter<unknown>;
+/**
+ * A list of JSON texts as one parameter. In an array parameter every quote would be escaped here and unescaped there,
+ * which for documents costs more than writing them (60 of 3 KB: 1.4 ms of our time against 0.5 ms). None may be empty.
+ */
+export function textsOf(sql: Sql | Tx, texts: readonly (string | null)[]) {
+  const joined = texts.map((text) => text ?? TEXT_ABSENT).join(TEXT_SEPARATOR);
+  return sql`string_to_array(${joined}, ${TEXT_SEPARATOR}, ${TEXT_ABSENT})`;
 }

@@ -1,7 +1,7 @@
 // The statements with which the ledger loads and writes jobs and their index rows. Reading for lists is in
 // job-list.store.ts.
 
-import type { Sent, Tx } from '../db/sql.ts';
+import { type Sent, type Tx, textsOf } from '../db/sql.ts';
 import type { Kind, Ref, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
@@ -103,7 +103,7 @@ function insertJobs(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent {
       ${of.window_start}::timestamptz[], ${of.window_end}::timestamptz[], ${of.version}::int[],
       ${of.job_sequence}::int[], ${of.created_at}::timestamptz[], ${of.updated_at}::timestamptz[],
       ${of.deleted_at}::timestamptz[], ${of.origin}::text[], ${of.fingerprint}::bytea[], ${of.event_id}::text[],
-      ${of.event_hash}::text[], ${of.body}::text[], ${of.personal}::bytea[]
+      ${of.event_hash}::text[], ${textsOf(tx, of.body)}, ${of.personal}::bytea[]
     ) as n (world_id, job_id, channel_id, reference, holds_reference, status, search_text, metadata, window_start,
       window_end, version, job_sequence, created_at, updated_at, deleted_at, origin, fingerprint, event_id, event_hash,
       body, personal)`.execute();
@@ -123,7 +123,7 @@ function updateJobs(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent {
       ${of.search_text}::text[], ${of.metadata}::text[], ${of.window_start}::timestamptz[],
       ${of.window_end}::timestamptz[], ${of.version}::int[], ${of.job_sequence}::int[],
       ${of.updated_at}::timestamptz[], ${of.deleted_at}::timestamptz[], ${of.fingerprint}::bytea[],
-      ${of.event_id}::text[], ${of.event_hash}::text[], ${of.body}::text[], ${of.personal}::bytea[]
+      ${of.event_id}::text[], ${of.event_hash}::text[], ${textsOf(tx, of.body)}, ${of.personal}::bytea[]
     ) as n (world_id, job_id, holds_reference, status, search_text, metadata, window_start, window_end, version,
       job_sequence, updated_at, deleted_at, fingerprint, event_id, event_hash, body, personal)
     where j.world_id = n.world_id and j.job_id = n.job_id`.execute();

@@ -1,7 +1,7 @@
 // The statements of the ledger itself: locking heads, appending to the log, remembering idempotency keys, and the
 // keys of data subjects. The log's readers have their own statements in events/.
 
-import { listOf, type Sent, type Sql, type Tx } from '../db/sql.ts';
+import { type Sent, type Sql, type Tx, textsOf } from '../db/sql.ts';
 import type { Instant } from './command.ts';
 
 export interface Head {
@@ -73,11 +73,7 @@ export function advanceHeads(
     from unnest(
       ${heads.map((head) => head.world_id)}::int[], ${heads.map((head) => head.before)}::bigint[],
       ${heads.map((head) => head.after)}::bigint[], ${heads.map((head) => head.recorded_at)}::timestamptz[],
-      ${listOf(
-        tx,
-        'bytea',
-        heads.map((head) => head.chain),
-      )}::bytea[], ${heads.map((head) => (head.config_changed ? 1 : 0))}::int[]
+      ${heads.map((head) => head.chain)}::bytea[], ${heads.map((head) => (head.config_changed ? 1 : 0))}::int[]
     ) as n (world_id, before, after, recorded_at, chain, config_step)
     where heads.world_id = n.world_id and heads.sequence = n.before`.execute();
 }
@@ -92,16 +88,11 @@ export function appendEvents(tx: Tx, events: readonly AppendedEvent[]): Sent {
       ${events.map((event) => event.type)}::text[], ${events.map((event) => event.topics.join(' '))}::text[],
       ${events.map((event) => event.job_id)}::text[], ${events.map((event) => event.job_sequence)}::int[],
       ${events.map((event) => event.channel_id)}::text[], ${events.map((event) => event.data_id)}::text[],
-      ${events.map((event) => event.correlation_id)}::text[], ${events.map((event) => event.body)}::text[],
-      ${listOf(
+      ${events.map((event) => event.correlation_id)}::text[], ${textsOf(
         tx,
-        'bytea',
-        events.map((event) => event.personal),
-      )}::bytea[], ${listOf(
-        tx,
-        'bytea',
-        events.map((event) => event.chain),
-      )}::bytea[])`.execute();
+        events.map((event) => event.body),
+      )},
+      ${events.map((event) => event.personal)}::bytea[], ${events.map((event) => event.chain)}::bytea[])`.execute();
 }
 
 /** The first sequence of a day; later batches of the day find it there. */
@@ -117,11 +108,7 @@ export function markDays(tx: Tx, marks: readonly { world_id: number; day: string
 export function findRemembered(tx: Tx, keys: readonly { world_id: number; key_hash: Buffer }[]) {
   return tx<(Omit<Remembered, 'event_ids'> & { event_ids: string })[]>`
     select i.world_id, i.key_hash, i.recorded_at, i.fingerprint, i.status, i.version, i.location, i.event_id, i.event_ids, i.envelope
-    from unnest(${keys.map((key) => key.world_id)}::int[], ${listOf(
-      tx,
-      'bytea',
-      keys.map((key) => key.key_hash),
-    )}::bytea[]) as n (world_id, key_hash)
+    from unnest(${keys.map((key) => key.world_id)}::int[], ${keys.map((key) => key.key_hash)}::bytea[]) as n (world_id, key_hash)
     join idempotency_keys i on i.world_id = n.world_id and i.key_hash = n.key_hash
       and i.recorded_at > now() - interval '8 days'`;
 }
@@ -131,19 +118,14 @@ export function rememberReplies(tx: Tx, rows: readonly Remembered[]): Sent {
     insert into idempotency_keys (world_id, key_hash, recorded_at, fingerprint, status, version, location, event_id,
       event_ids, envelope)
     select * from unnest(
-      ${rows.map((row) => row.world_id)}::int[], ${listOf(
-        tx,
-        'bytea',
-        rows.map((row) => row.key_hash),
-      )}::bytea[],
-      ${rows.map((row) => row.recorded_at)}::timestamptz[], ${listOf(
-        tx,
-        'bytea',
-        rows.map((row) => row.fingerprint),
-      )}::bytea[],
+      ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.key_hash)}::bytea[],
+      ${rows.map((row) => row.recorded_at)}::timestamptz[], ${rows.map((row) => row.fingerprint)}::bytea[],
       ${rows.map((row) => row.status)}::smallint[], ${rows.map((row) => row.version)}::int[],
       ${rows.map((row) => row.location)}::text[], ${rows.map((row) => row.event_id)}::text[],
-      ${rows.map((row) => row.event_ids.join(' '))}::text[], ${rows.map((row) => row.envelope)}::text[])`.execute();
+      ${rows.map((row) => row.event_ids.join(' '))}::text[], ${textsOf(
+        tx,
+        rows.map((row) => row.envelope),
+      )})`.execute();
 }
 
 export function insertSubjects(
@@ -153,11 +135,7 @@ export function insertSubjects(
   return tx`
     insert into subjects (world_id, subject_id, sealed_key)
     select * from unnest(${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.subject_id)}::text[],
-      ${listOf(
-        tx,
-        'bytea',
-        rows.map((row) => row.sealed_key),
-      )}::bytea[])`.execute();
+      ${rows.map((row) => row.sealed_key)}::bytea[])`.execute();
 }
 
 export function eraseSubjects(

@@ -2,7 +2,7 @@
 // parties and fleet) and differ in name only, so each statement is written once. A line belongs here if it is SQL that
 // holds for every such table.
 
-import { listOf, type Sent, type Sql, type Tx } from '../db/sql.ts';
+import type { Sent, Sql, Tx } from '../db/sql.ts';
 import type { Instant, Ref, WrittenLine } from './command.ts';
 import { refKey } from './command.ts';
 import type { Base, Resource, ResourceRules, Stored } from './resource.ts';
@@ -124,19 +124,11 @@ function writeResources<D extends Base>(tx: Tx, table: ResourceTable, lines: rea
       ${lines.map((line) => line.value.status)}::text[],
       ${lines.map((line) => line.value.document.created_at)}::timestamptz[],
       ${lines.map((line) => line.value.document.updated_at)}::timestamptz[],
-      ${lines.map((line) => line.value.deleted_at)}::timestamptz[], ${listOf(
-        tx,
-        'bytea',
-        lines.map((line) => line.value.fingerprint),
-      )}::bytea[],
+      ${lines.map((line) => line.value.deleted_at)}::timestamptz[], ${lines.map((line) => line.value.fingerprint)}::bytea[],
       ${lines.map((line) => line.document?.event_id ?? null)}::text[],
       ${lines.map((line) => line.document?.hash ?? null)}::text[],
       ${lines.map((line) => line.document?.body ?? null)}::text[],
-      ${listOf(
-        tx,
-        'bytea',
-        lines.map((line) => line.document?.personal ?? null),
-      )}::bytea[])
+      ${lines.map((line) => line.document?.personal ?? null)}::bytea[])
     on conflict (world_id, id) do update set
       external_id = excluded.external_id, parent_id = excluded.parent_id, status = excluded.status,
       updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, fingerprint = excluded.fingerprint,

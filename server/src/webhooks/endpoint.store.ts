@@ -1,7 +1,7 @@
 // The statements about endpoints: how the ledger loads and writes them, how the API lists them.
 // What senders read and write is in sender.store.ts.
 
-import { listOf, type Sql, type Tx } from '../db/sql.ts';
+import type { Sql, Tx } from '../db/sql.ts';
 import type { Filter } from '../events/filter.ts';
 import type { Instant, Kind, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
@@ -72,16 +72,8 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
       ${of(({ endpoint }) => endpoint.created_at)}::timestamptz[], ${of(({ endpoint }) => endpoint.updated_at)}::timestamptz[],
       ${of(({ deleted_at }) => deleted_at)}::timestamptz[], ${starts.map((start) => start?.sequence ?? 0)}::bigint[],
       ${starts.map((start) => start?.recorded_at ?? null)}::timestamptz[], ${of(({ endpoint }) => endpoint.revision)}::int[],
-      ${of(({ secret }) => secret.key_id)}::text[], ${listOf(
-        tx,
-        'bytea',
-        of(({ secret }) => secret.sealed),
-      )}::bytea[],
-      ${listOf(
-        tx,
-        'bytea',
-        of(({ previous_secret }) => previous_secret),
-      )}::bytea[],
+      ${of(({ secret }) => secret.key_id)}::text[], ${of(({ secret }) => secret.sealed)}::bytea[],
+      ${of(({ previous_secret }) => previous_secret)}::bytea[],
       ${of(({ endpoint, previous_secret }) => (previous_secret === null ? null : endpoint.previous_secret_expires_at))}::timestamptz[],
       ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[],
       ${documents.map((document) => document.body)}::text[])

@@ -1,0 +1,186 @@
+// Random values out of the schemas of an OpenAPI document: most keep to them, some are damaged. A line belongs here if
+// it turns a schema into values.
+
+import fc from 'fast-check';
+
+export interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  enum?: unknown[];
+  anyOf?: Schema[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  additionalProperties?: boolean | Schema;
+  propertyNames?: Schema;
+  items?: Schema;
+  pattern?: string;
+  format?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+}
+
+/** Values that are odd wherever they stand. */
+export const oddities: readonly unknown[] = [
+  null,
+  true,
+  '',
+  ' ',
+  '0',
+  0,
+  -1,
+  1.5,
+  1e15,
+  Number.MAX_SAFE_INTEGER,
+  [],
+  {},
+  [null],
+  { '': '' },
+  'x'.repeat(300),
+  '🚚',
+  "'; drop table jobs;--",
+  '2026-02-30T10:00:00Z',
+  '\u007f',
+];
+
+const texts = ['A', 'Storgatan 1', 'ö 🚚', "O'Hara", 'a/b~c', '<b>', 'v0.0', '%_'];
+const ofFormat: Record<string, readonly string[]> = {
+  'date-time': [
+    '2030-11-21T13:00:00Z',
+    '2030-11-21T15:00:00.5+01:00',
+    '2029-01-01T00:00:00Z',
+    '2031-06-01T00:00:00-08:00',
+  ],
+  email: ['a@b.se', 'name@shop.example'],
+  'time-zone': ['Europe/Stockholm', 'Asia/Tokyo'],
+  'country-code': ['SE', 'DE'],
+  'language-tag': ['sv', 'pt-BR'],
+  uri: ['https://shop.example/doc'],
+};
+const ITEMS_MADE_MAX = 3;
+/** Deeper than this only what is required is made. */
+const DEPTH_MAX = 6;
+
+export interface Naming {
+  /** Whether a text of this name and pattern names something. */
+  namesSomething(name: string, pattern: string | undefined): boolean;
+  /** What exists by now that it could name: most texts that name something name one of these. */
+  idsOf(name: string, pattern: string | undefined): readonly string[];
+}
+
+export function createArbitraries(components: Record<string, Schema>, { namesSomething, idsOf }: Naming) {
+  function textOf(schema: Schema, name: string): fc.Arbitrary<unknown> {
+    const own = plainTextOf(schema);
+    if (!namesSomething(name, schema.pattern)) return own;
+    return fc.tuple(own, fc.nat()).map(([text, place]) => {
+      const ids = idsOf(name, schema.pattern);
+      return place % 8 === 0 ? text : (ids[place % ids.length] ?? text);
+    });
+  }
+
+  function valueOf(schema: Schema, name: string, depth: number): fc.Arbitrary<unknown> {
+    if (schema.$ref !== undefined) {
+      const target = components[schema.$ref.split('/').at(-1) ?? ''];
+      if (target === undefined) throw new Error(`the document lacks ${schema.$ref}`);
+      return valueOf(target, name, depth);
+    }
+    if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+    if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map((one) => valueOf(one, name, depth)));
+    const types = Array.isArray(schema.type) ? schema.type : [schema.type ?? 'object'];
+    const each = types.map((type) => ({
+      weight: type === 'null' ? 1 : 3,
+      arbitrary: ofType(type, schema, name, depth),
+    }));
+    return fc.oneof(...each);
+  }
+
+  function ofType(type: string, schema: Schema, name: string, depth: number): fc.Arbitrary<unknown> {
+    switch (type) {
+      case 'null':
+        return fc.constant(null);
+      case 'boolean':
+        return fc.boolean();
+      case 'integer': {
+        const [min, max] = [schema.minimum ?? 0, schema.maximum ?? 1_000_000];
+        return fc.oneof(fc.integer({ min, max: Math.min(max, min + 5) }), fc.integer({ min, max }));
+      }
+      case 'number':
+        return fc.double({ min: schema.minimum ?? -1e6, max: schema.maximum ?? 1e6, noNaN: true });
+      case 'string':
+        return textOf(schema, name);
+      case 'array': {
+        const item = valueOf(schema.items ?? { type: 'string' }, name.replace(/s$/, ''), depth + 1);
+        const minLength = schema.minItems ?? 0;
+        const maxLength = Math.max(minLength, Math.min(schema.maxItems ?? ITEMS_MADE_MAX, ITEMS_MADE_MAX));
+        return fc.uniqueArray(item, {
+          minLength,
+          maxLength,
+          comparator: (a, b) => JSON.stringify(a) === JSON.stringify(b),
+        });
+      }
+      default:
+        return recordOf(schema, depth);
+    }
+  }
+
+  function recordOf(schema: Schema, depth: number): fc.Arbitrary<unknown> {
+    const { properties = {}, required = [], additionalProperties } = schema;
+    if (Object.keys(properties).length === 0 && typeof additionalProperties === 'object') {
+      const value = valueOf(additionalProperties, '', depth + 1);
+      return fc.dictionary(fc.constantFrom('a', 'b c', 'ö/~', 'recipient_unavailable'), value, { maxKeys: 3 });
+    }
+    const names = Object.keys(properties).filter((name) => depth < DEPTH_MAX || required.includes(name));
+    const model = Object.fromEntries(names.map((name) => [name, valueOf(properties[name] ?? {}, name, depth + 1)]));
+    return fc.record(model, { requiredKeys: required, noNullPrototype: true });
+  }
+
+  return {
+    /** Keeps to the schema, as far as a schema can say. */
+    valueOf: (schema: Schema, name = '') => valueOf(schema, name, 0),
+    /** The same, with one place damaged now and then. */
+    nearlyOf: (schema: Schema, name = '') => {
+      const whole = valueOf(schema, name, 0);
+      const damaged = fc
+        .tuple(whole, fc.nat(), fc.constantFrom(...oddities))
+        .map(([value, place, odd]) => damage(value, place, odd));
+      return fc.oneof({ weight: 3, arbitrary: whole }, { weight: 1, arbitrary: damaged });
+    },
+  };
+}
+
+function plainTextOf({ format, pattern, minLength = 0, maxLength = 40 }: Schema): fc.Arbitrary<string> {
+  const formed = format === undefined ? undefined : ofFormat[format];
+  if (formed !== undefined) return fc.constantFrom(...formed);
+  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
+  const fitting = texts.filter((text) => text.length >= minLength && text.length <= maxLength);
+  const random = fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, minLength + 12) });
+  return fitting.length > 0 ? fc.oneof(fc.constantFrom(...fitting), random) : random;
+}
+
+/** The value with its `place`-th part exchanged for something odd, taken out, or joined by something unknown. */
+function damage(value: unknown, place: number, odd: unknown): unknown {
+  const copy = structuredClone(value);
+  const parts: (() => void)[] = [];
+  const walk = (node: unknown) => {
+    if (typeof node !== 'object' || node === null) return;
+    const members = node as Record<string, unknown>;
+    const put = (name: string) => {
+      members[name] = odd;
+    };
+    for (const name of Object.keys(members)) {
+      parts.push(
+        () => put(name),
+        () => delete members[name],
+      );
+      walk(members[name]);
+    }
+    if (!Array.isArray(node)) parts.push(() => put('unknown_member'));
+  };
+  walk(copy);
+  if (parts.length === 0) return odd;
+  parts[place % parts.length]?.();
+  return copy;
+}
