@@ -135,7 +135,8 @@ export async function send(
     ...(body !== undefined && { body: isRaw ? (body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
   });
   const text = await reply.text();
-  return { status: reply.status, body: text === '' ? undefined : JSON.parse(text), text, headers: reply.headers };
+  const isJson = text !== '' && /json/.test(reply.headers.get('content-type') ?? '');
+  return { status: reply.status, body: isJson ? JSON.parse(text) : undefined, text, headers: reply.headers };
 }
 
 /** The problem with which a call of the SDK is refused; fails when it succeeds or is refused otherwise. */

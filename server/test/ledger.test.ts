@@ -9,7 +9,7 @@ import { makeSecret } from '../src/access/secret.ts';
 import { insertOrganization, insertTenant } from '../src/access/tenant.store.ts';
 import { openPool } from '../src/db/sql.ts';
 import { WaypostError } from '../src/errors.ts';
-import type { Command, Outcome } from '../src/ledger/command.ts';
+import type { Command, Kind, Outcome, WorkingSet } from '../src/ledger/command.ts';
 import { fingerprintOf } from '../src/ledger/fingerprint.ts';
 import { openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
@@ -249,4 +249,41 @@ test('a writer that freezes inside a transaction blocks its world for no longer 
   t.after(() => frozen.end({ timeout: 0 }).catch(() => {}));
   const outcome = await bench.commit(command(world_id, 'a'));
   assert.equal(outcome.status, 201);
+});
+
+test('what a neighbour of the same batch leads to is loaded in the next one, not a fault', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0] = bench.worldIds;
+  const nothing = async () => new Map();
+  const pointerKind: Kind<string> = { name: 'pointer', load: nothing };
+  const targetKind: Kind<string> = { name: 'target', load: nothing };
+  const follow = (set: WorkingSet) => {
+    const target = set.get(pointerKind, 'p');
+    return target === undefined ? [] : [{ kind: targetKind as Kind<unknown>, key: target }];
+  };
+  const results = await Promise.all([
+    bench.commit(
+      command(world_id, 'a', {
+        decide: (_set, moment) => {
+          const accepted = createKey({ ...input, name: 'a' }, makeSecret('test'), moment);
+          return { ...accepted, puts: [...accepted.puts, { kind: pointerKind as never, key: 'p', value: 't' }] };
+        },
+      }),
+    ),
+    bench.commit(
+      command(world_id, 'b', {
+        load: [() => [{ kind: pointerKind as Kind<unknown>, key: 'p' }], follow],
+        decide: (set, moment) => {
+          for (const { kind, key } of follow(set)) set.get(kind, key);
+          return createKey({ ...input, name: 'b' }, makeSecret('test'), moment);
+        },
+      }),
+    ),
+  ]);
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    [201, 201],
+  );
+  assert.deepEqual(bench.faults, []);
+  assert.equal(await assertGapless(bench), 2);
 });

@@ -61,6 +61,8 @@ const ofFormat: Record<string, readonly string[]> = {
   uri: ['https://shop.example/doc'],
 };
 const ITEMS_MADE_MAX = 3;
+const OPTIONAL_ONE_IN = 3;
+const GRAFTS_MAX = 4;
 /** Deeper than this only what is required is made. */
 const DEPTH_MAX = 6;
 
@@ -71,24 +73,11 @@ export interface Naming {
   idsOf(name: string, pattern: string | undefined): readonly string[];
 }
 
-export function createArbitraries(components: Record<string, Schema>, { namesSomething, idsOf }: Naming) {
-  function textOf(schema: Schema, name: string): fc.Arbitrary<unknown> {
-    const own = plainTextOf(schema);
-    if (!namesSomething(name, schema.pattern)) return own;
-    return fc.tuple(own, fc.nat()).map(([text, place]) => {
-      const ids = idsOf(name, schema.pattern);
-      return place % 8 === 0 ? text : (ids[place % ids.length] ?? text);
-    });
-  }
-
-  function valueOf(schema: Schema, name: string, depth: number): fc.Arbitrary<unknown> {
-    if (schema.$ref !== undefined) {
-      const target = components[schema.$ref.split('/').at(-1) ?? ''];
-      if (target === undefined) throw new Error(`the document lacks ${schema.$ref}`);
-      return valueOf(target, name, depth);
-    }
+export function createArbitraries(components: Record<string, Schema>, naming: Naming) {
+  function makeOf(schema: Schema, name: string, depth: number): fc.Arbitrary<unknown> {
+    if (schema.$ref !== undefined) return makeOf(resolve(schema.$ref), name, depth);
     if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
-    if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map((one) => valueOf(one, name, depth)));
+    if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map((one) => makeOf(one, name, depth)));
     const types = Array.isArray(schema.type) ? schema.type : [schema.type ?? 'object'];
     const each = types.map((type) => ({
       weight: type === 'null' ? 1 : 3,
@@ -110,9 +99,9 @@ export function createArbitraries(components: Record<string, Schema>, { namesSom
       case 'number':
         return fc.double({ min: schema.minimum ?? -1e6, max: schema.maximum ?? 1e6, noNaN: true });
       case 'string':
-        return textOf(schema, name);
+        return textOf(schema, name, naming);
       case 'array': {
-        const item = valueOf(schema.items ?? { type: 'string' }, name.replace(/s$/, ''), depth + 1);
+        const item = makeOf(schema.items ?? { type: 'string' }, name.replace(/s$/, ''), depth + 1);
         const minLength = schema.minItems ?? 0;
         const maxLength = Math.max(minLength, Math.min(schema.maxItems ?? ITEMS_MADE_MAX, ITEMS_MADE_MAX));
         return fc.uniqueArray(item, {
@@ -129,26 +118,87 @@ export function createArbitraries(components: Record<string, Schema>, { namesSom
   function recordOf(schema: Schema, depth: number): fc.Arbitrary<unknown> {
     const { properties = {}, required = [], additionalProperties } = schema;
     if (Object.keys(properties).length === 0 && typeof additionalProperties === 'object') {
-      const value = valueOf(additionalProperties, '', depth + 1);
+      const value = makeOf(additionalProperties, '', depth + 1);
       return fc.dictionary(fc.constantFrom('a', 'b c', 'ö/~', 'recipient_unavailable'), value, { maxKeys: 3 });
     }
     const names = Object.keys(properties).filter((name) => depth < DEPTH_MAX || required.includes(name));
-    const model = Object.fromEntries(names.map((name) => [name, valueOf(properties[name] ?? {}, name, depth + 1)]));
-    return fc.record(model, { requiredKeys: required, noNullPrototype: true });
+    const model = names.map((name) => {
+      const value = makeOf(properties[name] ?? {}, name, depth + 1);
+      return [name, required.includes(name) ? value : seldom(value, OPTIONAL_ONE_IN)] as const;
+    });
+    return fc.record(Object.fromEntries(model), { noNullPrototype: true }).map(withoutAbsent);
+  }
+
+  /** Every place of an example, with values that its schema allows there. */
+  function placesOf(schema: Schema, example: unknown, path: readonly string[]): Graft[] {
+    const { properties = {}, items } = schema.$ref === undefined ? schema : resolve(schema.$ref);
+    if (Array.isArray(example)) return items === undefined ? [] : placesOf(items, example[0], [...path, '0']);
+    if (typeof example !== 'object' || example === null) return [];
+    return Object.entries(properties).flatMap(([name, property]) => {
+      const at = [...path, name];
+      return [{ at, value: makeOf(property, name, at.length) }, ...placesOf(property, Reflect.get(example, name), at)];
+    });
+  }
+
+  function resolve(ref: string): Schema {
+    const target = components[ref.split('/').at(-1) ?? ''];
+    if (target === undefined) throw new Error(`the document lacks ${ref}`);
+    return target;
   }
 
   return {
     /** Keeps to the schema, as far as a schema can say. */
-    valueOf: (schema: Schema, name = '') => valueOf(schema, name, 0),
-    /** The same, with one place damaged now and then. */
-    nearlyOf: (schema: Schema, name = '') => {
-      const whole = valueOf(schema, name, 0);
-      const damaged = fc
-        .tuple(whole, fc.nat(), fc.constantFrom(...oddities))
-        .map(([value, place, odd]) => damage(value, place, odd));
-      return fc.oneof({ weight: 3, arbitrary: whole }, { weight: 1, arbitrary: damaged });
+    makeOf: (schema: Schema, name = '') => makeOf(schema, name, 0),
+    /** The example with a few of its places written anew: most of these make sense. */
+    graftOf(schema: Schema, example: unknown): fc.Arbitrary<unknown> {
+      const places = placesOf(schema, example, []);
+      if (places.length === 0) return fc.constant(example);
+      const graft = fc.constantFrom(...places).chain(({ at, value }) => value.map((made) => ({ at, made })));
+      return fc.array(graft, { maxLength: GRAFTS_MAX }).map((grafts) => {
+        const copy = structuredClone(example);
+        for (const { at, made } of grafts) plant(copy, at, made);
+        return copy;
+      });
     },
+    /** Whatever the arbitrary makes, with one place damaged. */
+    damagedOf: (whole: fc.Arbitrary<unknown>) =>
+      fc.tuple(whole, fc.nat(), fc.constantFrom(...oddities)).map(([value, place, odd]) => damage(value, place, odd)),
   };
+}
+
+interface Graft {
+  at: readonly string[];
+  value: fc.Arbitrary<unknown>;
+}
+
+/** Undefined but for one time in so many. */
+export function seldom<T>(arbitrary: fc.Arbitrary<T>, oneIn: number): fc.Arbitrary<T | undefined> {
+  return fc.oneof({ weight: oneIn - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
+}
+
+function withoutAbsent(record: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+function plant(root: unknown, at: readonly string[], value: unknown): void {
+  const name = at.at(-1) ?? '';
+  let node = root;
+  for (const step of at.slice(0, -1)) {
+    // An earlier graft may have taken the place away.
+    if (typeof node !== 'object' || node === null) return;
+    node = Reflect.get(node, step);
+  }
+  if (typeof node === 'object' && node !== null) Reflect.set(node, name, structuredClone(value));
+}
+
+/** A text that names something names what exists, but for one time in eight. */
+function textOf(schema: Schema, name: string, { namesSomething, idsOf }: Naming): fc.Arbitrary<unknown> {
+  const own = plainTextOf(schema);
+  if (!namesSomething(name, schema.pattern)) return own;
+  return fc.tuple(own, fc.nat()).map(([text, place]) => {
+    const ids = idsOf(name, schema.pattern);
+    return place % 8 === 0 ? text : (ids[place % ids.length] ?? text);
+  });
 }
 
 function plainTextOf({ format, pattern, minLength = 0, maxLength = 40 }: Schema): fc.Arbitrary<string> {

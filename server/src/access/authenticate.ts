@@ -25,17 +25,22 @@ interface Known {
 
 export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): Authenticator {
   const known = new Map<string, Known>();
+  let forgotten = 0;
   const uses = new Map<string, { world_id: number; key_id: string; last_used_at: string; last_used_from: string }>();
 
   async function authenticate(authorization: string | undefined, from: string): Promise<Caller> {
     const secret = readBearer(authorization);
     let entry = known.get(secret);
     if (entry === undefined) {
+      const asOf = forgotten;
       const opening = await findKeyBySecret(reads, hashSecret(secret));
       if (opening === null) throw new WaypostError('unauthorized', 'This API key does not exist.');
       entry = { opening, caller: callerOf(opening) };
-      if (known.size >= CALLERS_CACHED_MAX) known.clear();
-      known.set(secret, entry);
+      // What was read before a change must not be kept after it: the key may be revoked by now.
+      if (asOf === forgotten) {
+        if (known.size >= CALLERS_CACHED_MAX) known.clear();
+        known.set(secret, entry);
+      }
     }
     const at = now().toISOString();
     requireOpen(entry.opening.key, at);
@@ -52,6 +57,7 @@ export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): A
   return {
     authenticate,
     forgetWorld(worldId) {
+      forgotten++;
       for (const [secret, entry] of known) if (entry.opening.world_id === worldId) known.delete(secret);
     },
     async saveUses() {

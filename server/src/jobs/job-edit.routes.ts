@@ -79,7 +79,7 @@ function putOperation(desk: JobDesk): Operation {
         const { authority } = call.caller;
         return putOrder({ order, comparable }, { ...context, ...jobSurroundings(set), authority }, moment);
       });
-      const idempotency = hideInKey(call, 'PUT', order, hidePins(order, desk.pin_key, order.reference));
+      const idempotency = hideInKey(call, `PUT ${channelId}`, order, hidePins(order, desk.pin_key, order.reference));
       return replyOf(await desk.ledger.commit({ ...command, idempotency }), call.rendering);
     },
   });

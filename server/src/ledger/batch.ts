@@ -12,12 +12,16 @@ import { mismatchOf, nameKey } from './idempotency.ts';
 import { findRemembered, type Head, lockHeads, type Remembered, readClock } from './ledger.store.ts';
 import { type Decided, type Placed, Placing } from './placing.ts';
 import type { SubjectKeys } from './subject-keys.ts';
-import { BatchSet } from './working-set.ts';
+import { BatchSet, NotLoadedError } from './working-set.ts';
 
 const LOAD_ROUNDS_MAX = 3;
 
-/** How one command ended: with an outcome, a refusal, or as the repeat of a remembered one. */
-export type Answer = Placed | { kind: 'refused'; error: unknown } | { kind: 'repeat'; remembered: Remembered };
+/** How one command ended: with an outcome, a refusal, as the repeat of a remembered one, or not yet. */
+export type Answer =
+  | Placed
+  | { kind: 'refused'; error: unknown }
+  | { kind: 'repeat'; remembered: Remembered }
+  | { kind: 'again' };
 
 export interface Batch {
   answers: Answer[];
@@ -113,8 +117,12 @@ export async function decideBatch(
       // Puts reach the working set at once, so that the next command sees them; documents are attached when placed.
       for (const put of puts) open.set.put(command.world_id, put);
     } catch (error) {
-      answers[index] = { kind: 'refused', error };
-      if (!(error instanceof WaypostError)) ctx.onFault(command, error);
+      // An earlier command of the batch led this one to something that was not loaded: it is loaded next time.
+      if (error instanceof NotLoadedError && open.set.isChanged) answers[index] = { kind: 'again' };
+      else {
+        answers[index] = { kind: 'refused', error };
+        if (!(error instanceof WaypostError)) ctx.onFault(command, error);
+      }
     }
   });
   const placing = new Placing(open, ctx.worlds, ctx.keys);

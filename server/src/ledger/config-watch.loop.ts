@@ -17,7 +17,6 @@ export function startConfigWatch(
 ): ConfigWatch {
   const versions = new Map<number, number>();
   let sum = -1;
-  let isFirst = true;
   let timer: NodeJS.Timeout | null = null;
   let isStopped = false;
 
@@ -28,8 +27,8 @@ export function startConfigWatch(
     const changed = rows.filter((row) => versions.get(row.world_id) !== row.config_version);
     for (const row of changed) versions.set(row.world_id, row.config_version);
     sum = sumNow;
-    if (!isFirst && changed.length > 0) onChange(changed.map((row) => row.world_id));
-    isFirst = false;
+    // The first time too: something may have been cached while the database could not be asked.
+    if (changed.length > 0) onChange(changed.map((row) => row.world_id));
   }
 
   /** A look that is under way when everything is taken down fails, and nobody needs to know. */

@@ -36,6 +36,8 @@ interface Waiting {
   command: Command;
   resolve(outcome: Outcome): void;
   reject(error: unknown): void;
+  /** When it came, by the monotonic clock. */
+  since: number;
 }
 
 interface Connection {
@@ -58,7 +60,7 @@ export class Lane {
     if (this.#waiting.length >= WAITING_MAX)
       return Promise.reject(new WaypostError('busy', 'Too many changes are waiting. Try again.', { retryAfterS: 1 }));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ command, resolve, reject });
+      this.#waiting.push({ command, resolve, reject, since: this.#options.monotonicMs() });
       this.#running ??= this.#run();
     });
   }
@@ -86,7 +88,8 @@ export class Lane {
 
   /** Runs a batch until each of its commands is answered. */
   async #settle(batch: readonly Waiting[]): Promise<void> {
-    const deadline = this.#options.monotonicMs() + OUTAGE_PATIENCE_MS;
+    // Counted from when the oldest came: who waited behind others while the database was away waits no second time.
+    const deadline = Math.min(...batch.map(({ since }) => since)) + OUTAGE_PATIENCE_MS;
     while (true) {
       const ended = await this.#attempt(batch);
       if (ended === 'done') return;
@@ -175,14 +178,14 @@ export class Lane {
   /** Takes the locks, so that the lost connection's transaction has ended, and looks for the batch's first event. */
   async #findOutcome({ placing }: Batch): Promise<'committed' | 'absent' | 'unknown'> {
     const [first] = placing.events;
-    if (first === undefined) return 'unknown';
     const deadline = this.#options.monotonicMs() + OUTAGE_PATIENCE_MS;
     while (this.#options.monotonicMs() < deadline) {
       try {
         const { tx } = await this.#open();
         await tx`begin`;
-        await lockHeads(tx, placing.world_ids);
-        const found = await findEventAt(tx, first);
+        await lockHeads(tx, placing.locked_ids);
+        // Without an event nothing counts that could not be done twice: a try, or a reply to be remembered.
+        const found = first === undefined ? [] : await findEventAt(tx, first);
         await tx`rollback`;
         return found.length > 0 ? 'committed' : 'absent';
       } catch {
@@ -226,12 +229,15 @@ export class Lane {
   }
 
   #answer(batch: readonly Waiting[], answers: readonly Answer[]): void {
+    // Those go first in the next batch: the first of them finds it as it was loaded.
+    this.#waiting.unshift(...batch.filter((_one, index) => answers[index]?.kind === 'again'));
     batch.forEach((one, index) => {
       const answer = answers[index];
       if (answer === undefined) one.reject(new Error('the command was not decided'));
       else if (answer.kind === 'outcome') one.resolve(answer.outcome);
       else if (answer.kind === 'refused') one.reject(answer.error);
-      else this.#options.replayOutcome(one.command.world_id, answer.remembered).then(one.resolve, one.reject);
+      else if (answer.kind === 'repeat')
+        this.#options.replayOutcome(one.command.world_id, answer.remembered).then(one.resolve, one.reject);
     });
   }
 }

@@ -85,6 +85,12 @@ export class Placing {
     }
   }
 
+  /** Worlds whose heads the batch locked. */
+  get locked_ids(): number[] {
+    return [...this.#sites.keys()];
+  }
+
+  /** Worlds that got events. */
   get world_ids(): number[] {
     return [...new Set(this.events.map((event) => event.world_id))];
   }

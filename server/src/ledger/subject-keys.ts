@@ -40,6 +40,8 @@ export interface SubjectKeys {
 export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
   const masterKeyId = hash('sha256', masterKey, 'buffer').subarray(0, MASTER_KEY_ID_BYTES);
   const known = new Map<string, Buffer | null>();
+  /** Counts what was forgotten: what was read before that may be a key that is destroyed by now. */
+  let forgotten = 0;
   const boundTo = (worldId: number, subjectId: string) => Buffer.from(`subject|${worldId}|${subjectId}`);
 
   /** A sealed key names the master key that it is sealed under, so that this one can be exchanged one day. */
@@ -66,11 +68,17 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
     },
 
     async fetch(sql, subjects) {
-      const missing = subjects.filter((subject) => !known.has(refKey(subject.world_id, subject.subject_id)));
-      if (missing.length === 0) return;
-      for (const row of await findSubjectKeys(sql as Tx, missing)) {
-        const key = row.sealed_key === null ? null : openKey(row.sealed_key, boundTo(row.world_id, row.subject_id));
-        remember(refKey(row.world_id, row.subject_id), key);
+      for (;;) {
+        const missing = subjects.filter((subject) => !known.has(refKey(subject.world_id, subject.subject_id)));
+        if (missing.length === 0) return;
+        const asOf = forgotten;
+        const rows = await findSubjectKeys(sql as Tx, missing);
+        if (asOf !== forgotten) continue;
+        for (const row of rows) {
+          const key = row.sealed_key === null ? null : openKey(row.sealed_key, boundTo(row.world_id, row.subject_id));
+          remember(refKey(row.world_id, row.subject_id), key);
+        }
+        return;
       }
     },
 
@@ -91,6 +99,7 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
     keep: (worldId, subjectId, key) => remember(refKey(worldId, subjectId), key),
 
     forgetWorld(worldId) {
+      forgotten++;
       const prefix = `${worldId}/`;
       for (const name of known.keys()) if (name.startsWith(prefix)) known.delete(name);
     },

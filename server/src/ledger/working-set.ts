@@ -10,8 +10,18 @@ interface Cell {
   document: StoredDocument | null;
 }
 
+/** A rule asked for what its command did not have loaded. */
+export class NotLoadedError extends Error {
+  constructor(kind: string, key: string) {
+    super(`${kind} ${key} was not loaded before it was read`);
+    this.name = 'NotLoadedError';
+  }
+}
+
 export class BatchSet {
   readonly #kinds = new Map<Kind<unknown>, Map<string, Cell>>();
+  /** Whether any command of the batch has put anything yet. */
+  isChanged = false;
 
   /** Which of these still have to be read, by kind. */
   missing(wanted: readonly { world_id: number; kind: Kind<unknown>; key: string }[]): Map<Kind<unknown>, Ref[]> {
@@ -45,7 +55,7 @@ export class BatchSet {
       world_id: worldId,
       get: <V>(kind: Kind<V>, key: string): V | undefined => {
         const cell = this.#kinds.get(kind as Kind<unknown>)?.get(refKey(worldId, key));
-        if (cell === undefined) throw new Error(`${kind.name} ${key} was not loaded before it was read`);
+        if (cell === undefined) throw new NotLoadedError(kind.name, key);
         return cell.value as V | undefined;
       },
     };
@@ -53,6 +63,7 @@ export class BatchSet {
 
   /** Applies what an accepted command puts; an index entry or new object need not have been loaded. */
   put(worldId: number, put: Put): void {
+    this.isChanged = true;
     const cells = this.#cellsOf(put.kind);
     const name = refKey(worldId, put.key);
     const cell = cells.get(name);

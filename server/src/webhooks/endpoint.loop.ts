@@ -307,12 +307,14 @@ export class EndpointRun {
     this.outbox.attempt({ ...said, correlation_id: row.correlation_id, redrive: message.redrive }, answer, started_at);
     this.#around.onAttempt(this, said, answer);
     const { verdict, pause, slower } = judge(answer);
-    if (verdict === 'called_off') this.window.putBack(message, now);
-    else {
+    if (verdict === 'called_off') {
+      if (message === this.#probing) this.#probing = null;
+      this.window.putBack(message, now);
+    } else {
       if (slower) slowDown(this.#pace, readRetryAfter(answer.retry_after, now), started_at, now);
       const isPassed = verdict === 'delivered';
       if (message === this.#probing) this.#onProbe(isPassed, now);
-      else if (pause === null) noteResult(this.circuit, { passed: isPassed, job: message.lane, now });
+      else if (pause === null) noteResult(this.circuit, { passed: isPassed, job: row.job_id ?? row.data_id, now });
       if (isPassed) this.#deliver(message);
       else if (verdict === 'abort') this.#bury(message, item, 'aborted_by_receiver', answer);
       else if (pause !== null || (this.circuit.state === 'open' && !message.parked)) this.window.putBack(message, now);

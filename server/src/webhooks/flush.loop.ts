@@ -117,4 +117,5 @@ function leaveOut(flush: Flush, names: ReadonlySet<string>): void {
   flush.parked = flush.parked.filter(isLeft);
   flush.unparked = flush.unparked.filter(isLeft);
   flush.dead = flush.dead.filter(isLeft);
+  flush.redrives = flush.redrives.filter(isLeft);
 }

@@ -68,6 +68,7 @@ export interface DeadLetterRow {
 /** What became of a dead letter that is sent again. */
 export interface RedriveUpdate {
   world_id: number;
+  endpoint_id: string;
   dead_letter_id: string;
   state: 'redriving' | 'delivered';
   at: Instant;

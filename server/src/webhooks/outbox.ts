@@ -112,7 +112,7 @@ export class Outbox {
     }
     into.dead.push(...this.#dead);
     for (const [dead_letter_id, { state, at }] of this.#redrives) {
-      into.redrives.push({ world_id: key.world_id, dead_letter_id, state, at: instant(at) });
+      into.redrives.push({ ...key, dead_letter_id, state, at: instant(at) });
     }
     this.#attempts = [];
     this.#parked.clear();

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import test from 'node:test';
+import type { Sql } from '../db/sql.ts';
+import { createSubjectKeys } from './subject-keys.ts';
+
+const subject = { world_id: 1, subject_id: 'cus_1' };
+
+test('a key that was read before its world was forgotten is read again, so that an erased one is not kept', async () => {
+  const keys = createSubjectKeys(randomBytes(32));
+  const { sealed_key } = keys.make(1, 'cus_1');
+  const answers = [sealed_key, null];
+  let reads = 0;
+  const sql = (async () => {
+    const key = answers[reads++] ?? null;
+    // The person is erased while the answer is on its way.
+    if (reads === 1) keys.forgetWorld(1);
+    return [{ ...subject, sealed_key: key }];
+  }) as unknown as Sql;
+  await keys.fetch(sql, [subject]);
+  assert.equal(reads, 2);
+  assert.equal(keys.keyOf(1, 'cus_1'), null);
+});
+
+test('a key is read once until its world is forgotten', async () => {
+  const keys = createSubjectKeys(randomBytes(32));
+  const { key, sealed_key } = keys.make(1, 'cus_1');
+  let reads = 0;
+  const sql = (async () => {
+    reads++;
+    return [{ ...subject, sealed_key }];
+  }) as unknown as Sql;
+  await keys.fetch(sql, [subject]);
+  await keys.fetch(sql, [subject]);
+  assert.equal(reads, 1);
+  assert.deepEqual(keys.keyOf(1, 'cus_1'), key);
+  keys.forgetWorld(1);
+  assert.throws(() => keys.keyOf(1, 'cus_1'));
+});
