@@ -145,7 +145,7 @@ export type Config = {
 };
 
 /** Variables that belong to the programs around the server. */
-const FOREIGN = ['WAYPOST_URL', 'WAYPOST_KEY'];
+const FOREIGN = ['WAYPOST_URL', 'WAYPOST_KEY', 'WAYPOST_DISPATCH_KEY'];
 
 /** Reads the settings; every fault at once, each as a sentence. Empty means unset. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {

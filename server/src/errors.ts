@@ -31,7 +31,6 @@ export const errorCodes = {
   exception_closed: { status: 409, title: 'The exception has ended already' },
   proposal_closed: { status: 409, title: 'The proposal was decided already' },
   resource_in_use: { status: 409, title: 'Other objects still use this one' },
-  endpoint_not_active: { status: 409, title: 'The endpoint is not active' },
   dead_letter_settled: { status: 409, title: 'The dead letter is no longer dead' },
   limit_reached: { status: 409, title: 'A named limit is reached' },
   // 410, 412, 413, 415, 422
@@ -46,9 +45,7 @@ export const errorCodes = {
   missing_proof: { status: 422, title: 'Required proof is missing' },
   pin_rejected: { status: 422, title: 'The PIN is wrong' },
   url_not_allowed: { status: 422, title: 'The address of the endpoint is not allowed' },
-  // 428, 429, 431, 500, 503
-  precondition_required: { status: 428, title: 'If-Match is required here' },
-  rate_limited: { status: 429, title: 'Too many requests' },
+  // 431, 500, 503
   headers_too_large: { status: 431, title: 'The headers are larger than allowed' },
   internal: { status: 500, title: 'Internal error' },
   busy: { status: 503, title: 'The server is too busy to answer now' },

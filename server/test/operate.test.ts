@@ -121,9 +121,10 @@ test('beside a running server: env, tenants and keys, and every change acts', as
   const { url } = await server.ready;
 
   const env = await say(['env']);
-  const [, saidUrl, saidKey] = /^export WAYPOST_URL=(\S+)\nexport WAYPOST_KEY=(\S+)\n$/.exec(env.out) ?? [];
+  const [, saidUrl, saidKey, saidDispatchKey] =
+    /^export WAYPOST_URL=(\S+)\nexport WAYPOST_KEY=(\S+)\nexport WAYPOST_DISPATCH_KEY=(\S+)\n$/.exec(env.out) ?? [];
   assert.equal(saidUrl, url, env.err);
-  assert.equal((await listKeysWith(url, saidKey ?? '')).status, 200);
+  for (const said of [saidKey, saidDispatchKey]) assert.equal((await listKeysWith(url, said ?? '')).status, 200);
 
   const made = await sayJson<Record<string, string>>([
     'tenant',

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
+import type { EventDraft } from '../src/ledger/command.ts';
+import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
 import type { EndpointPatch } from '../src/webhooks/endpoint.schema.ts';
 import {
   deleteEndpoint,
@@ -229,3 +231,54 @@ test('what the operator did not allow is never connected to', async (t) => {
   );
   assert.equal(receiver.received.length, 0);
 });
+
+test('a person who was erased through another process is in no message from then on, not even in a retry', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  // A sender with keys of its own: it learns of the erasure by its heads alone.
+  await kit.sender({ keys: createSubjectKeys(kit.masterKey) });
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'], rendering: 'personal' });
+  await kit.active(id);
+  receiver.script = (_message, count) => (count === 2 ? { status: 500 } : OK);
+  const answer = { status: 200, body: null, version: null, location: null };
+  await kit.commit('test.emit', [], () => ({
+    events: [jobEvent('a', { name: 'Ada' })],
+    puts: [],
+    reply: answer,
+    subjects: ['cus_1'],
+  }));
+  await kit.eventually(async () => (await kit.db.sql`select 1 from parked_messages where state = 'retry'`).length === 1);
+  assert.match(receiver.messages[0]?.body ?? '', /Ada/);
+  await kit.commit('test.erase', [], () => ({ events: [jobEvent('b', null)], puts: [], reply: answer, erased: ['cus_1'] }));
+  await receiver.until(({ messages }) => messages.length === 2);
+  kit.clock.advance(6_000);
+  await receiver.until(({ messages }) => messages.length === 3);
+  const retry = receiver.messages[2];
+  assert.equal(retry?.sequence, receiver.messages[0]?.sequence);
+  assert.doesNotMatch(retry?.body ?? '', /Ada/);
+  assert.equal(retry?.headers['waypost-redacted'], 'true');
+});
+
+/** An event about a job, with the name of its contact. */
+function jobEvent(job: string, contact: { name: string } | null): EventDraft {
+  return {
+    type: 'job.updated',
+    topics: [],
+    data_id: job,
+    job_id: job,
+    job_sequence: 1,
+    channel_id: null,
+    document: {
+      name: 'job',
+      value: { contact },
+      cut: (_value, hole) => ({ name: contact === null ? null : hole('value', 'cus_1', contact.name) }),
+      cutChange: () => null,
+    },
+    changes: {},
+    occurred_at: null,
+    effective_at: null,
+    implied: false,
+    applied: true,
+    causation_id: null,
+  };
+}

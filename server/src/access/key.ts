@@ -14,6 +14,8 @@ const NAME_LENGTH_MAX = 100;
 const PREFIX_LENGTH = 16;
 
 export const authorities = ['source', 'dispatch', 'driver', 'recipient'] as const;
+/** Waypost's own authority: the machine lets it do everything, so no key may carry it. */
+const RESERVED_AUTHORITY = 'system';
 
 export interface Key {
   id: string;
@@ -118,6 +120,12 @@ function checkInput(input: KeyInput, now: Instant): void {
       pointer: '/authority',
       code: 'format',
       message: 'An authority is a lower-case word such as source or dispatch.',
+    });
+  if (input.authority === RESERVED_AUTHORITY)
+    faults.push({
+      pointer: '/authority',
+      code: 'reserved',
+      message: 'The authority system is that of Waypost itself: no key can carry it.',
     });
   if (input.expires_at !== null && input.expires_at <= now)
     faults.push({ pointer: '/expires_at', code: 'past', message: 'The expiry lies in the past.' });

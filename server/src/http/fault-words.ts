@@ -23,9 +23,14 @@ export function wordsForPattern(schema: Schema, pattern: string): string {
   if (prefix !== undefined) return `must be an identifier that begins with ${prefix}_`;
   const example = schema.examples?.[0];
   if (schema.description !== undefined) {
-    return `has not the form that it needs: ${schema.description.replace(/\.$/, '')}${example === undefined ? '' : `, such as ${quote(example)}`}`;
+    return `has not the form that it needs: ${whatItIs(schema.description)}${example === undefined ? '' : `, such as ${quote(example)}`}`;
   }
   return example === undefined ? `must match ${pattern}` : `must look like ${quote(example)}`;
+}
+
+/** A description says after a semicolon what null or absence means: no help for one who sent a wrong value. */
+function whatItIs(description: string): string {
+  return description.replace(/;.*$/s, '').replace(/\.$/, '');
 }
 
 export function typesOf(schema: Schema): readonly string[] {

@@ -7,7 +7,7 @@ import type { Progress } from './progress.ts';
 import { mapTasks, takeStep } from './progress.ts';
 import type { ReasonCode } from './reason-codes.ts';
 import { illegal, invalid, unknownReference } from './refusal.ts';
-import { isJobStepAllowed, isUnplaced, transitions } from './state-machine.ts';
+import { isJobStepAllowed, isUnplaced } from './state-machine.ts';
 import { goodsOnBoard, isFinalJob, isFinalTask, tasksOf } from './status.ts';
 import type { Task } from './task.schema.ts';
 import type { NotAppliedReason } from './transition.schema.ts';
@@ -117,12 +117,12 @@ function afterEnd(job: Job): string {
 
 function unplaced(job: Job, to: 'accepted' | 'assigned'): WaypostError {
   const cases = job.exceptions.filter((one) => one.code === 'address_incomplete').map((one) => one.id);
-  const { from } = transitions[to];
-  return new WaypostError(
-    'illegal_transition',
-    'An address of the job is not located yet: resolve its exception first.',
-    {
-      extra: { rule: 'address_incomplete', from: job.status, to, exceptions: cases, allowed_from: from },
-    },
+  const met = illegal(
+    job,
+    null,
+    to,
+    'address_incomplete',
+    'An address of the job is not located yet: resolve its exception by correct_address first.',
   );
+  return new WaypostError(met.code, met.message, { extra: { ...met.extra, exceptions: cases } });
 }

@@ -8,6 +8,7 @@ import { mapTasks, replaceTask, takeStep } from './progress.ts';
 import type { ReasonCode } from './reason-codes.ts';
 import { illegal, invalid } from './refusal.ts';
 import { finalRemainderOf, giveUpTask } from './return.ts';
+import { allowedTransitions } from './state-machine.ts';
 import { goodsOnBoard, isFinalJob, isFinalTask } from './status.ts';
 import type { Task } from './task.schema.ts';
 import type { NotAppliedReason } from './transition.schema.ts';
@@ -21,7 +22,13 @@ export function cancelJob(progress: Progress, code: ReasonCode | null): NotAppli
   if (code === null) throw invalid('/reason_code', 'required', 'reason_code says why the job is cancelled.');
   if (goodsOnBoard(job)) {
     throw new WaypostError('cancel_not_allowed', 'Goods are on board: send `to: returned` to have them brought back.', {
-      extra: { rule: 'goods_on_board', from: job.status, to: 'cancelled' },
+      extra: {
+        rule: 'goods_on_board',
+        from: job.status,
+        to: 'cancelled',
+        task_id: null,
+        allowed_transitions: allowedTransitions(job),
+      },
     });
   }
   const cancelled_by = cancellerOf(context.authority);

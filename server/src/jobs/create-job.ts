@@ -91,8 +91,11 @@ export function refuseFaults(faults: readonly Fault[]): void {
   if (faults.length === 0) return;
   const isUnknown = faults.every((fault) => fault.code === 'unknown_reference');
   const code = isUnknown ? 'unknown_reference' : 'invalid_request';
-  const words = isUnknown ? 'The order names something that does not exist.' : 'The order cannot be like this.';
-  throw new WaypostError(code, words, { faults });
+  const words = isUnknown ? 'The order names something that does not exist' : 'The order cannot be like this';
+  const [first] = faults;
+  const told =
+    faults.length === 1 && first !== undefined ? `${first.pointer} ${first.message}` : `${faults.length} faults`;
+  throw new WaypostError(code, `${words}: ${told}.`, { faults });
 }
 
 function duplicateReference(sent: SentOrder, holder: StoredJob): WaypostError {

@@ -121,7 +121,7 @@ function handOverItem(item: Item, result: ItemResult | undefined, handing: Handi
     faults.push(faultOf(item, `${told + delivered} are told of, but ${onBoard} are on board.`));
   if (left > 0 && result?.remainder !== 'reattempt') {
     faults.push(
-      faultOf(item, `${left} of ${onBoard} are not told of: say what became of them, or remainder reattempt.`),
+      faultOf(item, `${left} of ${onBoard} are not told of: say what became of them, or send remainder: reattempt.`),
     );
   }
   refuse(faults);

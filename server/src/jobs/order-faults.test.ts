@@ -48,6 +48,20 @@ const cases: [what: string, order: JobInput, faults: string[]][] = [
     withDelivery({ address: { location: null, precision: 'rooftop', access: null } }),
     ['/deliveries/0/address/location location_missing'],
   ],
+  [
+    'a customer whom the policy cannot reach: the fault points at what the order has',
+    order({
+      deliveries: [
+        { ...without(delivery(), 'contact'), customer_id: 'cus_mute', contact_policy: { ways: ['sms', 'email'] } },
+      ],
+    }),
+    ['/deliveries/0/customer_id way_without_number', '/deliveries/0/customer_id way_without_number'],
+  ],
+  [
+    'an outcome that only a pickup can have',
+    withDelivery({ handover: { allowed_outcomes: ['picked_up_from_person'] } }),
+    ['/deliveries/0/handover/allowed_outcomes/0 unknown_outcome'],
+  ],
   ['an unlocated address', withDelivery({ address: { location: null, precision: 'unlocated', access: null } }), []],
   [
     'nobody to meet',

@@ -12,7 +12,7 @@ import { TASKS_MAX } from './job.schema.ts';
 import { findLinkFaults } from './order-links.ts';
 import { pinOfPhone } from './pin.ts';
 import type { ProofRequirementsInput, RequirementSetInput } from './proof.schema.ts';
-import { successCodes } from './reason-codes.ts';
+import { factsOf, successCodes } from './reason-codes.ts';
 import type { DeliveryInput, PickupInput } from './task.schema.ts';
 import { ITEMS_MAX } from './task.schema.ts';
 
@@ -21,7 +21,7 @@ export const FAULTS_MAX = 100;
 export type AddFault = (pointer: string, code: string, message: string) => void;
 
 const currencies = new Set(Intl.supportedValuesOf('currency'));
-const deliveryOutcomes = new Set<string>(successCodes);
+const deliveryOutcomes = new Set<string>(successCodes.filter((code) => factsOf(code).applies_to.includes('delivery')));
 
 /** Faults of the order by itself. `contactOf` finds the phone and e-mail of a customer who is named by id. */
 export function findOrderFaults(order: JobInput, contactOf: (customerId: string) => ContactLike | null): Fault[] {
@@ -129,7 +129,7 @@ export function checkContact(
   const ways = contact_policy?.ways ?? known.contact_policy?.ways;
   if (ways === undefined)
     add(`${pointer}/contact_policy`, 'required', 'must be stated: this customer has no contact policy of its own');
-  else checkWays(known, ways, `${pointer}/customer_id`, add);
+  else checkCustomerWays(known, ways, `${pointer}/customer_id`, add);
   return known;
 }
 
@@ -152,6 +152,13 @@ export function checkWays(
     );
   if (ways.includes('email') && contact.email === null)
     add(`${pointer}/email`, 'way_without_number', 'must be stated: the contact policy allows email');
+}
+
+/** The same of a customer who is named by id: the order has no member of theirs that a fault could point to. */
+function checkCustomerWays(known: ContactLike, ways: readonly string[], pointer: string, add: AddFault): void {
+  checkWays(known, ways, '', (member, code) => {
+    add(pointer, code, `names a customer without the ${member.slice(1)} that the contact policy needs`);
+  });
 }
 
 function checkRequirements(
@@ -208,7 +215,7 @@ export function checkDelivery(
       add(
         `${pointer}/handover/allowed_outcomes/${index}`,
         'unknown_outcome',
-        `${outcome} is not a success code: see GET /v1/reason-codes`,
+        `${outcome} is not a code with which a delivery can end well: see GET /v1/reason-codes`,
       );
   });
   task.items?.forEach((item, index) => {

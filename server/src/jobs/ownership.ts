@@ -45,7 +45,9 @@ export function ownershipConflict(
   owners: Readonly<Record<string, readonly string[]>>,
   edits: readonly Pick<Edit, 'group' | 'pointer'>[],
 ): WaypostError {
-  const words = Object.entries(owners).map(([group, names]) => `${group} (${names.join(', ')})`);
+  // Nobody has a key of the authority `system`: it is no advice.
+  const listed = (names: readonly string[]) => names.filter((name) => name !== 'system').join(', ');
+  const words = Object.entries(owners).map(([group, names]) => `${group} (${listed(names)})`);
   const faults = edits
     .filter(({ group }) => group !== null && group in owners)
     .map(({ group, pointer }) => ({
@@ -53,8 +55,6 @@ export function ownershipConflict(
       code: 'not_yours',
       message: `belongs to ${owners[group ?? '']?.join(', ')}`,
     }));
-  return new WaypostError('ownership_conflict', `The authority ${authority} may not write ${words.join(' and ')}.`, {
-    faults,
-    extra: { authority, owners },
-  });
+  const detail = `The authority ${authority} may not write ${words.join(' and ')}: send this with a key of an authority in brackets.`;
+  return new WaypostError('ownership_conflict', detail, { faults, extra: { authority, owners } });
 }

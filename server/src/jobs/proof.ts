@@ -208,7 +208,15 @@ export function findMissingProof(task: Task, asked: RequirementSet): Fault[] {
       own.filter((proof) => proof.result === 'satisfied' || proof.result === 'manual_entry'),
       asked,
     );
-    return message === null ? [] : [{ pointer: '/proof', code: `${kind}_missing`, message }];
+    if (message === null) return [];
+    const isFailed = own.some((proof) => proof.result === 'failed');
+    return [
+      {
+        pointer: '/proof',
+        code: `${kind}_missing`,
+        message: isFailed ? `${message} ${whyFailed(kind, task, asked)}` : message,
+      },
+    ];
   });
 }
 
@@ -223,6 +231,27 @@ function whatIsMissing(kind: keyof RequirementSet, shown: readonly Proof[], aske
     if (unread.length > 0) return `These codes were not read: ${unread.join(', ')}.`;
   }
   return shown.length > 0 ? null : `A proof of kind ${kind} is required.`;
+}
+
+/** Why a capture that was sent does not count. */
+function whyFailed(kind: keyof RequirementSet, task: Task, asked: RequirementSet): string {
+  const due = task.cash_on_delivery;
+  const { minimum_age } = asked.id_check ?? {};
+  const { min_c, max_c } = asked.temperature ?? {};
+  switch (kind) {
+    case 'photo':
+      return 'A photo counts by its media, with the SHA-256 of the file.';
+    case 'signature':
+      return 'A signature counts with its signer.';
+    case 'id_check':
+      return `An id_check counts with verified: true${minimum_age == null ? '' : ` and a minimum_age of ${minimum_age} or more`}.`;
+    case 'cash':
+      return `Cash counts with ${due === null ? 'an amount' : `amount_minor ${due.amount_minor} and currency ${due.currency}`}.`;
+    case 'temperature':
+      return `A reading counts from ${min_c ?? 'any'} to ${max_c ?? 'any'} °C.`;
+    default:
+      return 'What was sent does not show it.';
+  }
 }
 
 /** What the code itself asks for: a photo or words that say what happened. */
@@ -253,16 +282,25 @@ export function requireProof(faults: readonly Fault[], captured: readonly Proof[
   if (faults.length === 0) return;
   const isWrongPin = captured.some((proof) => proof.kind === 'pin' && proof.code?.match === false);
   if (isWrongPin && faults.some((fault) => fault.code === 'pin_missing')) {
-    throw new WaypostError('pin_rejected', `The PIN is wrong; ${triesLeft ?? 0} tries are left.`, {
-      faults,
-      extra: { tries_left: triesLeft ?? 0 },
-    });
+    throw pinRejected(faults, triesLeft ?? 0);
   }
   throw new WaypostError(
     'missing_proof',
     `Required proof is missing: ${faults.map((fault) => fault.code).join(', ')}.`,
     { faults },
   );
+}
+
+/** After the last try the PIN is not looked at any more: whether it was right is not said. */
+function pinRejected(missing: readonly Fault[], tries_left: number): WaypostError {
+  const message =
+    tries_left === 0
+      ? 'No tries are left for this PIN: dispatch can waive it (result: waived), or the visit fails with pin_failed.'
+      : `The PIN is wrong; ${tries_left === 1 ? '1 try is' : `${tries_left} tries are`} left.`;
+  const faults = missing.map((fault) =>
+    fault.code === 'pin_missing' ? { ...fault, code: 'pin_rejected', message } : fault,
+  );
+  return new WaypostError('pin_rejected', message, { faults, extra: { tries_left } });
 }
 
 /** Tries that are left for the PIN of a task; null when it has none. */

@@ -143,5 +143,13 @@ function outcomeOfNothing(tasks: readonly Task[]): JobOutcome | null {
   if (!isOnBoard) return 'not_started';
   const held = new Set(items.map((item) => item.held_by));
   if (held.has('hub') || held.has('shipper')) return 'returned';
-  return held.has('unknown') ? 'lost' : null;
+  return held.has('unknown') ? 'lost' : outcomeOfWriteOff(items);
+}
+
+/** What was written off is not on its way any more, even if a driver still has it. */
+function outcomeOfWriteOff(items: readonly Item[]): JobOutcome | null {
+  const writtenOff = items.filter((item) => item.remainder === 'write_off');
+  if (writtenOff.length === 0) return null;
+  const isThere = writtenOff.some((item) => item.rejected_quantity + item.damaged_quantity > 0);
+  return isThere ? 'disposed_of' : 'lost';
 }

@@ -111,6 +111,7 @@ function applyTransition(
   proofs: readonly Proof[],
 ): NotAppliedReason | null {
   requireMembers(input);
+  if (input.report !== true) refuseUnread(input);
   requireRight(progress, input);
   const foreign = findForeignTasks(progress, input);
   if (foreign.length > 0)
@@ -225,6 +226,31 @@ function requireMembers(input: TransitionInput): void {
   );
   if (faults.length > 0)
     throw new WaypostError('invalid_request', `The transition ${input.to} needs more.`, { faults });
+}
+
+/** A request is told what would be ignored; a report has happened, whatever a device sends along. */
+function refuseUnread(input: TransitionInput): void {
+  const isOfJob = factsOfTransition(input.to).of === 'job';
+  const isEnding = input.to === 'completed' || input.to === 'corrected';
+  const unread = {
+    task_id: isOfJob,
+    driver_id: isOfJob && input.to !== 'assigned',
+    outcome: !isEnding,
+    items: !isEnding,
+  };
+  const faults = (Object.keys(unread) as (keyof typeof unread)[]).flatMap((member) =>
+    unread[member] && input[member] !== undefined
+      ? [
+          {
+            pointer: `/${member}`,
+            code: 'not_read',
+            message: `${member} says nothing with to: ${input.to}: leave it out.`,
+          },
+        ]
+      : [],
+  );
+  if (faults.length > 0)
+    throw new WaypostError('invalid_request', `The transition ${input.to} takes less.`, { faults });
 }
 
 /** The channel's ownership table says who; the table of transitions says it where no group of fields is written. */

@@ -1,8 +1,9 @@
 // Identifiers: prefixed, time-ordered TypeIDs (https://github.com/jetify-com/typeid, UUIDv7 of RFC 9562 in
 // Crockford base 32). A line belongs here if it makes or reads an identifier.
 
+import { takeRandom } from './chance.ts';
+
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const RANDOM_POOL_BYTES = 8_192;
 
 /** The prefix of each kind of thing; part of the contract. */
 export type Prefix =
@@ -34,23 +35,11 @@ export type Prefix =
 /** Makes an identifier; rules get it as an argument so that they hold no chance of their own. */
 export type Mint = (prefix: Prefix) => string;
 
-let pool = new Uint8Array(0);
-let poolUsed = 0;
-
-function randomBytes(count: number): Uint8Array {
-  if (poolUsed + count > pool.length) {
-    pool = crypto.getRandomValues(new Uint8Array(RANDOM_POOL_BYTES));
-    poolUsed = 0;
-  }
-  poolUsed += count;
-  return pool.subarray(poolUsed - count, poolUsed);
-}
-
 /** An identifier whose time part is `atMs` (milliseconds since 1970). */
 export function mintId(prefix: Prefix, atMs: number): string {
   const bytes = new Uint8Array(16);
   writeTime(bytes, atMs);
-  bytes.set(randomBytes(10), 6);
+  bytes.set(takeRandom(10), 6);
   return `${prefix}_${encode(stampVersion(bytes))}`;
 }
 
@@ -59,6 +48,9 @@ export function mintAt(atMs: number): Mint {
   return (prefix) => mintId(prefix, atMs);
 }
 
+/** The last instant of year 9999: an id of a later time was made by nobody, and no database knows such a time. */
+const TIME_MAX_MS = 253_402_300_799_999;
+
 /**
  * An event's identifier carries its own place in the log: time (48 bits), sequence (42 bits), chance (32 bits),
  * so that one can be read by its id without an index of its own.
@@ -66,7 +58,7 @@ export function mintAt(atMs: number): Mint {
 export function mintEventId(atMs: number, sequence: number): string {
   const bytes = new Uint8Array(16);
   writeTime(bytes, atMs);
-  bytes.set(randomBytes(4), 12);
+  bytes.set(takeRandom(4), 12);
   bytes[6] = Math.floor(sequence / 2 ** 38) & 0x0f;
   bytes[7] = Math.floor(sequence / 2 ** 30) & 0xff;
   bytes[8] = Math.floor(sequence / 2 ** 24) & 0x3f;
@@ -83,13 +75,15 @@ export function placeOfEvent(eventId: string): { recordedAtMs: number; sequence:
   const at = (index: number) => bytes[index] ?? 0;
   const sequence =
     (at(6) & 0x0f) * 2 ** 38 + at(7) * 2 ** 30 + (at(8) & 0x3f) * 2 ** 24 + at(9) * 2 ** 16 + at(10) * 2 ** 8 + at(11);
-  return { recordedAtMs: readTime(bytes), sequence };
+  const recordedAtMs = readTime(bytes);
+  return recordedAtMs > TIME_MAX_MS ? null : { recordedAtMs, sequence };
 }
 
 /** The time part of any identifier in milliseconds since 1970, or null when the text is no identifier. */
 export function timeOfId(id: string): number | null {
   const suffix = /^[a-z]{3}_([0-7][0-9a-hjkmnp-tv-z]{25})$/.exec(id)?.[1];
-  return suffix === undefined ? null : readTime(decode(suffix));
+  const atMs = suffix === undefined ? null : readTime(decode(suffix));
+  return atMs === null || atMs > TIME_MAX_MS ? null : atMs;
 }
 
 function writeTime(bytes: Uint8Array, atMs: number): void {

@@ -8,9 +8,17 @@ import { differingPointers } from './fingerprint.ts';
 
 const NAME_BYTES = 16;
 
+/** A batch asks for the name of a key several times. */
+const names = new WeakMap<Idempotency, Buffer>();
+
 /** Scope and key in 16 bytes. */
 export function nameKey(idempotency: Idempotency): Buffer {
-  return hash('sha256', `${idempotency.client}\n${idempotency.key}`, 'buffer').subarray(0, NAME_BYTES);
+  let name = names.get(idempotency);
+  if (name === undefined) {
+    name = hash('sha256', `${idempotency.client}\n${idempotency.key}`, 'buffer').subarray(0, NAME_BYTES);
+    names.set(idempotency, name);
+  }
+  return name;
 }
 
 /** 422 with the pointers whose values the first request did not have. */

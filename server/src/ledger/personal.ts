@@ -2,7 +2,8 @@
 // In stored JSON a hole is the string "\u0001" + kind + part + "." + place: which value of which part belongs there.
 // Input with control characters is refused at the door, so no text of a caller can look like a hole.
 
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { takeRandom } from './chance.ts';
 import type { Hole, Rendering } from './command.ts';
 
 const FORMAT = 1;
@@ -123,7 +124,7 @@ function splitParts(personal: Buffer): { subject_id: string; sealed: Buffer }[] 
 
 /** AES-256-GCM: nonce, ciphertext, tag. `bound` is authenticated with it. */
 export function seal(key: Buffer, text: string | Buffer, bound: Buffer): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = takeRandom(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(bound);
   const sealed = typeof text === 'string' ? cipher.update(text, 'utf8') : cipher.update(text);
   return Buffer.concat([nonce, sealed, cipher.final(), cipher.getAuthTag()]);

@@ -155,7 +155,7 @@ function differingMembers(standing: Base, wanted: Base): string[] {
 
 function duplicateOf<D extends Base>(resource: Resource<D>, holderId: string, differing: string[]): WaypostError {
   const extra = { existing_id: holderId, differing: differing.map((pointer) => `/${pointer}`) };
-  return new WaypostError('duplicate_external_id', `The ${resource.noun} ${holderId} has this number already.`, {
+  return new WaypostError('duplicate_external_id', `The ${resource.noun} ${holderId} has this external_id already.`, {
     extra,
   });
 }

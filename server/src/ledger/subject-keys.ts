@@ -2,8 +2,9 @@
 // used to open stored documents. Erasing a subject bumps its world's config_version, at which its keys are forgotten
 // here and read anew: an erased one is then gone.
 
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Sql, Tx } from '../db/sql.ts';
+import { takeRandom } from './chance.ts';
 import type { Rendering } from './command.ts';
 import { refKey } from './command.ts';
 import { findSubjectKeys } from './ledger.store.ts';
@@ -63,7 +64,7 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
 
   const keys: SubjectKeys = {
     make(worldId, subjectId) {
-      const key = randomBytes(KEY_BYTES);
+      const key = takeRandom(KEY_BYTES);
       return { key, sealed_key: Buffer.concat([masterKeyId, seal(masterKey, key, boundTo(worldId, subjectId))]) };
     },
 

@@ -87,17 +87,26 @@ export function makeEnvironment({ config, options, tell }: WordCall): Promise<To
   return asOperator(config, tell, async (operator) => {
     const tenant = await chooseTenant(operator.sql, options.tenant);
     const name = options.name ?? `waypost env on ${hostname()}`.slice(0, 100);
-    const key = await makeKey(operator, tenant.test_world_id, 'test', {
-      name,
-      scopes: defaultScopes,
-      authority: 'source',
-      channel_ids: await findOnlyChannel(operator, tenant.test_world_id),
-      expires_at: null,
-    });
+    const channel_ids = await findOnlyChannel(operator, tenant.test_world_id);
+    const make = (named: string, authority: string) =>
+      makeKey(operator, tenant.test_world_id, 'test', {
+        name: named,
+        scopes: defaultScopes,
+        authority,
+        channel_ids,
+        expires_at: null,
+      });
+    // Who sends orders does not own their execution: the whole loop takes two keys, as it does in life.
+    const key = await make(name, 'source');
+    const dispatch = await make(`${name.slice(0, 100 - ' (dispatch)'.length)} (dispatch)`, 'dispatch');
     const url = await findUrl(config, tell);
     return {
-      lines: [`export WAYPOST_URL=${quote(url)}`, `export WAYPOST_KEY=${quote(key.secret)}`],
-      value: { url, key: key.secret, key_id: key.id },
+      lines: [
+        `export WAYPOST_URL=${quote(url)}`,
+        `export WAYPOST_KEY=${quote(key.secret)}`,
+        `export WAYPOST_DISPATCH_KEY=${quote(dispatch.secret)}`,
+      ],
+      value: { url, key: key.secret, key_id: key.id, dispatch_key: dispatch.secret, dispatch_key_id: dispatch.id },
     };
   });
 }

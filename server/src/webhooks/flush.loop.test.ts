@@ -17,7 +17,13 @@ function runOf(endpoint_id: string): EndpointRun {
       saved: 0,
       empty(into: Flush) {
         into.cursors.push({ ...key } as never);
-        into.parked.push({ ...key, redrive: `dlt_${endpoint_id}` } as never);
+        into.parked.push({
+          ...key,
+          due_at: 0,
+          failed_since: null,
+          first_attempt_at: null,
+          redrive: `dlt_${endpoint_id}`,
+        } as never);
         into.redrives.push({ ...key, dead_letter_id: `dlt_${endpoint_id}`, state: 'redriving', at: '' });
       },
     },
@@ -30,7 +36,9 @@ test('what a lost endpoint was asked to send again is left to its new owner, wit
   const tx = (strings: TemplateStringsArray, ...values: unknown[]) => {
     const text = strings.join('?');
     if (text.includes('update cursors'))
-      return Promise.resolve((values[1] as string[]).filter((id) => id === 'kept').map((endpoint_id) => ({ world_id: 1, endpoint_id })));
+      return Promise.resolve(
+        (values[1] as string[]).filter((id) => id === 'kept').map((endpoint_id) => ({ world_id: 1, endpoint_id })),
+      );
     if (text.includes('update dead_letters')) written.push(values[1] as string[]);
     return Promise.resolve([]);
   };

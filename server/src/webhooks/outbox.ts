@@ -49,16 +49,23 @@ export class Outbox {
   }
 
   attempt(subject: AttemptSubject, answer: Answer, started_at: number): void {
-    const { outcome, duration_ms, status, error, reply } = answer;
+    const { world_id, endpoint } = this.#owner.config;
+    // Written out: this runs for every message, and spreading costs more than all the rest of it.
     this.#attempts.push({
-      ...this.#key(),
-      ...subject,
+      world_id,
+      endpoint_id: endpoint.id,
+      sequence: subject.sequence,
       started_at,
-      outcome,
-      duration_ms,
-      status,
-      error,
-      reply,
+      attempt: subject.attempt,
+      event_id: subject.event_id,
+      type: subject.type,
+      correlation_id: subject.correlation_id,
+      outcome: answer.outcome,
+      duration_ms: answer.duration_ms,
+      status: answer.status,
+      error: answer.error,
+      reply: answer.reply,
+      redrive: subject.redrive,
     });
   }
 

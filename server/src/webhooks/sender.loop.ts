@@ -95,7 +95,11 @@ class SenderLoop implements Sender {
   constructor(options: SenderOptions) {
     const { address, egress, log } = options;
     this.#options = options;
-    this.#work = openPool(address, { name: 'waypost sender', connectionsMax: WORK_CONNECTIONS_MAX, session: WORK_SESSION });
+    this.#work = openPool(address, {
+      name: 'waypost sender',
+      connectionsMax: WORK_CONNECTIONS_MAX,
+      session: WORK_SESSION,
+    });
     this.#leasePool = openPool(address, {
       name: 'waypost sender leases',
       connectionsMax: LEASE_CONNECTIONS_MAX,

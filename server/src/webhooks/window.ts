@@ -91,7 +91,8 @@ export class Window<E> {
 
   /** Settled events ahead of the cursor, those that were not owed included. */
   get ahead(): number {
-    return this.readTo.sequence - this.cursor().sequence - this.#open;
+    const front = this.#front();
+    return this.readTo.sequence - (front === undefined ? this.readTo.sequence : front.sequence - 1) - this.#open;
   }
 
   /** An event that is not owed to this endpoint. */
@@ -277,13 +278,7 @@ export class Window<E> {
 
   /** How far everything is settled: delivered, dead, parked or not owed. */
   cursor(): Cursor {
-    const entries = this.#entries;
-    while (this.#first < entries.length && isSettled(entries[this.#first])) this.#first++;
-    if (this.#first > 1_024 && this.#first * 2 > entries.length) {
-      this.#entries = entries.slice(this.#first);
-      this.#first = 0;
-    }
-    const front = this.#entries[this.#first];
+    const front = this.#front();
     if (front === undefined) return { ...this.readTo, previous: this.#lastMatched };
     return { sequence: front.sequence - 1, recorded_at: front.recorded_at, previous: front.previous };
   }
@@ -303,6 +298,17 @@ export class Window<E> {
       for (const message of lane.stuck) if (message.state === 'in_flight') found.push(message);
     }
     return found;
+  }
+
+  /** The oldest message that is neither settled nor parked. */
+  #front(): Message<E> | undefined {
+    const entries = this.#entries;
+    while (this.#first < entries.length && isSettled(entries[this.#first])) this.#first++;
+    if (this.#first > 1_024 && this.#first * 2 > entries.length) {
+      this.#entries = entries.slice(this.#first);
+      this.#first = 0;
+    }
+    return this.#entries[this.#first];
   }
 
   #laneKey(place: Place, about: string): string {

@@ -1,0 +1,111 @@
+// One endpoint without a network or database: what it posts and how its circuit stands, answer by answer.
+
+import assert from 'node:assert/strict';
+import { createSecretKey } from 'node:crypto';
+import test from 'node:test';
+import type { LogRow } from '../events/log.store.ts';
+import { EndpointRun, type Surroundings } from './endpoint.loop.ts';
+import type { Endpoint } from './endpoint.schema.ts';
+import { defaults } from './endpoint.schema.ts';
+import type { Answer, Posting } from './http-destination.ts';
+import { itemOf, type LogItem } from './log-item.ts';
+
+const NOW = Date.parse('2026-11-21T12:00:00.000Z');
+
+interface Post {
+  posting: Posting;
+  answer(outcome: Answer['outcome'], status?: number): void;
+}
+
+function startRun(change: Partial<Endpoint>) {
+  const clock = { now: NOW };
+  const posts: Post[] = [];
+  const items = new Map<number, LogItem>();
+  const around: Surroundings = {
+    destination: {
+      post(posting: Posting, onAnswer: (answer: Answer) => void) {
+        const rest = { error: null, reply: null, retry_after: null, control: null, duration_ms: 1 };
+        posts.push({ posting, answer: (outcome, status) => onAnswer({ ...rest, outcome, status: status ?? null }) });
+        return { callOff: () => {} };
+      },
+      close: async () => {},
+    },
+    now: () => clock.now,
+    jitter: () => 0,
+    mintEventId: () => 'evt_test',
+    mintDeadLetterId: () => 'dlt_test',
+    holds: () => true,
+    render: () => ({ body: Buffer.from('{}'), redacted: false }),
+    prepare: (of, nexts) => {
+      for (const next of nexts) of.launch(next, items.get(next.message.sequence) ?? null);
+    },
+    changed: () => {},
+    hungry: () => {},
+    wakeAt: () => {},
+    commitVerified: async () => {},
+    commitPaused: async () => {},
+    onAttempt: () => {},
+  };
+  const endpoint = { ...defaults, id: 'whe_1', url: 'https://a.example/', topics: [], channel_ids: null } as unknown;
+  const config = {
+    world_id: 1,
+    world: 'test' as const,
+    tenant_id: 'ten_1',
+    share: 0,
+    endpoint: { ...(endpoint as Endpoint), rate_per_s: null, status: 'active' as const, revision: 1, ...change },
+    keys: [{ key: createSecretKey(Buffer.alloc(32)), expires_at: null }],
+    renderings: new Map(),
+  };
+  const cursor = { sequence: 0, recorded_at: new Date(NOW).toISOString(), previous: null };
+  const circuit = { open_since: null, probes: 0, probe_at: 0 };
+  const run = new EndpointRun(config, 1, { cursor, circuit, parked: [], settled: new Set() }, around);
+  let sequence = 0;
+  /** One event of a job: read and, where there is room, sent. */
+  const offer = (job_id: string) => {
+    sequence += 1;
+    const row = { sequence, type: 'job.updated', topics: '', job_id, data_id: job_id, event_id: `evt_${sequence}` };
+    const item = itemOf({ ...row, recorded_at: new Date(NOW), correlation_id: 'c' } as LogRow, 1);
+    items.set(sequence, item);
+    run.offer(item);
+    run.pump();
+  };
+  return { run, clock, posts, offer };
+}
+
+test('a probe that was called off is followed by another when its time has come', () => {
+  const { run, clock, posts, offer } = startRun({});
+  for (let index = 0; index < 10; index++) offer(`job_${index}`);
+  for (const post of posts.splice(0)) post.answer('refused', 500);
+  assert.equal(run.circuit.state, 'open');
+  offer('job_fresh');
+  assert.equal(posts.length, 0);
+  clock.now = run.circuit.probe_at;
+  run.wake(clock.now);
+  assert.equal(posts.length, 1);
+  posts.splice(0)[0]?.answer('called_off');
+  clock.now += 1_000;
+  run.wake(clock.now);
+  assert.equal(posts.length, 1, 'it is probed again');
+  posts[0]?.answer('delivered', 200);
+  assert.equal(run.circuit.state, 'proving');
+});
+
+test('without any order the failures of one job do not open the circuit', () => {
+  const { run, posts, offer } = startRun({ ordering: 'none' });
+  for (let index = 0; index < 12; index++) offer('job_1');
+  for (const post of posts.splice(0)) post.answer('refused', 500);
+  assert.equal(run.circuit.state, 'closed');
+});
+
+test('under strict order, too, the circuit counts jobs: one dead letter after another does not go on for ever', () => {
+  const { run, clock, posts, offer } = startRun({ ordering: 'strict', in_flight_max: 1 });
+  for (let index = 0; index < 20; index++) offer(`job_${index}`);
+  posts.splice(0)[0]?.answer('refused', 500);
+  // The budget of the whole lane is over: what follows dies at its first failure.
+  clock.now += 4 * 86_400_000;
+  for (let index = 0; index < 20 && run.circuit.state === 'closed'; index++) {
+    run.wake(clock.now);
+    for (const post of posts.splice(0)) post.answer('refused', 500);
+  }
+  assert.equal(run.circuit.state, 'open');
+});
