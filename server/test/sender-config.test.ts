@@ -247,9 +247,16 @@ test('a person who was erased through another process is in no message from then
     reply: answer,
     subjects: ['cus_1'],
   }));
-  await kit.eventually(async () => (await kit.db.sql`select 1 from parked_messages where state = 'retry'`).length === 1);
+  await kit.eventually(
+    async () => (await kit.db.sql`select 1 from parked_messages where state = 'retry'`).length === 1,
+  );
   assert.match(receiver.messages[0]?.body ?? '', /Ada/);
-  await kit.commit('test.erase', [], () => ({ events: [jobEvent('b', null)], puts: [], reply: answer, erased: ['cus_1'] }));
+  await kit.commit('test.erase', [], () => ({
+    events: [jobEvent('b', null)],
+    puts: [],
+    reply: answer,
+    erased: ['cus_1'],
+  }));
   await receiver.until(({ messages }) => messages.length === 2);
   kit.clock.advance(6_000);
   await receiver.until(({ messages }) => messages.length === 3);

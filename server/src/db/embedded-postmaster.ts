@@ -79,7 +79,7 @@ export async function startPostmaster(cluster: Cluster, log: (sentence: string) 
     await removeStaleLocks(cluster);
     const words = await runPostmaster(cluster);
     if (words === null) return;
-    if (/lock file "postmaster\.pid" already exists/.test(words)) return;
+    if (/lock file "(postmaster\.pid|.*\.lock)" already exists/.test(words)) return;
     const orphans = /shared memory block .* still in use/.test(words);
     if (!orphans || Date.now() - started > ORPHANS_TIMEOUT_MS) throw explainFailure(cluster, words, log);
     await wait(POLL_MS * 10);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql as RawSql } from 'postgres';
 import { postgres } from './driver.ts';
+import { claimStart } from './embedded-claim.ts';
 import { type Cluster, openCluster, SUPERUSER } from './embedded-cluster.ts';
 import { findPostmaster, startPostmaster, stopPostmaster } from './embedded-postmaster.ts';
 import type { DatabaseAddress } from './sql.ts';
@@ -94,8 +95,7 @@ async function joinServer(
   while (Date.now() < deadline && !isStopping()) {
     const found = await findPostmaster(cluster);
     if (found === null) {
-      adopted = false;
-      await startPostmaster(cluster, log);
+      if (await startAlone(cluster, log)) adopted = false;
     } else if (found.ready) {
       const presence = await takePresence(found.socketDir, cluster.port, password, onLost);
       if (presence !== null) return { presence, adopted };
@@ -105,6 +105,19 @@ async function joinServer(
   throw new StartError(
     `PostgreSQL was not ready within ${START_TIMEOUT_MS / 1000} s: see ${join(cluster.home, 'postgres.log')}.`,
   );
+}
+
+/** Starts the server unless another process does; false when it was left to that one. */
+async function startAlone(cluster: Cluster, log: (sentence: string) => void): Promise<boolean> {
+  const release = await claimStart(cluster.data);
+  if (release === null) return false;
+  try {
+    if ((await findPostmaster(cluster)) !== null) return false;
+    await startPostmaster(cluster, log);
+    return true;
+  } finally {
+    release();
+  }
 }
 
 /** Null when the server does not let us in yet, or no longer. */

@@ -3,19 +3,29 @@
 import { dropPartitions, makePartitions } from './partitions.ts';
 import type { Sql } from './sql.ts';
 
-/** Far more often than needed: a laptop that slept through midnight has its partition within the hour. */
+/** Far more often than needed. */
 const PERIOD_MS = 3_600_000;
+/** How soon it is noticed that the clock was set or the machine slept: then the days ahead may be over. */
+const CLOCK_LOOK_MS = 5_000;
 /** Replies are looked for under the last eight days (the ledger), so nothing older is ever read. */
 export const IDEMPOTENCY_DAYS_KEPT = 9;
 const DAY_MS = 86_400_000;
 
-/** Looks now and every hour; a failure is told and tried again at the next look. Answers the function that ends the loop. */
-export function keepPartitions(sql: Sql, onFailure: (error: unknown) => void): () => void {
+/**
+ * Looks now, every hour by the wall clock, and when that clock went back; a failure is told and tried again at the next
+ * look. Answers the function that ends the loop.
+ */
+export function keepPartitions(sql: Sql, onFailure: (error: unknown) => void, turn = turnPartitions): () => void {
+  let lookedMs = Number.NEGATIVE_INFINITY;
   const look = () => {
-    turnPartitions(sql, new Date()).catch(onFailure);
+    const now = new Date();
+    const passedMs = now.getTime() - lookedMs;
+    if (passedMs >= 0 && passedMs < PERIOD_MS) return;
+    lookedMs = now.getTime();
+    turn(sql, now).catch(onFailure);
   };
   look();
-  const timer = setInterval(look, PERIOD_MS);
+  const timer = setInterval(look, CLOCK_LOOK_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

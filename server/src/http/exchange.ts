@@ -17,6 +17,8 @@ export interface Desk {
   /** Requests that are being worked on now. */
   inFlight: number;
   inFlightMax: number;
+  /** It ends: a connection whose request is answered now is not kept for another. */
+  isClosing: boolean;
 }
 
 export interface Exchange {
@@ -123,6 +125,7 @@ function finish(
   const bytes = Buffer.byteLength(text);
   headers.push('X-Correlation-Id', exchange.correlation_id);
   if (status !== 204) headers.push('Content-Length', String(bytes));
+  if (desk.isClosing) headers.push('Connection', 'close');
   for (const part of desk.securityHeaders) headers.push(part);
   // Throws for a header that cannot be sent; the caller then answers with a problem instead.
   response.writeHead(status, headers);

@@ -48,14 +48,17 @@ function scanText(text: string): number {
   for (let at = 0; at < end; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
+      let escaped = false;
       for (at++; at < end; at++) {
         const inner = text.charCodeAt(at);
         if (inner === QUOTE) break;
         if (inner === BACKSLASH) {
-          escapes = true;
+          escaped = true;
           at++;
         }
       }
+      if (escaped && isKey(text, at + 1)) return IN_DOUBT;
+      escapes ||= escaped;
     } else if (code === COLON) {
       colons++;
     } else if (code === MINUS || (code >= DIGIT_0 && code <= DIGIT_9)) {
@@ -71,6 +74,16 @@ function scanText(text: string): number {
     }
   }
   return escapes && doubtfulEscape.test(text) ? IN_DOUBT : colons;
+}
+
+/** Whether the string that ended before this place is a key. */
+function isKey(text: string, from: number): boolean {
+  for (let at = from; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === COLON) return true;
+    if (code !== 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) return false;
+  }
+  return false;
 }
 
 /** The end of a run of digits and points. */

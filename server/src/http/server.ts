@@ -88,6 +88,7 @@ export function buildHttp(options: HttpOptions): Http {
     securityHeaders: securityHeadersFor(options),
     inFlight: 0,
     inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
+    isClosing: false,
   };
   const operations = [
     ...options.operations,
@@ -107,7 +108,10 @@ export function buildHttp(options: HttpOptions): Http {
       if (options.publicUrl === null) desk.publicUrl = url;
       return { host: bound.address, port: bound.port, url };
     },
-    close: () => app.close(),
+    close() {
+      desk.isClosing = true;
+      return app.close();
+    },
     inject: (request) => app.inject(request),
     document,
   };

@@ -28,7 +28,7 @@ function diffValues(was: unknown, is: unknown, pointer: string, changes: Changes
   if (was === is) return;
   if (Array.isArray(was) && Array.isArray(is)) diffLists(was, is, pointer, changes);
   else if (isObject(was) && isObject(is) && !isAnother(was, is)) diffMembers(was, is, pointer, changes);
-  else changes[pointer] = [was, is];
+  else if (!isSamePoint(was, is)) changes[pointer] = [was, is];
 }
 
 function diffMembers(was: Members, is: Members, pointer: string, changes: Changes): void {
@@ -52,10 +52,15 @@ function diffLists(was: readonly unknown[], is: readonly unknown[], pointer: str
   }
 }
 
-/** Whether two objects in one place are different things rather than two states of one. */
+/** Whether two objects in one place are different things rather than two states of one. A point on the map is one value. */
 function isAnother(was: Members, is: Members): boolean {
+  if ('lat' in was || 'lat' in is) return true;
   if (was.id !== is.id) return true;
   return subjectOf(was) !== subjectOf(is);
+}
+
+function isSamePoint(was: unknown, is: unknown): boolean {
+  return isObject(was) && isObject(is) && 'lat' in was && JSON.stringify(was) === JSON.stringify(is);
 }
 
 function subjectOf(task: Members): unknown {

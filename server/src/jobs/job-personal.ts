@@ -121,16 +121,13 @@ const cutByPath: Readonly<Record<string, Cut>> = {
 
 const TASK_POINTER = /^(pickups|deliveries)\/(\d+)(?:\/(.+))?$/;
 
-/** Location as an object is told member by member (`address/location/lat`): each is as personal as the whole. */
-const LOCATION_MEMBER = /^(address\/location|proofs\/#\/location)\/[a-z_]+$/;
-
 function cutJobChange(pointer: string, job: Job, hole: Hole): ((changed: unknown) => unknown) | null {
   const match = TASK_POINTER.exec(pointer);
   if (match === null) return null;
   const [, side, index, path] = match;
   if (path === undefined) return (changed) => (isTask(changed) ? cutTask(changed, hole) : changed);
   const shape = path.replace(/\/\d+(?=\/|$)/g, '/#');
-  const cut = LOCATION_MEMBER.test(shape) ? whole : cutByPath[shape];
+  const cut = cutByPath[shape];
   const task = side === 'pickups' ? job.pickups[Number(index)] : job.deliveries[Number(index)];
   const subject = task === undefined ? null : subjectOfTask(task);
   if (cut === undefined || subject === null) return null;

@@ -89,7 +89,7 @@ const cases: [what: string, order: JobInput, faults: string[]][] = [
     order({
       deliveries: [{ ...without(delivery(), 'contact'), customer_id: 'cus_mute', contact_policy: { ways: ['call'] } }],
     }),
-    ['/deliveries/0/customer_id/phone way_without_number'],
+    ['/deliveries/0/customer_id way_without_number'],
   ],
   [
     'ways without numbers',

@@ -160,7 +160,13 @@ describe('PINs', () => {
   test('each wrong try is counted, and after the fifth even the right one is refused', () => {
     const world = givenAsked(ask);
     for (const left of [4, 3, 2, 1, 0]) assert.equal(refused(world, anna, tryPin('0000')).extra.tries_left, left);
-    assert.equal(refused(world, anna, tryPin('4711')).code, 'pin_rejected');
+    const late = refused(world, anna, tryPin('4711'));
+    assert.equal(late.code, 'pin_rejected');
+    assert.match(late.message, /^No tries are left/);
+    assert.deepEqual(
+      late.faults.map(({ code, message }) => [code, message]),
+      [['pin_rejected', late.message]],
+    );
     assert.equal(world.pins.get(deliveryOf(world).id)?.tries, 5);
   });
 
@@ -171,6 +177,16 @@ describe('PINs', () => {
     const written = JSON.stringify([world.stored, [...world.cases.values()], world.events]);
     assert.ok(!written.includes('9876'));
     assert.ok(!written.includes('4711'));
+  });
+
+  test('proof that does not meet what is asked says so, not only that proof is missing', () => {
+    const world = givenAsked({ temperature: { level: 'required', min_c: 2, max_c: 8 } });
+    const { faults } = refused(world, anna, {
+      to: 'completed',
+      outcome: 'delivered_to_recipient',
+      proof: [{ kind: 'temperature', reading: { celsius: 12 } }],
+    });
+    assert.match(faults[0]?.message ?? '', /counts from 2 to 8 °C/);
   });
 
   test('a right PIN costs nothing', () => {

@@ -35,6 +35,7 @@ export function proposeChange(
   { now, mint }: Moment,
 ): Decision {
   refuseContacts(stored.job, edits, context);
+  refusePins(stored.job, patch, context);
   const groups = [...new Set(edits.flatMap(({ group }) => group ?? []))] as FieldGroup[];
   const proposal: Proposal = {
     id: mint('pro'),
@@ -72,6 +73,21 @@ function refuseContacts(job: Job, edits: readonly Edit[], context: EditContext):
     owners,
     edits.filter(({ pointer }) => pointer.endsWith('/contact')),
   );
+}
+
+/** The digits of a PIN are in no document: they are stated by those who own them. */
+function refusePins(job: Job, patch: JobPatch, context: EditContext): void {
+  const group = 'items' as const;
+  const stated = (['pickups', 'deliveries'] as const).flatMap((list) =>
+    (patch[list] ?? []).flatMap(({ proof_requirements }, index) =>
+      proof_requirements?.on_completion.pin?.value === undefined
+        ? []
+        : [{ group, pointer: `${list}/${index}/proof_requirements/on_completion/pin/value` }],
+    ),
+  );
+  if (stated.length === 0) return;
+  const owners = { [group]: ownersOf(context.channel, group, goodsOnBoard(job)) };
+  throw ownershipConflict(context.authority, owners, stated);
 }
 
 /** The owner takes the change on: it is judged and written as if the owner had sent it. */

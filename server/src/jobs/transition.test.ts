@@ -454,6 +454,49 @@ describe('exceptions on the way', () => {
     assert.equal(deliveryOf(world).address.precision, 'manual_pin');
   });
 
+  test('a request is told of members that its transition does not read; a report is not', () => {
+    const world = givenAssigned();
+    const asked = { to: 'arrived', outcome: 'delivered_to_recipient', items: [] } as const;
+    assert.deepEqual(
+      refused(world, anna, asked).faults.map(({ pointer, code }) => `${pointer} ${code}`),
+      ['/outcome not_read', '/items not_read'],
+    );
+    const cancel = { to: 'cancelled', reason_code: 'duplicate_order' } as const;
+    const more = { task_id: deliveryOf(world).id, driver_id: 'drv_anna' };
+    assert.deepEqual(
+      refused(world, source, { ...cancel, ...more }).faults.map(({ pointer }) => pointer),
+      ['/task_id', '/driver_id'],
+    );
+    assert.equal(report(world, anna, asked).applied, true);
+  });
+
+  test('whoever may not is told who may, and nobody is sent to the system', () => {
+    const world = givenAssigned();
+    const detail = refused(world, anna, { to: 'cancelled', reason_code: 'duplicate_order' }).message;
+    assert.match(detail, /may not write cancelled \(source, dispatch\): send this with a key of/);
+  });
+
+  test('every refusal that names a rule also says what is allowed instead', () => {
+    const address = { country: 'SE', location: null, precision: 'unlocated', access: null } as const;
+    const unplaced = givenJob({ deliveries: [delivery({ address })] });
+    const { extra } = refused(unplaced, dispatch, { to: 'assigned', driver_id: 'drv_anna' });
+    assert.deepEqual(extra.allowed_transitions, ['cancelled', 'exception']);
+    const onBoard = refused(givenArrived(), source, { to: 'cancelled', reason_code: 'duplicate_order' });
+    assert.ok((onBoard.extra.allowed_transitions as string[]).includes('returned'));
+  });
+
+  test('goods that were wholly written off have an outcome: disposed of where they were seen, else lost', () => {
+    for (const [told, outcome] of [
+      [{ rejected_quantity: 3, reason_code: 'damaged', remainder: 'write_off' }, 'disposed_of'],
+      [{ missing_quantity: 3, reason_code: 'item_missing' }, 'lost'],
+    ] as const) {
+      const world = givenArrived();
+      const item_id = deliveryOf(world).items[0]?.id ?? '';
+      apply(world, anna, { ...done, items: [{ item_id, delivered_quantity: 0, ...told }] });
+      assert.deepEqual([world.stored.job.status, world.stored.job.outcome], ['failed', outcome]);
+    }
+  });
+
   test('other needs a note', () => {
     const world = givenArrived();
     assert.equal(refused(world, anna, { to: 'failed', reason_code: 'other' }).faults[0]?.code, 'note_missing');

@@ -1,12 +1,17 @@
 // What every word of the launcher needs before it can do anything: the database, made ready, and the master key.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { prepareDatabase } from '../db/prepare.ts';
 import type { DatabaseAddresses } from '../db/roles.ts';
 import type { DatabaseAddress } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
+import { classifyFailure } from '../ledger/failure.ts';
 import { fingerprintOf, openMasterKey } from './master-key.ts';
+
+const AWAY_PATIENCE_MS = 30_000;
+const AWAY_PAUSE_MS = 200;
 
 export interface Opened {
   addresses: DatabaseAddresses;
@@ -22,10 +27,10 @@ export async function openWaypost(config: Config, log: (sentence: string) => voi
   const { address, stop } = await reachDatabase(config, log);
   try {
     const masterKey = await openMasterKey(config);
-    const { addresses, applied } = await prepareDatabase(address, {
-      now: new Date(),
-      masterKeyFingerprint: fingerprintOf(masterKey),
-    });
+    const masterKeyFingerprint = fingerprintOf(masterKey);
+    const { addresses, applied } = await whenThere(config.databaseUrl === null, () =>
+      prepareDatabase(address, { now: new Date(), masterKeyFingerprint }),
+    );
     return { addresses, masterKey, applied, close: stop };
   } catch (error) {
     await stop();
@@ -40,6 +45,28 @@ async function reachDatabase(
   if (config.databaseUrl !== null) return { address: { url: config.databaseUrl }, stop: async () => {} };
   const { address, stop } = await startEmbedded({ dataDir: config.dataDir, log });
   return { address, stop };
+}
+
+/**
+ * Tries again while the database is away: an embedded one that was killed is being started again by whoever uses it; of
+ * a server of one's own only its own word that it is starting counts, since a wrong address should be told at once.
+ */
+export async function whenThere<T>(
+  isEmbedded: boolean,
+  work: () => Promise<T>,
+  clock = { now: () => performance.now(), pause: (ms: number) => pause(ms) as Promise<unknown> },
+): Promise<T> {
+  const deadline = clock.now() + AWAY_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const isStarting = (error as { code?: string } | null)?.code === '57P03';
+      const isAway = isStarting || (isEmbedded && classifyFailure(error) === 'connection');
+      if (!isAway || clock.now() >= deadline) throw error;
+      await clock.pause(AWAY_PAUSE_MS);
+    }
+  }
 }
 
 /** The usual reasons for which a server of one's own does not let us in. */

@@ -22,7 +22,7 @@ import { nextTry, readRetryAfter } from './retry.ts';
 import { liveKeys, type SigningKey, signMessage } from './signing.ts';
 import { TEST_TYPE, USER_AGENT, writeTestEvent } from './test-event.ts';
 import { judge } from './verdict.ts';
-import { type Cursor, type ParkedMessage, Window } from './window.ts';
+import { type Cursor, type ParkedMessage, WAITING_LOW, Window } from './window.ts';
 
 export const BODY_BYTES_MAX = 1_048_576;
 /** How often what is slow is looked for. */
@@ -136,7 +136,12 @@ export class EndpointRun {
 
   /** True when it takes more events. */
   get isHungry(): boolean {
-    return this.isActive && this.circuit.state !== 'open' && this.window.isHungry;
+    return this.takesEvents && this.window.isHungry;
+  }
+
+  /** True when it takes events, now or when there is room again. */
+  get takesEvents(): boolean {
+    return this.isActive && this.circuit.state !== 'open';
   }
 
   /** Looks at one event of the log; the filter in force now decides. */
@@ -199,7 +204,7 @@ export class EndpointRun {
       if (!this.#trySend(next)) unprepared.push(next);
     }
     if (unprepared.length > 0) this.#around.prepare(this, unprepared);
-    if (this.window.isHungry) this.#around.hungry(this);
+    if (this.window.waiting <= WAITING_LOW && this.window.isHungry) this.#around.hungry(this);
     this.#plan(now);
   }
 

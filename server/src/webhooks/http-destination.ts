@@ -19,6 +19,7 @@ const DEADLINE_SWEEP_MS = 50;
 /** Connections to a receiver that nothing was sent to for so long are closed for good. */
 const POOL_IDLE_MS = 300_000;
 const RESOLVE_FOR_CHECK_MS = 2_000;
+const DURATION_MAX_MS = 3_600_000;
 
 export interface ResolvedAddress {
   address: string;
@@ -260,7 +261,8 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
       status: this.#status,
       retry_after: this.#header('retry-after'),
       control: control === 'abort' || control === 'pause' ? control : null,
-      duration_ms: Math.max(0, Math.round(this.#now() - this.#started_at)),
+      // A clock that was set meanwhile must not make a row that cannot be written.
+      duration_ms: Math.min(Math.max(0, Math.round(this.#now() - this.#started_at)), DURATION_MAX_MS),
     });
   }
 

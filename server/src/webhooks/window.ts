@@ -21,6 +21,8 @@ export type Ordering = 'per_job' | 'strict' | 'none';
 
 /** Messages in memory that wait to be sent, before reading stops. */
 export const WAITING_MAX = 128;
+/** With so few left more are asked for. */
+export const WAITING_LOW = 64;
 /** Events that are settled but lie ahead of the cursor; after a crash these are looked up among the attempts. */
 export const AHEAD_MAX = 5_000;
 export const PARKED_MAX = 10_000;

@@ -3,19 +3,22 @@
 // up to date need no reading at all.
 
 import type { Sql } from '../db/sql.ts';
-import { type LogRow, readBlock } from '../events/log.store.ts';
+import { BEGINNING, type LogRow, readBlock } from '../events/log.store.ts';
 import { subjectsIn } from '../ledger/personal.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import type { Next } from './lane.ts';
 import { itemOf, type LogItem } from './log-item.ts';
 import { readPlaces } from './sender.store.ts';
+import type { Place } from './window.ts';
 
 const BLOCK_EVENTS_MAX = 200;
 const BLOCK_EVENTS_MIN = 10;
 /** Blocks are made smaller when events are large. */
 const BLOCK_BYTES_AIMED = 4_194_304;
-const TAIL_EVENTS_MAX = 400;
+const TAIL_EVENTS_MAX = 600;
+/** With so few left in memory the next block is read. */
+const READ_AHEAD_EVENTS = 150;
 const RETRY_MS = 200;
 
 export interface WorldContext {
@@ -101,13 +104,22 @@ export class WorldRun {
     while (this.#mayHaveMore && !this.#isStopped) {
       this.#mayHaveMore = false;
       try {
-        for (let reader = this.#nextReader(); reader !== null && !this.#isStopped; reader = this.#nextReader())
-          await this.#read(reader);
+        await this.#feedOnce();
       } catch (error) {
         this.#context.onFault(error);
         await new Promise((done) => setTimeout(done, RETRY_MS));
         this.#mayHaveMore = true;
       }
+    }
+  }
+
+  async #feedOnce(): Promise<void> {
+    while (!this.#isStopped) {
+      const reader = this.#nextReader();
+      const ahead = reader === null ? this.#placeAhead() : null;
+      if (reader === null && ahead === null) return;
+      if (reader !== null) reader.fed_at = ++this.#turn;
+      await this.#read(ahead ?? reader?.window.readTo ?? BEGINNING, reader);
     }
   }
 
@@ -120,6 +132,7 @@ export class WorldRun {
       if (!run.isHungry || !this.#hasMoreFor(run)) continue;
       if (reader === null || run.fed_at < reader.fed_at) reader = run;
     }
+    this.#trim();
     return reader;
   }
 
@@ -128,9 +141,14 @@ export class WorldRun {
     return this.#isPoked || run.window.readTo.sequence < newest;
   }
 
-  async #read(reader: EndpointRun): Promise<void> {
-    reader.fed_at = ++this.#turn;
-    const after = reader.window.readTo;
+  /** Where to read on before anybody is hungry, so that nobody waits for the database while catching up. */
+  #placeAhead(): Place | null {
+    const end = this.#tail.at(-1)?.place;
+    if (end === undefined || end.sequence >= this.head || this.#tail.length > READ_AHEAD_EVENTS) return null;
+    return end;
+  }
+
+  async #read(after: Place, reader: EndpointRun | null): Promise<void> {
     const wasPoked = this.#isPoked;
     this.#isPoked = false;
     const limit = Math.round(
@@ -140,10 +158,9 @@ export class WorldRun {
     await this.#fetchKeys(rows, this.#context.keys);
     const items = rows.map((row) => itemOf(row, this.config_version));
     this.#measure(rows);
-    const last = rows.at(-1)?.sequence ?? after.sequence;
-    // A reader that is behind does not see the end: the poke still holds for the others.
+    // Who is behind does not see the end: the poke still holds for the others.
     if (rows.length === limit && wasPoked) this.#isPoked = true;
-    else this.head = Math.max(this.head, last);
+    else this.head = Math.max(this.head, rows.at(-1)?.sequence ?? after.sequence);
     if (rows.length === 0 && !wasPoked) this.head = Math.min(this.head, after.sequence);
     this.#keep(items);
     for (const run of this.runs.values()) {
@@ -168,6 +185,18 @@ export class WorldRun {
     const end = this.#tail.at(-1)?.place.sequence ?? 0;
     if (first === undefined || first <= end) return;
     this.#tail = first === end + 1 ? [...this.#tail, ...items].slice(-TAIL_EVENTS_MAX) : items;
+  }
+
+  /** Forgets what everybody has looked at. Who is far behind reads blocks of its own. */
+  #trim(): void {
+    const first = this.#tail[0]?.place.sequence;
+    if (first === undefined) return;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const run of this.runs.values()) {
+      const { sequence } = run.window.readTo;
+      if (run.takesEvents && sequence >= first - 1) oldest = Math.min(oldest, sequence);
+    }
+    if (oldest >= first) this.#tail = this.#tail.slice(Math.min(oldest, first + this.#tail.length - 1) - first + 1);
   }
 
   #measure(rows: readonly LogRow[]): void {

@@ -86,6 +86,25 @@ test('a channel that accepts proposals by itself lets them through at once', asy
   assert.equal(reply.version, 2);
 });
 
+test('a PIN cannot be proposed: its digits would stand in the proposal and in its event', async () => {
+  const rights = { write: ['source'], write_on_board: ['dispatch'], propose: ['recipient'], auto_accept: false };
+  const path = `/v1/channels/${house.other_channel_id}`;
+  assert.equal((await house.call('PATCH', path, { ownership: { items: rights } })).status, 200);
+  const job = await givenJob(house, (order) => {
+    order.channel_id = house.other_channel_id;
+  });
+  const pin = { level: 'required', kind: 'supplied', value: '480917' };
+  const proof_requirements = { on_completion: { pin }, on_failure: {} };
+  const patch = { deliveries: [{ id: deliveryIn(job).id, proof_requirements }] };
+  const before = await headsOf(house);
+  const refusal = await house.call('PATCH', `/v1/jobs/${job.id}`, patch, { as: 'recipient' });
+  assert.deepEqual([refusal.status, refusal.body.code], [409, 'ownership_conflict']);
+  assert.equal(refusal.body.errors[0].pointer, '/deliveries/0/proof_requirements/on_completion/pin/value');
+  assert.deepEqual(await headsOf(house), before);
+  const rows = await house.database.sql`select 1 from events where body like '%480917%'`;
+  assert.equal(rows.length, 0);
+});
+
 test('proposals are listed by job and status, to those who see the channel', async () => {
   const { job, id } = await givenProposal();
   const list = (query: string, as: 'source' | 'bound' | 'stranger' = 'source') =>

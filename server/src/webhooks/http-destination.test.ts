@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test from 'node:test';
+import { type Answer, openDestination, resolveBySystem } from './http-destination.ts';
+
+test('an attempt during which the clock is set ahead by years has a duration that can be written down', async (t) => {
+  let ahead = 0;
+  const receiver = createServer((_request, response) => {
+    ahead = 3 * 365 * 86_400_000;
+    response.end();
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const destination = openDestination({
+    egress: { allow: [], loopback_for_test: true },
+    resolve: resolveBySystem,
+    now: () => Date.now() + ahead,
+  });
+  t.after(async () => {
+    await destination.close();
+    receiver.close();
+  });
+  const origin = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+  const answer = await new Promise<Answer>((resolve) => {
+    const body = Buffer.from('{}');
+    destination.post(
+      { origin, path: '/', world: 'test', headers: [], body, timeout_ms: 15_000, maySend: () => true },
+      resolve,
+    );
+  });
+  assert.ok(answer.duration_ms < 2 ** 31, `${answer.duration_ms} ms`);
+});
