@@ -119,7 +119,7 @@ export function checkReplays(events: readonly LoggedEvent[]): number {
       continue;
     }
     for (const [pointer, [, after]] of Object.entries(changes)) applyChange(before, pointer, after);
-    trimLists(before);
+    dropGone(before);
     assert.deepEqual(before, told, `the changes of event ${event.sequence} (${event.type}) make its document`);
   }
   return replayed.size;
@@ -139,9 +139,16 @@ function applyChange(document: Record<string, unknown>, pointer: string, after: 
   at[last] = structuredClone(after);
 }
 
-/** A list that became shorter says `null` for each element that is gone. */
-function trimLists(value: unknown): void {
+/** Members in which absence is told by leaving out. */
+const maps: ReadonlySet<string> = new Set(['metadata', 'on_completion', 'on_failure']);
+
+/** What is gone from the end of a list, or from a map, is told as `null`. */
+function dropGone(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) while (value.length > 0 && value.at(-1) === null) value.pop();
-  for (const member of Object.values(value)) trimLists(member);
+  for (const [name, member] of Object.entries(value)) {
+    dropGone(member);
+    if (!maps.has(name) || member === null) continue;
+    for (const [key, one] of Object.entries(member)) if (one === null) delete (member as Record<string, unknown>)[key];
+  }
 }

@@ -3,156 +3,202 @@
 
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
-import { createConformance } from './conformance.ts';
-import { givenTenant, startServer, type TestServer } from './server.ts';
+import { type House, headsOf, startHouse } from './house.ts';
+import { orderInput } from './order-input.ts';
 
 interface Described {
   operationId: string;
-  security?: unknown[];
   requestBody?: { content: Record<string, { example?: unknown }> };
 }
 type Json = Record<string, unknown>;
 
-let server: TestServer;
-let document: Json & { paths: Record<string, Record<string, Described>> };
-let conforms: ReturnType<typeof createConformance>;
-let own: string;
-let stranger: string;
+let house: House;
+let paths: Record<string, Record<string, Described>>;
 /** Path parameter → an id of the stranger's world. */
 const foreign: Record<string, string> = {};
 
 before(async () => {
-  server = await startServer();
-  const other = await givenTenant(server.database, 'Stranger');
-  own = server.tenant.test_key;
-  stranger = other.test_key;
-  document = (await (await fetch(`${server.url}/openapi.json`)).json()) as typeof document;
-  conforms = createConformance(document);
-  foreign.channel_id = other.channel_id;
-  foreign.hub_id = other.hub_id;
-  for (const [path, methods] of Object.entries(document.paths)) {
+  house = await startHouse();
+  paths = (await house.call('GET', '/openapi.json')).body.paths;
+  const { data: channels } = await house.as.stranger.channels.list();
+  const { data: hubs } = await house.as.stranger.hubs.list();
+  foreign.channel_id = channels[0]?.id ?? '';
+  foreign.hub_id = hubs[0]?.id ?? '';
+  for (const [path, methods] of Object.entries(paths)) {
     const example = methods.post?.requestBody?.content['application/json']?.example;
     if (example === undefined || path.includes('{') || !path.startsWith('/v1/')) continue;
-    const made = await call('POST', path, stranger, withIds(example, foreign));
-    const id = (made.body as { id?: string }).id;
+    const made = await house.call('POST', path, withIds(example, foreign), { as: 'stranger' });
+    const id = (made.body as { id?: string } | undefined)?.id;
     if (made.status === 201 && id !== undefined) foreign[idName(id)] ??= id;
   }
-  const page = await call('GET', '/v1/events?limit=1', stranger);
-  foreign.event_id = (page.body as { data: { id: string }[] }).data[0]?.id ?? '';
+  Object.assign(foreign, await makeCaseAndProposal());
+  const page = await house.as.stranger.events.list({ limit: 1 });
+  foreign.event_id = page.data[0]?.id ?? '';
+  const made = Object.keys(foreign).sort();
+  assert.deepEqual(
+    made,
+    Object.keys(prefixes)
+      .filter((name) => name !== 'dead_letter_id')
+      .sort(),
+    'one of each kind',
+  );
 });
 
-const names: Record<string, string> = {
-  job: 'job_id',
-  cus: 'customer_id',
-  adr: 'address_id',
-  drv: 'driver_id',
-  veh: 'vehicle_id',
-  hub: 'hub_id',
-  key: 'key_id',
-  whe: 'endpoint_id',
+/** What cannot be made by one request alone. */
+async function makeCaseAndProposal(): Promise<Json & { exception_id: string; proposal_id: string }> {
+  const order = orderInput('LOST', { channel_id: foreign.channel_id });
+  const [delivery] = order.deliveries as [Json];
+  delivery.address = { line1: '?', location: null, precision: 'unlocated', access: null };
+  const job = await house.call('POST', '/v1/jobs', order, { as: 'stranger' });
+  const rights = { write: ['dispatch'], write_on_board: ['dispatch'], propose: ['source'], auto_accept: false };
+  await house.call(
+    'PATCH',
+    `/v1/channels/${foreign.channel_id}`,
+    { ownership: { priority: rights } },
+    { as: 'stranger' },
+  );
+  const proposed = await house.call('PATCH', `/v1/jobs/${job.body.id}`, { priority: 'urgent' }, { as: 'stranger' });
+  return { exception_id: job.body.exceptions[0].id, proposal_id: proposed.body.proposal.id };
+}
+
+const prefixes: Readonly<Record<string, string>> = {
+  job_id: 'job',
+  customer_id: 'cus',
+  address_id: 'adr',
+  driver_id: 'drv',
+  vehicle_id: 'veh',
+  hub_id: 'hub',
+  channel_id: 'chn',
+  key_id: 'key',
+  endpoint_id: 'whe',
+  event_id: 'evt',
+  exception_id: 'exc',
+  proposal_id: 'pro',
+  dead_letter_id: 'dlt',
 };
 
-/** The example with the ids that it names exchanged for ones that exist. */
-function withIds(example: unknown, ids: Record<string, string>): unknown {
-  return JSON.parse(JSON.stringify(example), (name, value: unknown) =>
-    typeof value === 'string' && Object.hasOwn(ids, name) ? ids[name] : value,
-  );
-}
-
 function idName(id: string): string {
-  return names[id.slice(0, 3)] ?? id.slice(0, 3);
+  const found = Object.entries(prefixes).find(([, prefix]) => id.startsWith(`${prefix}_`));
+  assert.ok(found, `${id} is of a kind that this test does not know`);
+  return found[0];
 }
 
-async function call(
-  method: string,
-  path: string,
-  key: string | null,
-  body?: unknown,
-): Promise<{ status: number; body: unknown }> {
-  const reply = await fetch(server.url + path, {
-    method,
-    headers: {
-      ...(key !== null && { authorization: `Bearer ${key}` }),
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+/** The example with the ids that it names exchanged for ones that exist, and with an address that needs no name server. */
+function withIds(example: unknown, ids: Readonly<Record<string, string>>): unknown {
+  return JSON.parse(JSON.stringify(example), (name, value: unknown) => {
+    if (name === 'url') return 'http://127.0.0.1:9/hooks';
+    return typeof value === 'string' && Object.hasOwn(ids, name) ? ids[name] : value;
   });
-  const text = await reply.text();
-  conforms({ method, url: reply.url, status: reply.status, headers: Object.fromEntries(reply.headers), body: text });
-  return { status: reply.status, body: text === '' ? null : JSON.parse(text) };
 }
 
 /** Every operation below /v1 with its example body. */
 function operations(): { method: string; path: string; described: Described; example: unknown }[] {
-  return Object.entries(document.paths).flatMap(([path, methods]) =>
+  return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([method]) => path.startsWith('/v1/') && ['get', 'post', 'put', 'patch', 'delete'].includes(method))
       .map(([method, described]) => ({
         method: method.toUpperCase(),
         path,
         described,
-        example: described.requestBody?.content['application/json']?.example,
+        example: withIds(described.requestBody?.content['application/json']?.example ?? null, {}) ?? undefined,
       })),
   );
 }
 
-async function sequences(): Promise<unknown> {
-  return server.database.sql`select world_id, sequence, chain from heads order by world_id`;
-}
-
-/** An id of the right form that names nothing, for what cannot be made by one request. */
-function idFor(parameter: string): string {
-  const prefixes: Record<string, string> = { exception_id: 'exc', dead_letter_id: 'dlt', proposal_id: 'pro' };
-  return foreign[parameter] ?? `${prefixes[parameter] ?? parameter.slice(0, 3)}_01m7yhqmb4f0pankpv0n1w71v1`;
+function urlOf(path: string): string {
+  return path.replace(/\{(\w+)\}/g, (_match, name: string) => {
+    assert.ok(prefixes[name], `the path parameter ${name} is one that this test does not know`);
+    return foreign[name] ?? `${prefixes[name]}_01m7yhqmb4f0pankpv0n1w71v1`;
+  });
 }
 
 test('no operation shows or changes what belongs to another tenant', async () => {
-  const before = await sequences();
+  const heads = await headsOf(house);
   const tried: string[] = [];
   for (const { method, path, example } of operations()) {
     if (!path.includes('{')) continue;
-    const url = path.replace(/\{(\w+)\}/g, (_match, name: string) => idFor(name));
-    const { status } = await call(method, url, own, example);
-    assert.equal(status, 404, `${method} ${url} answered ${status}`);
+    const { status } = await house.call(method, urlOf(path), example);
+    assert.equal(status, 404, `${method} ${urlOf(path)} answered ${status}`);
     tried.push(`${method} ${path}`);
   }
-  assert.ok(tried.length >= 20, `${tried.length} operations`);
-  assert.deepEqual(await sequences(), before);
+  assert.ok(tried.length >= 40, `${tried.length} operations`);
+  assert.deepEqual(await headsOf(house), heads);
+});
+
+test('no body may name what belongs to another tenant', async () => {
+  const heads = await headsOf(house);
+  const { channel_id, customer_id, address_id, driver_id, vehicle_id, hub_id, job_id } = foreign as Record<
+    string,
+    string
+  >;
+  const order = orderInput('NAMES', { channel_id: house.channel_id });
+  const [delivery] = order.deliveries as [Json];
+  const { contact: _contact, address: _address, ...rest } = delivery;
+  const place = { location: { lat: 1, lng: 1 }, precision: 'rooftop', access: null };
+  const url = 'http://127.0.0.1:9/hooks';
+  const own = await house.as.source.jobs.list();
+  assert.deepEqual(own.data, []);
+  const requests: [string, string, unknown][] = [
+    ['POST', '/v1/jobs', { ...order, channel_id }],
+    ['POST', '/v1/jobs', { ...order, supersedes: job_id }],
+    ['POST', '/v1/jobs', { ...order, deliveries: [{ ...delivery, address: undefined, address_id }] }],
+    [
+      'POST',
+      '/v1/jobs',
+      { ...order, deliveries: [{ ...rest, address: place, customer_id, contact_policy: { ways: [] } }] },
+    ],
+    ['PUT', `/v1/jobs?channel=${channel_id}&reference=NAMES`, { ...order, channel_id }],
+    ['POST', '/v1/addresses', { ...place, line1: 'A', customer_id }],
+    ['POST', '/v1/drivers', { name: 'D', hub_id }],
+    ['POST', '/v1/drivers', { name: 'D', vehicle_id }],
+    ['POST', '/v1/vehicles', { kind: 'van', hub_id }],
+    ['POST', '/v1/endpoints', { url, channel_ids: [channel_id] }],
+    ['POST', '/v1/keys', { name: 'K', scopes: ['jobs:read'], authority: 'source', channel_ids: [channel_id] }],
+    ['PATCH', `/v1/channels/${house.channel_id}`, { hub_id }],
+  ];
+  for (const [method, path, body] of requests) {
+    const answer = await house.call(method, path, body);
+    assert.equal(answer.status, 422, `${method} ${path} ${JSON.stringify(body)}: ${answer.text}`);
+    assert.ok(answer.body.errors.length > 0, answer.text);
+  }
+  assert.deepEqual(await headsOf(house), heads);
+  const { body: job } = await house.call('POST', '/v1/jobs', order);
+  const path = `/v1/jobs/${job.id}/transitions`;
+  const assigned = await house.call('POST', path, { to: 'assigned', driver_id }, { as: 'dispatch' });
+  assert.deepEqual([assigned.status, assigned.body.code], [422, 'unknown_reference']);
+  await house.as.source.jobs.delete(job.id);
 });
 
 test('what another tenant made can be read by that tenant', async () => {
   for (const { method, path, described } of operations()) {
     const parameters = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
     if (method !== 'GET' || parameters.length !== 1 || foreign[parameters[0] ?? ''] === undefined) continue;
-    const url = path.replace(/\{(\w+)\}/g, (_match, name: string) => idFor(name));
-    assert.equal((await call(method, url, stranger)).status, 200, described.operationId);
+    const { status } = await house.call('GET', urlOf(path), undefined, { as: 'stranger' });
+    assert.equal(status, 200, described.operationId);
   }
 });
 
 test('no list shows what belongs to another tenant', async () => {
   for (const { method, path } of operations()) {
     if (method !== 'GET' || path.includes('{')) continue;
-    const { status, body } = await call('GET', path, own);
-    if (status !== 200) continue;
-    const text = JSON.stringify(body);
+    const { status, text } = await house.call('GET', path);
+    assert.equal(status, 200, path);
     for (const [name, id] of Object.entries(foreign))
       assert.equal(text.includes(id), false, `${path} shows the ${name}`);
   }
 });
 
 test('every operation wants a key, and a key without scopes for it is told which one is missing', async () => {
-  const before = await sequences();
-  const weak = await call('POST', '/v1/keys', own, { name: 'weak', scopes: ['keys:admin'], authority: 'source' });
-  const secret = (weak.body as { secret: string }).secret;
-  const after = await sequences();
-  assert.notDeepEqual(after, before);
+  const secret = await house.makeKey({ scopes: ['keys:admin'] });
+  const heads = await headsOf(house);
+  const headers = { authorization: `Bearer ${secret}` };
   for (const { method, path, example } of operations()) {
-    const url = path.replace(/\{(\w+)\}/g, (_match, name: string) => idFor(name));
-    assert.equal((await call(method, url, null, example)).status, 401, `${method} ${url} without a key`);
+    const url = urlOf(path);
+    assert.equal((await house.call(method, url, example, { as: null })).status, 401, `${method} ${url} without a key`);
     if (path.startsWith('/v1/keys')) continue;
-    const refused = await call(method, url, secret, example);
+    const refused = await house.call(method, url, example, { as: null, headers });
     assert.equal(refused.status, 403, `${method} ${url} without the scope`);
-    assert.match((refused.body as { missing_scope: string }).missing_scope, /^[a-z]+:[a-z]+$/);
+    assert.match(refused.body.missing_scope, /^[a-z]+:[a-z]+$/);
   }
-  assert.deepEqual(await sequences(), after);
+  assert.deepEqual(await headsOf(house), heads);
 });

@@ -456,7 +456,7 @@ describe('exceptions on the way', () => {
 
   test('a request is told of members that its transition does not read; a report is not', () => {
     const world = givenAssigned();
-    const asked = { to: 'arrived', outcome: 'delivered_to_recipient', items: [] } as const;
+    const asked = { to: 'arrived' as const, outcome: 'delivered_to_recipient', items: [] };
     assert.deepEqual(
       refused(world, anna, asked).faults.map(({ pointer, code }) => `${pointer} ${code}`),
       ['/outcome not_read', '/items not_read'],

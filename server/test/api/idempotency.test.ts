@@ -168,6 +168,23 @@ test('of twenty repeats at once on two servers exactly one makes the job', async
   }
 });
 
+test('a key is for one channel of a whole order, also when a PIN is hidden in what is compared', async () => {
+  const order = orderFor(house);
+  delete order.channel_id;
+  const [delivery] = order.deliveries;
+  assert.ok(delivery !== undefined);
+  delivery.proof_requirements = {
+    on_completion: { pin: { level: 'required', kind: 'supplied', value: '4711' } },
+    on_failure: {},
+  };
+  const put = (channel: string) =>
+    house.call('PUT', `/v1/jobs?channel=${channel}&reference=${order.reference}`, order, keyed(order.reference));
+  const first = await put(house.server.tenant.channel_id);
+  assert.equal(first.status, 201, first.text);
+  const other = await put(house.other_channel_id);
+  assert.deepEqual([other.status, other.body.code], [422, 'idempotency_mismatch']);
+});
+
 test('what one server writes the other reads at once', async () => {
   const other = new Waypost({ url: second.url, key: house.keys.source, triesMax: 1 });
   for (let round = 0; round < 10; round++) {
