@@ -136,6 +136,7 @@ test('a deleted endpoint gets nothing more', async (t) => {
   await kit.emit(['a', 'b']);
   await kit.settled(other.id);
   assert.equal(gone.messages.length, before);
+  await kit.eventually(async () => (await kit.db.sql`select 1 from cursors where endpoint_id = ${id}`).length === 0);
 });
 
 test('an endpoint that does not answer its test is tried again and gets nothing meanwhile', async (t) => {

@@ -33,6 +33,11 @@ const repairs: readonly Repair[] = [
     put: "if (q.cancelled)\n      return\n\n    if (!socket)\n      return queryError(q, Errors.connection('CONNECTION_CLOSED', options)), true\n\n    try {",
   },
   {
+    file: '/postgres/src/connection.js',
+    find: 'return fetchArrayTypes()\n',
+    put: 'return fetchArrayTypes().catch(() => {})\n',
+  },
+  {
     file: '/postgres/src/index.js',
     find: 'c.reserved.release = true\n',
     put: 'c.reserved.release = true\n    c.onclose = e => { while (queue.length) queue.shift().reject(e) }\n',

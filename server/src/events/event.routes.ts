@@ -43,9 +43,14 @@ const Query = Type.Object(
         description: 'Types or topics, with `job.*` for all that begin so, separated by commas. Absent: all.',
       }),
     ),
-    job_id: Type.Optional(Type.String({ pattern: '^job_[0-7][0-9a-hjkmnp-tv-z]{25}$', description: 'Only events of this job.' })),
+    job_id: Type.Optional(
+      Type.String({ pattern: '^job_[0-7][0-9a-hjkmnp-tv-z]{25}$', description: 'Only events of this job.' }),
+    ),
     endpoint_id: Type.Optional(
-      Type.String({ pattern: '^whe_[0-7][0-9a-hjkmnp-tv-z]{25}$', description: 'Only what is owed to this endpoint by its filter.' }),
+      Type.String({
+        pattern: '^whe_[0-7][0-9a-hjkmnp-tv-z]{25}$',
+        description: 'Only what is owed to this endpoint by its filter.',
+      }),
     ),
     limit: Type.Optional(
       Type.Integer({

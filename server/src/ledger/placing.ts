@@ -2,7 +2,7 @@
 // written with one statement a table.
 
 import type { Sent, Tx } from '../db/sql.ts';
-import type { Accepted, Command, Instant, Outcome, StoredDocument } from './command.ts';
+import type { Accepted, Command, Instant, Outcome, ReplyDraft, StoredDocument } from './command.ts';
 import { refKey } from './command.ts';
 import { type CutEvent, chainEvent, hashEvent, type World, writeEventBody } from './event-text.ts';
 import { mintEventId } from './id.ts';
@@ -70,8 +70,8 @@ export class Placing {
   readonly #newKeys = new Map<string, NewKey>();
   readonly #remembered: Remembered[] = [];
   readonly #erased: { world_id: number; subject_id: string; erased_at: Instant }[] = [];
-  /** Hash of the last event of each object that this batch wrote an event about. */
-  readonly #lastHash = new Map<string, string>();
+  /** The last event of each object that this batch wrote an event about. */
+  readonly #last = new Map<string, { event_id: string; hash: string }>();
 
   constructor(ground: Ground, worlds: ReadonlyMap<number, World>, keys: SubjectKeys) {
     this.#ground = ground;
@@ -146,12 +146,12 @@ export class Placing {
     const objectName = refKey(world_id, objectId);
     const sequence = ++site.sequence;
     const event_id = mintEventId(Date.parse(now), sequence);
-    const previous_hash = this.#lastHash.get(objectName) ?? draft.previous_hash ?? null;
+    const previous_hash = this.#last.get(objectName)?.hash ?? draft.previous_hash ?? null;
     const body = writeEventBody(cut, command, site, { event_id, sequence, recorded_at: now, log_epoch, previous_hash });
     const personal = sealParts(world_id, event_id, cut.parts, (subject) => this.#keyOf(world_id, subject));
     const hash = hashEvent(body, personal);
     site.chain = chainEvent(site.chain, hash);
-    this.#lastHash.set(objectName, hash);
+    this.#last.set(objectName, { event_id, hash });
     if (cut.document_text !== null)
       documents.set(objectId, { event_id, sequence, recorded_at: now, body: cut.document_text, personal, hash });
     const { correlation_id } = command;
@@ -170,11 +170,11 @@ export class Placing {
     document: Decided['reply_document'],
     event_ids: string[],
   ): Placed {
-    const { status, version, location, event_id: known } = accepted.reply;
+    const { status, version, location } = accepted.reply;
     const document_text = document?.text ?? null;
     const told = { status, version, location, document_text, parts: document?.parts ?? [], event_ids };
     const envelope = writeEnvelope(accepted.reply, false);
-    const event_id = event_ids.at(-1) ?? known ?? null;
+    const event_id = event_ids.at(-1) ?? this.#eventOfReply(command.world_id, accepted.reply);
     const { world_id, idempotency } = command;
     // A reply with a document can be given again only if an event carries that document.
     if (idempotency !== null && (event_id !== null || document === null)) {
@@ -187,6 +187,13 @@ export class Placing {
       outcome: makeOutcome({ ...told, envelope: writeEnvelope(accepted.reply, true), replayed: false }),
       again: makeOutcome({ ...told, envelope, replayed: true }),
     };
+  }
+
+  /** The event that carries the document of a reply without events: an earlier command of this batch may have made it. */
+  #eventOfReply(worldId: number, { document, event_id }: ReplyDraft): string | null {
+    const id = (document?.value as { id?: string } | undefined)?.id;
+    const made = id === undefined ? undefined : this.#last.get(refKey(worldId, id));
+    return made?.event_id ?? event_id ?? null;
   }
 
   /** All writes of the batch, one statement a table, sent without waiting. */

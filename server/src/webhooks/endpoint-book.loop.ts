@@ -11,6 +11,7 @@ import {
   claimCursors,
   type EndpointKey,
   type EndpointRow,
+  forgetDeleted,
   type ParkedRow,
   type RedriveRow,
   readEndpoints,
@@ -48,7 +49,14 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
     const rows = await readEndpoints(sql, shares, worldId);
     const revisions = groupByEndpoint(await readRevisions(sql, rows));
     const configs = new Map(rows.map((row) => [nameOf(row), configOf(row, revisions.get(nameOf(row)) ?? [])]));
-    end([...runs].flatMap(([name, run]) => (isConcerned(run, shares, worldId) && !configs.has(name) ? [name] : [])));
+    const gone = [...runs].filter(([name, run]) => isConcerned(run, shares, worldId) && !configs.has(name));
+    end(gone.map(([name]) => name));
+    if (gone.length > 0) {
+      await forgetDeleted(
+        sql,
+        gone.map(([, run]) => ({ world_id: run.config.world_id, endpoint_id: run.id })),
+      );
+    }
     for (const [name, config] of configs) runs.get(name)?.configure(config);
     const fresh = rows.filter((row) => !runs.has(nameOf(row)));
     if (fresh.length > 0) await start(fresh, configs);

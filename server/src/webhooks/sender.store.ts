@@ -227,3 +227,21 @@ export async function readPlaces(
     where world_id = ${worldId} and sequence = any(${places.map((place) => place.sequence)}::bigint[])
       and recorded_at >= ${times[0] ?? ''}::timestamptz and recorded_at <= ${times.at(-1) ?? ''}::timestamptz`;
 }
+
+/** What senders keep of endpoints that were deleted: how far they were, and what waited for them. */
+export async function forgetDeleted(sql: Sql, endpoints: readonly EndpointKey[]): Promise<void> {
+  const worlds = endpoints.map((each) => each.world_id);
+  const ids = endpoints.map((each) => each.endpoint_id);
+  await sql.begin(async (tx) => {
+    await tx`
+      delete from cursors c
+      using unnest(${worlds}::int[], ${ids}::text[]) as n (world_id, endpoint_id), endpoints e
+      where c.world_id = n.world_id and c.endpoint_id = n.endpoint_id
+        and e.world_id = n.world_id and e.endpoint_id = n.endpoint_id and e.deleted_at is not null`;
+    await tx`
+      delete from parked_messages p
+      using unnest(${worlds}::int[], ${ids}::text[]) as n (world_id, endpoint_id), endpoints e
+      where p.world_id = n.world_id and p.endpoint_id = n.endpoint_id
+        and e.world_id = n.world_id and e.endpoint_id = n.endpoint_id and e.deleted_at is not null`;
+  });
+}

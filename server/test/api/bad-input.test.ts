@@ -412,9 +412,11 @@ const strange = [
 
 test('text that looks dangerous survives unharmed, wherever it stands', async () => {
   for (const text of strange) {
+    // A key with a backslash is refused (decision 0016), a value with one is not.
+    const key = text.trim().replaceAll('\\', '');
     const job = await givenJob(house, (order) => {
       order.reference = `${freshReference()} ${text}`;
-      order.metadata = { [text.trim()]: text };
+      order.metadata = { [key]: text };
       order.tags = [text.trim()];
       first(order).contact.name = text;
       first(order).address.line1 = text;
@@ -429,7 +431,7 @@ test('text that looks dangerous survives unharmed, wherever it stands', async ()
       [task.contact?.name, task.address.line1, task.address.access?.notes, task.instructions, task.items[0]?.name],
       [text, text, text, text, text],
     );
-    assert.deepEqual(read.metadata, { [text.trim()]: text });
+    assert.deepEqual(read.metadata, { [key]: text });
     const query = `channel=${house.channel_id}&reference=${encodeURIComponent(job.reference)}`;
     const found = (await house.call('GET', `/v1/jobs?${query}`)).body as Job;
     assert.equal(found.id, job.id);
