@@ -5,7 +5,8 @@
 //      transaction always gets there: https://github.com/porsager/postgres/issues/1208, 1154, 1066);
 //   3. the error that ended a session is thrown at the first statement of the next one;
 //   4. statements waiting on a reserved connection are never answered when it is lost;
-//   5. a list of buffers, booleans or dates is declared with the type of its first element: now the server says.
+//   5. a list of buffers, booleans or dates is declared with the type of its first element: now the server says;
+//   6. what is read right after connecting (the array types) fails outside of any promise that somebody holds.
 // The version is pinned, and a repair that no longer finds its place refuses to start.
 
 import { registerHooks } from 'node:module';

@@ -48,7 +48,7 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
   async function load(shares: readonly number[], worldId: number | null): Promise<void> {
     const rows = await readEndpoints(sql, shares, worldId);
     const revisions = groupByEndpoint(await readRevisions(sql, rows));
-    const configs = new Map(rows.map((row) => [nameOf(row), configOf(row, revisions.get(nameOf(row)) ?? [])]));
+    const configs = new Map(rows.map((row) => [nameOf(row), configOf(options, row, revisions.get(nameOf(row)) ?? [])]));
     const gone = [...runs].filter(([name, run]) => isConcerned(run, shares, worldId) && !configs.has(name));
     end(gone.map(([name]) => name));
     if (gone.length > 0) {
@@ -93,30 +93,6 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
     }
   }
 
-  function configOf(
-    row: EndpointRow,
-    revisions: readonly { revision: number; rendering: 'plain' | 'personal' }[],
-  ): EndpointConfig {
-    const endpoint = JSON.parse(row.body) as Endpoint;
-    const keys: SigningKey[] = [{ key: options.openSecret(row, row.secret), expires_at: null }];
-    if (row.previous_secret !== null && row.previous_secret_expires_at !== null) {
-      keys.push({
-        key: options.openSecret(row, row.previous_secret),
-        expires_at: row.previous_secret_expires_at.getTime(),
-      });
-    }
-    const renderings = new Map(revisions.map(({ revision, rendering }) => [revision, rendering]));
-    return {
-      world_id: row.world_id,
-      world: row.world,
-      tenant_id: row.tenant_id,
-      share: row.share,
-      endpoint,
-      keys,
-      renderings,
-    };
-  }
-
   function end(names: Iterable<string>): void {
     for (const name of names) {
       const run = runs.get(name);
@@ -136,6 +112,31 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
       loading = next.catch(() => {});
       return next;
     },
+  };
+}
+
+function configOf(
+  options: Pick<BookOptions, 'openSecret'>,
+  row: EndpointRow,
+  revisions: readonly { revision: number; rendering: 'plain' | 'personal' }[],
+): EndpointConfig {
+  const endpoint = JSON.parse(row.body) as Endpoint;
+  const keys: SigningKey[] = [{ key: options.openSecret(row, row.secret), expires_at: null }];
+  if (row.previous_secret !== null && row.previous_secret_expires_at !== null) {
+    keys.push({
+      key: options.openSecret(row, row.previous_secret),
+      expires_at: row.previous_secret_expires_at.getTime(),
+    });
+  }
+  const renderings = new Map(revisions.map(({ revision, rendering }) => [revision, rendering]));
+  return {
+    world_id: row.world_id,
+    world: row.world,
+    tenant_id: row.tenant_id,
+    share: row.share,
+    endpoint,
+    keys,
+    renderings,
   };
 }
 

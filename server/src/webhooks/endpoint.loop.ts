@@ -19,8 +19,9 @@ import type { LogItem, RenderedBody } from './log-item.ts';
 import { Outbox } from './outbox.ts';
 import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen } from './pace.ts';
 import { nextTry, readRetryAfter } from './retry.ts';
-import { liveKeys, type SigningKey, signMessage } from './signing.ts';
-import { TEST_TYPE, USER_AGENT, writeTestEvent } from './test-event.ts';
+import { headersOf, NO_ANSWER, targetOf } from './sending.ts';
+import { liveKeys, type SigningKey } from './signing.ts';
+import { TEST_TYPE, writeTestEvent } from './test-event.ts';
 import { judge } from './verdict.ts';
 import { type Cursor, type ParkedMessage, WAITING_LOW, Window } from './window.ts';
 
@@ -285,20 +286,7 @@ export class EndpointRun {
 
   #post(event_id: string, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
     const { endpoint, keys, world } = this.config;
-    const timestamp = Math.floor(now / 1_000);
-    const headers = [
-      'content-type',
-      'application/json',
-      'user-agent',
-      USER_AGENT,
-      'webhook-id',
-      event_id,
-      'webhook-timestamp',
-      String(timestamp),
-      'webhook-signature',
-      signMessage(liveKeys(keys, now), event_id, timestamp, body),
-      ...extra,
-    ];
+    const headers = headersOf(event_id, body, liveKeys(keys, now), now, extra);
     return this.#around.destination.post(
       { ...this.#target, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000, maySend: this.#maySend },
       onAnswer,
@@ -486,21 +474,6 @@ export class EndpointRun {
     if (soonest !== undefined) this.#around.wakeAt(this, soonest);
   }
 }
-
-function targetOf(endpoint: Endpoint): { origin: string; path: string } {
-  const { origin, pathname, search } = new URL(endpoint.url);
-  return { origin, path: `${pathname}${search}` };
-}
-
-const NO_ANSWER: Answer = {
-  outcome: 'failed',
-  status: null,
-  error: null,
-  reply: null,
-  retry_after: null,
-  control: null,
-  duration_ms: 0,
-};
 
 /** Strict order means one at a time. */
 function widthOf(endpoint: Endpoint): number {

@@ -115,23 +115,35 @@ export function openDestination(options: DestinationOptions): Destination {
     return entry.pool;
   }
 
+  /**
+   * Answers are told together, once their connections have become free: undici does that in an immediate of its own,
+   * and a message sent before would open another connection. It also lets `post` return before a refusal is told.
+   */
+  function tellLater(tell: () => void): void {
+    if (told.push(tell) === 1) queueMicrotask(() => setImmediate(tellAll));
+  }
+  let told: (() => void)[] = [];
+
+  function tellAll(): void {
+    const now = told;
+    told = [];
+    for (const tell of now) tell();
+  }
+
   return {
     post(posting, onAnswer) {
-      let isPosted = false;
       const flight = new HttpFlight(posting, options.now, (answer) => {
         flights.delete(flight);
-        // A refusal can come before `post` has returned; whoever posts gets the flight first.
-        if (isPosted) onAnswer(answer);
-        else queueMicrotask(() => onAnswer(answer));
+        tellLater(() => onAnswer(answer));
       });
       flights.add(flight);
       flight.start(poolFor(posting));
-      isPosted = true;
       return flight;
     },
     async close() {
       clearInterval(sweep);
       for (const flight of [...flights]) flight.callOff();
+      tellAll();
       await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()));
       pools.clear();
     },

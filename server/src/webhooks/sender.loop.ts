@@ -166,7 +166,7 @@ class SenderLoop implements Sender {
     if (this.#tick !== null) clearInterval(this.#tick);
     const runs = [...this.#book.runs.values()];
     await drain(runs, STOP_GRACE_MS);
-    for (const run of runs) run.callOff();
+    await callOff(runs);
     await this.#flusher.settle();
     this.#flusher.stop();
     for (const world of this.#worlds.values()) world.stop();
@@ -325,10 +325,16 @@ class SenderLoop implements Sender {
 
   async #release(shares: readonly number[]): Promise<void> {
     await drain(this.#runsOf(shares), RELEASE_GRACE_MS);
-    for (const run of this.#runsOf(shares)) run.callOff();
+    await callOff(this.#runsOf(shares));
     await this.#flusher.settle();
     this.#endShares(shares);
   }
+}
+
+/** Resolves when the last of what was called off has told its run. */
+async function callOff(runs: readonly EndpointRun[]): Promise<void> {
+  for (const run of runs) run.callOff();
+  while (runs.some((run) => run.inFlight > 0)) await new Promise((done) => setImmediate(done));
 }
 
 /** Waits until nothing is in flight, or for so long. */

@@ -1,0 +1,46 @@
+// What one attempt looks like on the wire: where it goes, its headers, and the answer of one that never left.
+
+import type { KeyObject } from 'node:crypto';
+import type { Endpoint } from './endpoint.schema.ts';
+import type { Answer } from './http-destination.ts';
+import { signMessage } from './signing.ts';
+import { USER_AGENT } from './test-event.ts';
+
+export function targetOf(endpoint: Endpoint): { origin: string; path: string } {
+  const { origin, pathname, search } = new URL(endpoint.url);
+  return { origin, path: `${pathname}${search}` };
+}
+
+/** Names and values in turn. Timestamp and signature are those of the attempt. */
+export function headersOf(
+  event_id: string,
+  body: Buffer,
+  keys: readonly KeyObject[],
+  now: number,
+  extra: readonly string[],
+): string[] {
+  const timestamp = Math.floor(now / 1_000);
+  return [
+    'content-type',
+    'application/json',
+    'user-agent',
+    USER_AGENT,
+    'webhook-id',
+    event_id,
+    'webhook-timestamp',
+    String(timestamp),
+    'webhook-signature',
+    signMessage(keys, event_id, timestamp, body),
+    ...extra,
+  ];
+}
+
+export const NO_ANSWER: Answer = {
+  outcome: 'failed',
+  status: null,
+  error: null,
+  reply: null,
+  retry_after: null,
+  control: null,
+  duration_ms: 0,
+};
