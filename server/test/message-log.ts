@@ -28,7 +28,7 @@ const server = createServer((request, response) => {
       const previous = request.headers['waypost-previous'];
       messages.push({
         sequence: Number(sequence),
-        previous: typeof previous === 'string' && previous !== '' ? Number(previous) : null,
+        previous: previous === 'null' ? null : Number(previous),
         id: event.id,
         job_id: event.data.job?.id ?? null,
         job_sequence: event.job_sequence,

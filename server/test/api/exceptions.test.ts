@@ -64,10 +64,7 @@ test('acknowledging twice changes nothing the second time, and one that is resol
     [first.exception.status, first.exception.proof_ids.length, first.events.length],
     ['acknowledged', 1, 1],
   );
-  assert.deepEqual(
-    first.exception.acknowledged_by,
-    first.exception.opened_by.type === 'api_key' ? first.exception.acknowledged_by : null,
-  );
+  assert.equal(first.exception.acknowledged_by?.type, 'api_key');
   const before = await headsOf(house);
   const again = await house.as.dispatch.exceptions.acknowledge(id);
   assert.deepEqual([again.exception, again.events], [first.exception, []]);

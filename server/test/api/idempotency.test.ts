@@ -102,8 +102,6 @@ test('a key belongs to the API key that sent it', async () => {
 test('a refusal is not remembered: the same key may succeed later', async () => {
   const key = freshReference('key');
   const driver = await givenDriver(house);
-  const { job } = await givenAssignedJob(house);
-  await house.as.source.jobs.delete(job.id).catch(() => {});
   const path = `/v1/drivers/${driver.id}`;
   const stale = await house.call(
     'PATCH',
@@ -123,12 +121,7 @@ test('a refusal is not remembered: the same key may succeed later', async () => 
 
 test('keys of another form are refused', async () => {
   for (const key of ['a b', '"a', 'x'.repeat(256), '""', 'å', 'a\\b']) {
-    const answer = await house.call(
-      'POST',
-      '/v1/drivers',
-      { name: 'D' },
-      keyed(encodeURI(key) === key ? key : key.replace('å', '\u00e5')),
-    );
+    const answer = await house.call('POST', '/v1/drivers', { name: 'D' }, keyed(key));
     assert.deepEqual([answer.status, answer.body.code], [400, 'invalid_header'], key);
   }
 });
