@@ -105,6 +105,7 @@ export const pureMachinery: Readonly<Record<string, string>> = {
   'ledger/resource-document.ts': 'what is personal in a document and what differs between two is a computation',
   'ledger/resource.ts': 'the rules that all simple resources share',
   'http/scope.ts': 'the table of scopes is data',
+  'http/suggestion.ts': 'the nearest word of a list is a computation',
 };
 
 /** Plain files above floor 1 that do I/O because doing it is all they are for. */

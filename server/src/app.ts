@@ -10,7 +10,7 @@ import { channelOperations } from './channels/channel.routes.ts';
 import { findChannel } from './channels/channel.store.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
-import { openPool, type Sql } from './db/sql.ts';
+import { BY_KEY, openPool, type Sql } from './db/sql.ts';
 import type { ErrorCode } from './errors.ts';
 import { eventOperations } from './events/event.routes.ts';
 import { jobEventOperations } from './events/job-event.routes.ts';
@@ -84,7 +84,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const reads = openPool(addresses.app, {
     name: 'waypost reads',
     connectionsMax: READ_CONNECTIONS_MAX,
-    session: { statement_timeout: READ_TIMEOUT_MS, default_transaction_read_only: 'on' },
+    session: { statement_timeout: READ_TIMEOUT_MS, default_transaction_read_only: 'on', ...BY_KEY },
   });
   const ledger = openLedger({
     address: addresses.ledger,

@@ -10,7 +10,7 @@ import { newChannel } from '../src/channels/channel.ts';
 import { mintId } from '../src/ledger/id.ts';
 import { makeKey } from '../src/operate/keys.ts';
 import type { TestDatabase } from './harness.ts';
-import { checkReplays, checkWorldLog, type LoggedEvent } from './log-check.ts';
+import { checkNames, checkReplays, checkWorldLog, type LoggedEvent } from './log-check.ts';
 import { givenTenant, operateOn, type ServerOptions, startServer, type TestServer } from './server.ts';
 
 /**
@@ -162,7 +162,7 @@ export async function headsOf({ database }: House): Promise<unknown> {
  */
 export async function checkHouse(house: House): Promise<number> {
   const worlds = await house.database.sql<{ world_id: number }[]>`select world_id from worlds order by world_id`;
-  for (const { world_id } of worlds) await checkWorldLog(house.database.sql, world_id);
+  for (const { world_id } of worlds) checkNames(await checkWorldLog(house.database.sql, world_id));
   const told: LoggedEvent[] = [];
   for await (const event of house.as.source.events.iterate({ types: ['job.*'] }))
     told.push(event as unknown as LoggedEvent);

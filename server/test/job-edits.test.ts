@@ -236,6 +236,46 @@ test('the whole order again: absent it is made, the same changes nothing, anothe
   assert.equal(conflict.body.code, 'ownership_conflict');
 });
 
+test('the whole order again keeps to the version that the caller knows', async () => {
+  const { call, channel_id } = house;
+  const path = `/v1/jobs?channel=${channel_id}&reference=PUT-3`;
+  const order = orderOf('PUT-3', channel_id);
+  const put = (priority: string, tag: string) =>
+    call('PUT', path, { ...order, priority }, { headers: { 'if-match': tag } });
+  const absent = await put('standard', '"1"');
+  assert.deepEqual([absent.status, absent.body.code, absent.body.current_version], [412, 'stale_version', null]);
+  assert.equal((await call('GET', path)).status, 404);
+  assert.equal((await call('PUT', path, order)).status, 201);
+  const read = await call('GET', path);
+  assert.equal(read.headers.get('etag'), '"1"');
+  const changed = await put('express', '"1"');
+  assert.deepEqual([changed.status, changed.headers.get('etag')], [200, '"2"'], JSON.stringify(changed.body));
+  const stale = await put('urgent', '"1"');
+  assert.deepEqual([stale.status, stale.body.code, stale.body.current_version], [412, 'stale_version', 2]);
+  assert.equal((await call('GET', path)).body.priority, 'express');
+  assert.equal((await put('urgent', '*')).status, 200);
+  const page = await call('GET', `/v1/jobs?channel=${channel_id}`);
+  assert.equal(page.headers.get('etag'), null, 'a page has no version');
+});
+
+test('neither the road nor the recipient sends orders', async () => {
+  const { call, channel_id } = house;
+  const order = orderOf('OWN-9', channel_id);
+  for (const as of ['driver', 'recipient'] as const) {
+    for (const [method, path] of [
+      ['POST', '/v1/jobs'],
+      ['PUT', `/v1/jobs?channel=${channel_id}&reference=OWN-9`],
+    ] as const) {
+      const refused = await call(method, path, order, { as });
+      assert.deepEqual([refused.status, refused.body.code], [409, 'ownership_conflict'], `${method} by ${as}`);
+      assert.deepEqual([refused.body.authority, refused.body.owners.items], [as, ['source']]);
+    }
+  }
+  assert.equal((await call('POST', '/v1/jobs', order, { as: 'dispatch' })).status, 201);
+  const again = await call('POST', '/v1/jobs', order, { as: 'driver' });
+  assert.equal(again.status, 200, 'a repeat writes nothing');
+});
+
 test('a PIN is in no document, and another PIN counts as another requirement', async () => {
   const { call, server } = house;
   const job = await make('PIN-1', (order) => {

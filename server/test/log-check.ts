@@ -4,10 +4,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Sql } from '../src/db/sql.ts';
+import { eventTopics, eventTypes } from '../src/events/event-types.ts';
 
 export interface LoggedEvent {
   id: string;
   type: string;
+  topics: string[];
   sequence: number;
   job_sequence: number | null;
   correlation_id: string;
@@ -70,6 +72,16 @@ export async function checkWorldLog(sql: Sql, worldId: number): Promise<LoggedEv
   checkJobNumbers(events);
   await checkJobRows(sql, worldId, rows);
   return events;
+}
+
+/** What an event is called stands in the list by which filters are checked. */
+export function checkNames(events: readonly LoggedEvent[]): void {
+  const types: ReadonlySet<string> = new Set(eventTypes);
+  const known: ReadonlySet<string> = new Set(eventTopics);
+  for (const { sequence, type, topics } of events) {
+    assert.ok(types.has(type), `the type ${type} of event ${sequence} is listed`);
+    for (const topic of topics) assert.ok(known.has(topic), `the topic ${topic} of event ${sequence} is listed`);
+  }
 }
 
 /** Each job counts its own events from 1, and its document says the same number. */

@@ -11,6 +11,8 @@ export interface Asked {
   actor: Actor;
   correlation_id: string;
   idempotency: Idempotency | null;
+  /** Of the request's body. */
+  bytes?: number;
 }
 
 export function createKeyCommand(asked: Asked, input: KeyInput, made: NewSecret): Command {

@@ -271,7 +271,7 @@ function postRevoke({ ledger }: KeyDesk): Operation {
   });
 }
 
-function askedBy(call: Pick<Call, 'caller' | 'correlation_id' | 'idempotency'>): Asked {
-  const { caller, correlation_id, idempotency } = call;
-  return { world_id: caller.world_id, actor: caller.actor, correlation_id, idempotency };
+function askedBy(call: Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'body_bytes'>): Asked {
+  const { caller, correlation_id, idempotency, body_bytes } = call;
+  return { world_id: caller.world_id, actor: caller.actor, correlation_id, idempotency, bytes: body_bytes };
 }

@@ -33,6 +33,20 @@ export interface PoolOptions {
   onClose?: (() => void) | undefined;
 }
 
+/**
+ * Settings of sessions that find everything by a key. PostgreSQL knows nothing about a table in its first minutes, and
+ * about a new day's partition, takes it for small, and then reads all of it: for a batch's idempotency keys, for a block
+ * of the log, for a page of a list. With 5,000 jobs a create read 89 rows that way, and a page of 200 jobs 4,100.
+ */
+export const BY_KEY = {
+  plan_cache_mode: 'force_custom_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_sort: 'off',
+} as const;
+
 /** Sees the text of every statement that is sent, with the name of its pool. Costs nothing unless somebody subscribed before a pool was opened. */
 const statements = diagnosticsChannel.channel('waypost:statement');
 

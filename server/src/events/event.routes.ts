@@ -7,6 +7,7 @@ import { type Caller, JsonText, type Operation, operation } from '../http/operat
 import { placeOfEvent, timeOfId } from '../ledger/id.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { EventPage, EventSchema, eventExample } from './event.schema.ts';
+import { patternFaults } from './event-types.ts';
 import { compileFilter, type Filter, PATTERN, PATTERNS_MAX } from './filter.ts';
 import { findCursor, findEvent, findNewest, findOldest, type LogRow, readBlock, readJobEvents } from './log.store.ts';
 import { renderEvent } from './render.ts';
@@ -81,6 +82,7 @@ function listEvents(ctx: EventRoutesContext): Operation {
       const { world_id } = caller;
       const after = query.after ?? 0;
       const limit = query.limit ?? LIMIT_DEFAULT;
+      requireKnownTypes(query.types);
       await requireKept(ctx.reads, world_id, after);
       const owed = await filterOf(ctx, caller, query.types, query.endpoint_id);
       const page =
@@ -203,6 +205,13 @@ async function filterOf(
     };
     return (byTypes === null || byTypes(event)) && (byEndpoint === null || byEndpoint(event));
   };
+}
+
+/** A misspelt name would answer an empty page, as if nothing had happened. */
+function requireKnownTypes(types: readonly string[] | undefined): void {
+  const faults = patternFaults(types, () => 'query/types');
+  if (faults.length > 0)
+    throw new WaypostError('invalid_request', 'The request asks for events that do not exist.', { faults });
 }
 
 /** A key that is bound to channels reads only their events. */

@@ -30,13 +30,24 @@ export interface LogRow {
 
 export const BEGINNING: LogCursor = { sequence: 0, recorded_at: '1970-01-01T00:00:00.000Z' };
 
-/** The next events after a cursor, in order. */
-export function readBlock(sql: Sql, worldId: number, after: LogCursor, limit: number): Promise<LogRow[]> {
+/**
+ * The next events after a cursor, in order. The numbers have no gaps, so a block is a range of them. With a limit alone
+ * PostgreSQL, which knows nothing yet about the day's partition, sorts all that follows the cursor: 28 ms for a block of
+ * 200 before 12,000 events, growing with the backlog, against 0.3 ms. Only where the log has lost its beginning (or ends)
+ * the range is empty, and the next events are looked for without an end.
+ */
+export async function readBlock(sql: Sql, worldId: number, after: LogCursor, limit: number): Promise<LogRow[]> {
+  const rows = await readRange(sql, worldId, after, after.sequence + limit, limit);
+  return rows.length > 0 ? rows : readRange(sql, worldId, after, Number.MAX_SAFE_INTEGER, limit);
+}
+
+function readRange(sql: Sql, worldId: number, after: LogCursor, upTo: number, limit: number): Promise<LogRow[]> {
   return sql<LogRow[]>`
     select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
       correlation_id, body, personal
     from events
-    where world_id = ${worldId} and sequence > ${after.sequence} and recorded_at >= ${after.recorded_at}::timestamptz
+    where world_id = ${worldId} and sequence > ${after.sequence} and sequence <= ${upTo}
+      and recorded_at >= ${after.recorded_at}::timestamptz
     order by sequence
     limit ${limit}`;
 }

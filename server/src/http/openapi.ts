@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import type { TObject, TSchema } from 'typebox';
 import { type ErrorCode, errorCodes } from '../errors.ts';
 import { API_VERSION } from './headers.ts';
-import type { Operation, ReplyContract } from './operation.ts';
+import { namesOne, type Operation, type ReplyContract, takesIfMatch } from './operation.ts';
 import { PROBLEM_MEDIA_TYPE, ProblemSchema } from './problem.ts';
 import { scopes } from './scope.ts';
 import { modernTuple } from './validator.ts';
@@ -109,10 +109,6 @@ function describeOperation(operation: Operation, parts: Parts): Json {
   };
 }
 
-function takesIfMatch(operation: Operation): boolean {
-  return operation.method !== 'GET' && operation.path.includes('{');
-}
-
 function describeParameters(place: 'path' | 'query', schema: TObject | undefined, parts: Parts): Json[] {
   return Object.entries((schema?.properties ?? {}) as Record<string, TSchema & Json>).map(([name, property]) => {
     const { description, ...rest } = liftSchemas(property, parts) as Json;
@@ -167,7 +163,7 @@ function describeReply(
   example: unknown,
 ): Json {
   const writes = operation.method !== 'GET';
-  const isVersioned = reply.schema !== null && (writes || operation.path.includes('{'));
+  const isVersioned = reply.schema !== null && (writes || namesOne(operation));
   return {
     description: reply.description,
     headers: {

@@ -29,9 +29,22 @@ export interface Operation {
   errors: readonly ErrorCode[];
   body_example?: unknown;
   reply_example?: unknown;
+  /**
+   * Whether it can be about one known object: replies carry its ETag, and writes take If-Match. When absent: whether the
+   * path has braces.
+   */
+  names_one?: boolean;
   /** Named limit of the body; `bodyBytesMax` when absent. */
   body_bytes_max?: number;
   run(call: Call): Promise<Reply>;
+}
+
+export function namesOne(operation: Operation): boolean {
+  return operation.names_one ?? operation.path.includes('{');
+}
+
+export function takesIfMatch(operation: Operation): boolean {
+  return operation.method !== 'GET' && namesOne(operation);
 }
 
 export interface ReplyContract {
@@ -70,6 +83,8 @@ export interface Call<Path = Record<string, string>, Query = Record<string, unkn
   readonly fingerprint: Buffer;
   /** `personal` when the caller holds contacts:read. */
   rendering: Rendering;
+  /** Length of the body as it arrived. */
+  body_bytes: number;
 }
 
 export interface Reply {

@@ -68,7 +68,7 @@ type AnySpec = ResourceOperations<never, TSchema, TSchema>;
 
 /** A command of this request. */
 export function commandOf(call: Call, name: string, loads: Loads, decide: Command['decide']): Command {
-  const { caller, correlation_id, idempotency } = call;
+  const { caller, correlation_id, idempotency, body_bytes } = call;
   const cause = caller.actor.type === 'user' ? 'dashboard' : 'api';
   return {
     name,
@@ -77,6 +77,7 @@ export function commandOf(call: Call, name: string, loads: Loads, decide: Comman
     cause,
     correlation_id,
     idempotency,
+    bytes: body_bytes,
     load: loads,
     decide,
   };

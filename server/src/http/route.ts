@@ -7,7 +7,7 @@ import type { Idempotency } from '../ledger/command.ts';
 import { fingerprintOf } from '../ledger/fingerprint.ts';
 import { readIdempotencyKey, readIfMatch } from './headers.ts';
 import { readJson } from './json.ts';
-import type { Call, Caller, Operation } from './operation.ts';
+import { type Call, type Caller, type Operation, takesIfMatch } from './operation.ts';
 import { compileQuery, type ReadQuery } from './query.ts';
 import { compileValidator, type Validate } from './validator.ts';
 
@@ -19,7 +19,7 @@ export interface Route {
   url: string;
   writes: boolean;
   bodyBytesMax: number;
-  /** Whether If-Match can mean anything: the operation writes one object that exists. */
+  /** Whether If-Match can mean anything: the operation writes one object that may exist. */
   takesIfMatch: boolean;
   readQuery: ReadQuery;
   validatePath: Validate | null;
@@ -50,7 +50,7 @@ export function compileRoute(operation: Operation): Route {
     url: operation.path.replaceAll(/\{(\w+)\}/g, ':$1'),
     writes,
     bodyBytesMax: operation.body_bytes_max ?? BODY_BYTES_MAX,
-    takesIfMatch: writes && names.length > 0,
+    takesIfMatch: takesIfMatch(operation),
     readQuery: compileQuery(operation.query),
     validatePath: operation.path_params === undefined ? null : compileValidator(operation.path_params, 'path'),
     validateBody: operation.body === undefined ? null : compileValidator(operation.body, ''),
@@ -136,6 +136,7 @@ class ValidatedCall implements Call {
   readonly body: unknown;
   readonly correlation_id: string;
   readonly if_match: number | null;
+  readonly body_bytes: number;
   idempotency: Idempotency | null = null;
   readonly #method: string;
   readonly #target: string;
@@ -156,6 +157,7 @@ class ValidatedCall implements Call {
     this.body = body;
     this.correlation_id = correlation_id;
     this.if_match = if_match;
+    this.body_bytes = arrived.body?.length ?? 0;
     this.#method = method;
     this.#target = arrived.query === '' ? arrived.path : `${arrived.path}?${arrived.query}`;
   }

@@ -17,6 +17,7 @@ import { draftJobEvent, referenceKey, type StoredJob } from './job.ts';
 import { replyUnchanged, replyWithJob } from './job-reply.ts';
 import { implicitPickup, type OrderParts, readOrder } from './order.ts';
 import { type AddFault, findOrderFaults } from './order-faults.ts';
+import { requireOrderRight } from './ownership.ts';
 import { hashPin, pinOfPhone } from './pin.ts';
 import { settleJob } from './status.ts';
 import type { PickupInput, Task } from './task.schema.ts';
@@ -26,6 +27,7 @@ export interface OrderContext {
   channel: Channel;
   world: 'live' | 'test';
   actor: Actor;
+  authority: string;
   correlation_id: string;
   /** Of the order's body (`orderFingerprint`). */
   fingerprint: Buffer;
@@ -55,6 +57,7 @@ export function createJob(sent: SentOrder, context: OrderContext, moment: Moment
   }
   const superseded = holder !== null && order.supersedes === holder.job.id ? holder : null;
   if (holder !== null && superseded === null) throw duplicateReference(sent, holder);
+  requireOrderRight(channel, context.authority);
   refuseFaults(findAllFaults(order, context));
   return makeJob(order, context, superseded, moment);
 }

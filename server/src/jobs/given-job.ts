@@ -79,6 +79,7 @@ export function givenJob(order: Partial<JobInput> = {}, settings: Partial<Channe
       channel,
       world: 'test',
       actor: { type: 'api_key', id: 'key_shop' },
+      authority: 'source',
       correlation_id: 'c1',
       fingerprint: Buffer.alloc(16),
       pin_key: PIN_KEY,

@@ -53,6 +53,7 @@ function putOperation(desk: JobDesk): Operation {
     description:
       'The order as it is now: no job has its reference yet: it is made (201); nothing differs: nothing is written; something differs: it is changed, all or nothing. Tasks and items are recognised by their `reference`; those without one by their order.',
     scope: 'jobs:write',
+    names_one: true,
     query: Type.Object(
       {
         channel: Type.String({ maxLength: 40, description: 'The channel of the order.' }),
@@ -76,8 +77,8 @@ function putOperation(desk: JobDesk): Operation {
       const fingerprint = orderFingerprint(comparable);
       const command = commandOf(call as Call, 'job.put', loadsOfPut(desk.books, order, channelId), (set, moment) => {
         const context = contextOf(set, desk, call as Call, order, channelId, fingerprint);
-        const { authority } = call.caller;
-        return putOrder({ order, comparable }, { ...context, ...jobSurroundings(set), authority }, moment);
+        const { if_match } = call;
+        return putOrder({ order, comparable }, { ...context, ...jobSurroundings(set), if_match }, moment);
       });
       const idempotency = hideInKey(call, `PUT ${channelId}`, order, hidePins(order, desk.pin_key, order.reference));
       return replyOf(await desk.ledger.commit({ ...command, idempotency }), call.rendering);

@@ -58,6 +58,7 @@ export function makeJobExample(): Job & { live: Live } {
       channel: newChannel('chn_01kaj2w0d4f8tb3h5gk9mzq7xe', 'Web shop', null, now),
       world: 'test',
       actor: { type: 'api_key', id: 'key_01kaj2w0d4f8tb3h5gk9mzq7xe' },
+      authority: 'source',
       correlation_id: 'example',
       fingerprint: Buffer.alloc(16),
       pin_key: new Uint8Array(32),

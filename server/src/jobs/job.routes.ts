@@ -70,7 +70,7 @@ function createOperation(desk: JobDesk): Operation {
       200: { description: 'This order made a job before: here it is.', schema: jobReply },
       201: { description: 'The job as it was made.', schema: jobReply },
     },
-    errors: ['duplicate_reference', 'unknown_reference', 'job_too_large'],
+    errors: ['duplicate_reference', 'unknown_reference', 'ownership_conflict', 'job_too_large'],
     body_example: orderExample,
     reply_example: makeJobExample(),
     async run(call) {
@@ -166,6 +166,7 @@ function listOperation(desk: JobDesk): Operation {
     description:
       'Newest first. With `updated_since` in the order of their changes, deleted ones included, so that a copy can follow without missing any. With `channel` and `reference` the answer is the one job that holds the reference, as `GET /v1/jobs/{job_id}` answers it, or 404.',
     scope: 'jobs:read',
+    names_one: true,
     query: listQuery,
     replies: { 200: { description: 'A page of jobs, or the one job.', schema: Type.Union([page, jobReply]) } },
     errors: ['not_found', 'invalid_cursor'],
@@ -177,8 +178,7 @@ function listOperation(desk: JobDesk): Operation {
         const row = await findJobByReference(desk.reads, scope, query.channel, query.reference);
         if (row === null)
           throw new WaypostError('not_found', `No job of the channel ${query.channel} has this reference.`);
-        // The document of this operation promises no ETag: its usual answer is a page. `version` is in the job.
-        return { ...(await answerJob(desk, row, call.rendering)), version: null };
+        return answerJob(desk, row, call.rendering);
       }
       return listJobs(desk, narrow(scope, query.channel), query, call.rendering);
     },

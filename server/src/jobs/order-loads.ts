@@ -96,6 +96,7 @@ export function contextOfOrder(
     channel,
     world: request.caller.world,
     actor: request.caller.actor,
+    authority: request.caller.authority,
     correlation_id: request.correlation_id,
     fingerprint,
     pin_key: request.pin_key,

@@ -39,6 +39,20 @@ export function judgeEdits(job: Job, edits: readonly Edit[], channel: Channel, a
   return rights.some(({ right }) => right === 'propose') ? 'propose' : 'write';
 }
 
+/** What an order states, and so whoever sends one writes. */
+const orderGroups = ['priority', 'schedule', 'address', 'items'] as const;
+
+/** An order is sent by whoever writes some of what it states, be it later: not by the road, not by the recipient. */
+export function requireOrderRight(channel: Channel, authority: string): void {
+  const isWriter = orderGroups.some((group) => {
+    const { write, write_on_board } = channel.ownership[group];
+    return write.includes(authority) || write_on_board.includes(authority);
+  });
+  if (isWriter) return;
+  const owners = Object.fromEntries(orderGroups.map((group) => [group, ownersOf(channel, group, false)]));
+  throw ownershipConflict(authority, owners, []);
+}
+
 /** 409, naming who owns what the caller wanted to write. */
 export function ownershipConflict(
   authority: string,

@@ -1,7 +1,7 @@
 // The whole order again: absent makes the job, the same changes nothing, another follows the tables of edits and of
 // ownership, all or nothing.
 
-import type { WaypostError } from '../errors.ts';
+import { WaypostError } from '../errors.ts';
 import type { Decision, Moment } from '../ledger/command.ts';
 import { sameRequest } from '../ledger/fingerprint.ts';
 import {
@@ -15,7 +15,7 @@ import {
 } from './create-job.ts';
 import { type EditContext, type Intended, judgeChange, writeChange } from './edit-job.ts';
 import type { JobInput } from './job.schema.ts';
-import type { StoredJob } from './job.ts';
+import { requireJobVersion, type StoredJob } from './job.ts';
 import { replyUnchanged } from './job-reply.ts';
 import { isSameContact, itemIdsOf, matchByReference, mergeTask } from './merge-tasks.ts';
 import { implicitPickup, type OrderParts, readOrder } from './order.ts';
@@ -23,11 +23,14 @@ import { type judgeEdits, ownershipConflict, ownersOf } from './ownership.ts';
 import { goodsOnBoard } from './status.ts';
 import type { Task } from './task.schema.ts';
 
-export type PutContext = OrderContext & EditContext;
+export interface PutContext extends OrderContext, EditContext {
+  if_match: number | null;
+}
 
 export function putOrder(sent: SentOrder, context: PutContext, moment: Moment): Decision {
   const { holder } = context;
   const { order } = sent;
+  requireVersion(holder, context);
   if (holder === null || order.supersedes === holder.job.id) return createJob(sent, context, moment);
   if (sameRequest(holder.fingerprint, context.fingerprint)) {
     return { events: [], puts: [], reply: replyUnchanged(holder, optionsOf(context.channel)) };
@@ -37,6 +40,15 @@ export function putOrder(sent: SentOrder, context: PutContext, moment: Moment): 
   const { edits, right } = judgeChange(holder, intended, context);
   if (right === 'propose') throw refuseProposal(holder, edits, context);
   return writeChange(holder, intended, edits, context, moment, {});
+}
+
+/** Where no job is, there is no version that could match. */
+function requireVersion(holder: StoredJob | null, { if_match }: PutContext): void {
+  if (holder !== null) requireJobVersion(holder.job, if_match);
+  if (holder !== null || if_match === null) return;
+  throw new WaypostError('stale_version', `No job has this reference; the request was made for version ${if_match}.`, {
+    extra: { current_version: null },
+  });
 }
 
 /** A whole order is written or refused: what is only proposed is sent as a PATCH. */

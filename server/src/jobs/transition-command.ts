@@ -37,7 +37,7 @@ export interface ExecutionDesk {
   pin_key: Uint8Array;
 }
 
-export type Asking = Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'if_match'>;
+export type Asking = Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'if_match' | 'body_bytes'>;
 
 /** Which scope a transition needs: what dispatch decides, what the road reports, and taking the order back. */
 export function scopeOfTransition(to: RequestedTransition): Scope {

@@ -193,6 +193,8 @@ export interface Command {
   cause: Cause;
   correlation_id: string;
   idempotency: Idempotency | null;
+  /** Of the request's body: a batch holds so many at most. A small number when no request brought the command. */
+  bytes?: number;
   /** Up to three rounds; each sees what the earlier ones found. */
   load: readonly ((set: WorkingSet) => readonly { kind: Kind<unknown>; key: string }[])[];
   decide(set: WorkingSet, moment: Moment): Decision;

@@ -39,6 +39,11 @@ export function classifyFailure(error: unknown): Failure {
   return 'statement';
 }
 
+/** The data itself was refused (classes 22 and 23): the same rows will be refused again, whatever waits or is repaired. */
+export function isRowRefused(error: unknown): boolean {
+  return /^2[23]...$/.test(codeOf(error));
+}
+
 /** The refusal that stands for a broken constraint; null when none does. */
 export function refusalOfConstraint(
   error: unknown,

@@ -3,17 +3,24 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { WaypostError } from '../errors.ts';
 import type { Command } from './command.ts';
-import { Lane, type LaneOptions, takeBatch, WORLD_COMMANDS_MAX } from './lane.ts';
+import { BATCH_BYTES_MAX, Lane, type LaneOptions, takeBatch, WORLD_COMMANDS_MAX } from './lane.ts';
 
+const bytes = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 4_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 2 * BATCH_BYTES_MAX }) },
+);
 const waiting = fc
-  .array(fc.integer({ min: 1, max: 4 }), { maxLength: 300 })
-  .map((worlds) => worlds.map((world_id, order) => ({ command: { world_id }, order })));
+  .array(fc.record({ world_id: fc.integer({ min: 1, max: 4 }), bytes }), { maxLength: 300 })
+  .map((commands) => commands.map((command, order) => ({ command, order })));
+const bytesOf = (list: readonly { command: { bytes: number } }[]) =>
+  list.reduce((sum, { command }) => sum + command.bytes, 0);
 
 test('a batch takes each world in order and leaves the rest in order', () => {
   fc.assert(
     fc.property(waiting, fc.integer({ min: 1, max: 200 }), (all, max) => {
       const [taken, rest] = takeBatch(all, max);
       assert.ok(taken.length <= max);
+      assert.ok(taken.length <= 1 || bytesOf(taken) <= BATCH_BYTES_MAX);
       assert.equal(taken.length + rest.length, all.length);
       for (let world = 1; world <= 4; world++) {
         const of = (list: typeof all) => list.filter((one) => one.command.world_id === world);
@@ -24,6 +31,21 @@ test('a batch takes each world in order and leaves the rest in order', () => {
       if (all.length > 0) assert.ok(taken.length > 0);
     }),
   );
+});
+
+test('a batch is full at a mebibyte of bodies, and what is larger goes alone', () => {
+  const sizesOf = (list: readonly { command: { bytes?: number } }[]) => list.map(({ command }) => command.bytes);
+  const take = (...sizes: (number | undefined)[]) => {
+    const commands = sizes.map((size) => ({ command: { world_id: 1, ...(size !== undefined && { bytes: size }) } }));
+    return takeBatch(commands, 200).map(sizesOf);
+  };
+  const half = BATCH_BYTES_MAX / 2;
+  assert.deepEqual(take(half, half), [[half, half], []]);
+  assert.deepEqual(take(half, half, 1), [[half, half], [1]]);
+  assert.deepEqual(take(half, half + 1, 1), [[half], [half + 1, 1]]);
+  assert.deepEqual(take(BATCH_BYTES_MAX + 1, 0, 1), [[BATCH_BYTES_MAX + 1], [0, 1]]);
+  assert.deepEqual(take(1, BATCH_BYTES_MAX + 1, 1), [[1], [BATCH_BYTES_MAX + 1, 1]]);
+  assert.deepEqual(take(BATCH_BYTES_MAX, undefined), [[BATCH_BYTES_MAX], [undefined]]);
 });
 
 test('while the database is away nobody waits longer than ten seconds, whoever stood in front', async () => {

@@ -12,7 +12,10 @@ import { findEventAt, lockHeads } from './ledger.store.ts';
 import type { SubjectKeys } from './subject-keys.ts';
 
 export const BATCH_COMMANDS_MAX = 200;
+export const BATCH_BYTES_MAX = 1_048_576;
 export const WORLD_COMMANDS_MAX = 50;
+/** What a command counts for that no request brought. */
+const OWN_COMMAND_BYTES = 512;
 const WAITING_MAX = 20_000;
 const OUTAGE_PATIENCE_MS = 10_000;
 const RECONNECT_PAUSE_MS = 100;
@@ -271,26 +274,34 @@ function rejectAll(batch: readonly Waiting[], error: unknown): void {
   for (const one of batch) one.reject(error);
 }
 
-/** At most `max` commands; while others wait, at most 50 of one world, so that none keeps the rest waiting. */
-export function takeBatch<T extends { command: { world_id: number } }>(waiting: readonly T[], max: number): [T[], T[]] {
-  if (waiting.length <= max) {
-    const isCrowded =
-      waiting.length > WORLD_COMMANDS_MAX &&
-      waiting.some((one) => one.command.world_id !== waiting[0]?.command.world_id);
-    if (!isCrowded) return [[...waiting], []];
-  }
+/**
+ * At most `max` commands, and 1 MiB of bodies unless one alone is larger; while others wait, at most 50 commands of one
+ * world, so that none keeps the rest waiting.
+ */
+export function takeBatch<T extends { command: Pick<Command, 'world_id' | 'bytes'> }>(
+  waiting: readonly T[],
+  max: number,
+): [T[], T[]] {
   const firstWorld = waiting[0]?.command.world_id;
   const hasOthers = waiting.some((one) => one.command.world_id !== firstWorld);
   const perWorld = hasOthers ? WORLD_COMMANDS_MAX : max;
   const taken: T[] = [];
   const rest: T[] = [];
   const counts = new Map<number, number>();
+  let bytes = 0;
+  let isFull = false;
   for (const one of waiting) {
-    const count = counts.get(one.command.world_id) ?? 0;
-    if (taken.length < max && count < perWorld) {
-      taken.push(one);
-      counts.set(one.command.world_id, count + 1);
-    } else rest.push(one);
+    const { world_id, bytes: more = OWN_COMMAND_BYTES } = one.command;
+    const count = counts.get(world_id) ?? 0;
+    // Full at the first that does not fit: a smaller one behind it could be of the same world, whose order stays.
+    if (count < perWorld) isFull ||= taken.length >= max || (taken.length > 0 && bytes + more > BATCH_BYTES_MAX);
+    if (isFull || count >= perWorld) {
+      rest.push(one);
+      continue;
+    }
+    taken.push(one);
+    counts.set(world_id, count + 1);
+    bytes += more;
   }
   return [taken, rest];
 }

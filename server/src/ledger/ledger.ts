@@ -2,7 +2,7 @@
 // How a batch is made is in lane.ts and batch.ts; what a command says is in command.ts.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { type DatabaseAddress, openPool, type Sql } from '../db/sql.ts';
+import { BY_KEY, type DatabaseAddress, openPool, type Sql } from '../db/sql.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Command, Outcome } from './command.ts';
 import { documentIn, type World } from './event-text.ts';
@@ -18,7 +18,7 @@ const SESSION = {
   idle_in_transaction_session_timeout: 2_000,
   lock_timeout: 5_000,
   statement_timeout: 5_000,
-  plan_cache_mode: 'force_custom_plan',
+  ...BY_KEY,
 };
 
 export interface LedgerOptions {

@@ -2,6 +2,7 @@
 
 import { channelKind } from '../channels/channel.store.ts';
 import { WaypostError } from '../errors.ts';
+import { patternFaults } from '../events/event-types.ts';
 import type { Accepted, Document, EventDraft, Instant, Moment, WorkingSet } from '../ledger/command.ts';
 import { SPREAD } from '../ledger/command.ts';
 import { type Loads, refTo } from '../ledger/resource.ts';
@@ -77,6 +78,16 @@ function requireChannels(set: WorkingSet, channel_ids: readonly string[] | null 
     throw new WaypostError('unknown_reference', 'The request names a channel that does not exist.', { faults });
 }
 
+/** A misspelt name would never be sent anything, and nobody would be told. */
+function requireKnownPatterns(input: Pick<EndpointPatch, 'types' | 'topics'>): void {
+  const faults = [
+    ...patternFaults(input.types, (index) => `/types/${index}`),
+    ...patternFaults(input.topics, (index) => `/topics/${index}`),
+  ];
+  if (faults.length > 0)
+    throw new WaypostError('invalid_request', 'The endpoint asks for events that do not exist.', { faults });
+}
+
 export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoint, asker: Asker): Accepted {
   const count = set.get(endpointCountKind, ENDPOINT_COUNT) ?? 0;
   if (count >= ENDPOINTS_MAX) {
@@ -85,6 +96,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     });
   }
   const { input } = made;
+  requireKnownPatterns(input);
   requireChannels(set, input.channel_ids);
   const hasFilter = input.types !== undefined || input.topics !== undefined;
   const endpoint: Endpoint = {
@@ -161,6 +173,7 @@ export function editEndpoint(
   asker: Asker,
 ): Accepted {
   const before = stored.endpoint;
+  requireKnownPatterns(patch);
   requireChannels(set, patch.channel_ids);
   const after: Endpoint = { ...before, ...patch };
   if (patch.channel_ids !== undefined) after.channel_ids = channelsFor(patch.channel_ids, asker);

@@ -48,6 +48,7 @@ test('what a lost endpoint was asked to send again is left to its new owner, wit
     sql,
     runs: () => [],
     onLost: (names) => lost.push(...names),
+    onRefused: (_, __, error) => assert.fail(error as Error),
     onFault: (error) => assert.fail(error as Error),
   });
   for (const id of ['kept', 'lost']) flusher.mark(runOf(id));
@@ -55,4 +56,69 @@ test('what a lost endpoint was asked to send again is left to its new owner, wit
   flusher.stop();
   assert.deepEqual(lost, ['1/lost']);
   assert.deepEqual(written.at(-1), ['dlt_kept']);
+});
+
+/** A database that refuses the rows of some endpoints in one table; `saved` are the cursors that it let move. */
+function refusingSql(table: string, refusedIds: readonly string[]) {
+  const saved: string[] = [];
+  const begin = async (work: (tx: unknown) => Promise<void>) => {
+    let cursors: string[] = [];
+    await work((strings: TemplateStringsArray, ...values: unknown[]) => {
+      const text = strings.join('?');
+      const ids = values.flatMap((value) => (Array.isArray(value) ? value : []));
+      if (text.includes(`insert into ${table}`) && ids.some((id) => refusedIds.includes(id))) {
+        return Promise.reject(Object.assign(new Error('no partition of relation found for row'), { code: '23514' }));
+      }
+      if (!text.includes('update cursors')) return Promise.resolve([]);
+      cursors = values[1] as string[];
+      return Promise.resolve(cursors.map((endpoint_id) => ({ world_id: 1, endpoint_id })));
+    });
+    saved.push(...cursors);
+  };
+  return { sql: { begin } as unknown as Sql, saved };
+}
+
+function triedRunOf(endpoint_id: string): EndpointRun {
+  const run = runOf(endpoint_id);
+  const { empty } = run.outbox;
+  run.outbox.empty = (into: Flush) => {
+    empty.call(run.outbox, into);
+    into.attempts.push({ world_id: 1, endpoint_id, sequence: 1 } as never);
+  };
+  return run;
+}
+
+function startRefusing(table: string) {
+  const { sql, saved } = refusingSql(table, ['bad']);
+  const told: string[] = [];
+  const flusher = startFlusher({
+    sql,
+    runs: () => [],
+    onLost: () => assert.fail('nothing is lost'),
+    onRefused: ({ endpoint_id }, dropped, error) =>
+      told.push(`${endpoint_id} ${dropped} ${(error as { code: string }).code}`),
+    onFault: (error) => assert.fail(error as Error),
+  });
+  const runs = ['one', 'bad', 'two'].map(triedRunOf);
+  const flush = async () => {
+    for (const run of runs) flusher.mark(run);
+    await flusher.settle();
+    return saved.splice(0).sort();
+  };
+  return { flusher, told, flush };
+}
+
+test('attempts that are refused are left out, told once, and hold up nobody', async () => {
+  const { flusher, told, flush } = startRefusing('attempts');
+  assert.deepEqual(await flush(), ['bad', 'one', 'two']);
+  assert.deepEqual(await flush(), ['bad', 'one', 'two']);
+  flusher.stop();
+  assert.deepEqual(told, ['bad attempts 23514']);
+});
+
+test('an endpoint of which nothing can be written keeps its cursor; the others move on', async () => {
+  const { flusher, told, flush } = startRefusing('parked_messages');
+  assert.deepEqual(await flush(), ['one', 'two']);
+  flusher.stop();
+  assert.deepEqual(told, ['bad all 23514']);
 });

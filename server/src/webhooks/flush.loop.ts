@@ -1,9 +1,12 @@
 // Writes down what endpoints did: every 25 ms or 500 answers, one transaction for all of them. While it cannot write, the
 // same flush is tried again and again; nobody sends on for long without it, because leases cannot be renewed either.
+// Rows that the database refuses are another thing: they stop the endpoint that they belong to, never the others.
 
 import type { Sql } from '../db/sql.ts';
+import { isRowRefused } from '../ledger/failure.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import { endpointName, type Flush, LeaseLostError, writeFlush } from './flush.store.ts';
+import type { EndpointKey } from './sender.store.ts';
 
 export const FLUSH_INTERVAL_MS = 25;
 export const FLUSH_ANSWERS_MAX = 500;
@@ -26,11 +29,18 @@ export interface FlusherOptions {
   runs(): Iterable<EndpointRun>;
   /** These belong to another sender now. */
   onLost(names: ReadonlySet<string>): void;
+  /**
+   * Rows of this endpoint were refused. `attempts`: it is written without its attempts. `all`: nothing of it could be
+   * written, so it must start again from what is saved, and sends some messages twice.
+   */
+  onRefused(endpoint: EndpointKey, dropped: 'attempts' | 'all', error: unknown): void;
   onFault(error: unknown): void;
 }
 
 export function startFlusher(options: FlusherOptions): Flusher {
   const marked = new Set<EndpointRun>();
+  /** Endpoints of which it was told that their rows are refused: said once, until they are written whole again. */
+  const refused = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> | null = null;
   let isStopped = false;
@@ -58,24 +68,7 @@ export function startFlusher(options: FlusherOptions): Flusher {
     marked.clear();
     const flush: Flush = { cursors: [], attempts: [], parked: [], unparked: [], dead: [], redrives: [] };
     for (const run of runs) run.outbox.empty(flush);
-    while (flush.cursors.length > 0 && !isStopped) {
-      try {
-        return await writeFlush(options.sql, flush);
-      } catch (error) {
-        if (error instanceof LeaseLostError) {
-          options.onLost(error.endpoints);
-          leaveOut(flush, error.endpoints);
-          continue;
-        }
-        options.onFault(error);
-        await new Promise((done) => setTimeout(done, RETRY_MS));
-        // Another sender may have taken over meanwhile; what was dropped here is not ours to write any more.
-        leaveOut(
-          flush,
-          new Set(runs.filter((run) => run.isStopped).map((run) => endpointName(run.config.world_id, run.id))),
-        );
-      }
-    }
+    await writeOrSplit(flush, { ...options, runs, refused, isStopped: () => isStopped });
   }
 
   /** Cursors that moved over events that nobody was owed. */
@@ -109,9 +102,72 @@ export function startFlusher(options: FlusherOptions): Flusher {
   };
 }
 
+interface Writing extends Omit<FlusherOptions, 'runs'> {
+  /** Whose flush it is. */
+  runs: readonly EndpointRun[];
+  refused: Set<string>;
+  isStopped(): boolean;
+}
+
+async function writeOrSplit(flush: Flush, writing: Writing): Promise<void> {
+  const { refused } = writing;
+  if ((await writeAll(flush, writing)) === null) {
+    for (const { world_id, endpoint_id } of flush.cursors) refused.delete(endpointName(world_id, endpoint_id));
+    return;
+  }
+  for (const own of splitByEndpoint(flush)) {
+    const [cursor] = own.cursors as [Flush['cursors'][number]];
+    const name = endpointName(cursor.world_id, cursor.endpoint_id);
+    const refusal = await writeAll(own, writing);
+    if (refusal === null) {
+      refused.delete(name);
+      continue;
+    }
+    // Attempts are a record of what was done; what is still owed stands in the other rows.
+    const isSaved = (await writeAll({ ...own, attempts: [] }, writing)) === null;
+    if (!isSaved || !refused.has(name)) writing.onRefused(cursor, isSaved ? 'attempts' : 'all', refusal);
+    refused.add(name);
+  }
+}
+
+/** Writes until it is written, or answers the error by which its rows were refused. */
+async function writeAll(flush: Flush, writing: Writing): Promise<unknown> {
+  while (!writing.isStopped()) {
+    // Another sender may have taken over while we waited; what was dropped here is not ours to write any more.
+    const stopped = writing.runs.filter((run) => run.isStopped).map((run) => endpointName(run.config.world_id, run.id));
+    leaveOut(flush, new Set(stopped));
+    if (flush.cursors.length === 0) return null;
+    try {
+      await writeFlush(writing.sql, flush);
+      return null;
+    } catch (error) {
+      if (error instanceof LeaseLostError) {
+        writing.onLost(error.endpoints);
+        leaveOut(flush, error.endpoints);
+        continue;
+      }
+      if (isRowRefused(error)) return error;
+      writing.onFault(error);
+      await new Promise((done) => setTimeout(done, RETRY_MS));
+    }
+  }
+  return null;
+}
+
+function splitByEndpoint(flush: Flush): Flush[] {
+  const names = flush.cursors.map((row) => endpointName(row.world_id, row.endpoint_id));
+  return names.map((name) => {
+    const own = { ...flush };
+    keep(own, (row) => endpointName(row.world_id, row.endpoint_id) === name);
+    return own;
+  });
+}
+
 function leaveOut(flush: Flush, names: ReadonlySet<string>): void {
-  const isLeft = (row: { world_id: number; endpoint_id: string }) =>
-    !names.has(endpointName(row.world_id, row.endpoint_id));
+  keep(flush, (row) => !names.has(endpointName(row.world_id, row.endpoint_id)));
+}
+
+function keep(flush: Flush, isLeft: (row: EndpointKey) => boolean): void {
   flush.cursors = flush.cursors.filter(isLeft);
   flush.attempts = flush.attempts.filter(isLeft);
   flush.parked = flush.parked.filter(isLeft);

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { DatabaseAddress } from '../db/sql.ts';
-import { openPool } from '../db/sql.ts';
+import { BY_KEY, openPool } from '../db/sql.ts';
 import type { Accepted, Command, Moment } from '../ledger/command.ts';
 import { mintId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -15,6 +15,7 @@ import type { EndpointRun, Surroundings } from './endpoint.loop.ts';
 import { loadOne, pauseEndpoint, requireEndpoint, type StoredEndpoint, verifyEndpoint } from './endpoint.ts';
 import { type EndpointBook, openEndpointBook } from './endpoint-book.loop.ts';
 import { startFlusher } from './flush.loop.ts';
+import { endpointName } from './flush.store.ts';
 import { openDestination, type Resolve, resolveBySystem } from './http-destination.ts';
 import { type Clocks, type LeaseHolder, startLeases } from './lease.loop.ts';
 import { renderItem } from './log-item.ts';
@@ -28,6 +29,8 @@ const TICK_MS = 20;
 const STOP_GRACE_MS = 5_000;
 const DRAIN_LOOK_MS = 20;
 const RELOAD_RETRY_MS = 200;
+/** An endpoint of which nothing could be written waits so long before its messages are sent again. */
+const RESTART_MS = 30_000;
 /** A share that is given away waits for its last answers: a little longer than the longest time-out. */
 const RELEASE_GRACE_MS = 35_000;
 const WORK_CONNECTIONS_MAX = 4;
@@ -36,7 +39,7 @@ const SESSION = {
   idle_in_transaction_session_timeout: 2_000,
   lock_timeout: 5_000,
   statement_timeout: 5_000,
-  plan_cache_mode: 'force_custom_plan',
+  ...BY_KEY,
 };
 /**
  * What a sender writes need not be on disk before it goes on: after a crash of the database the last moments are
@@ -131,6 +134,10 @@ class SenderLoop implements Sender {
       sql: this.#work,
       runs: () => this.#book.runs.values(),
       onLost: (names) => this.#lose(names),
+      onRefused: ({ world_id, endpoint_id }, dropped, error) => {
+        log.error({ msg: 'flush.failed', world_id, endpoint_id, dropped, err: error });
+        if (dropped === 'all') this.#restart(world_id, endpoint_id);
+      },
       onFault,
     });
     this.#news = startNews({ sql: this.#leasePool, onNews: (head) => this.#onNews(head), onFault });
@@ -321,6 +328,14 @@ class SenderLoop implements Sender {
     const shares = [...names].flatMap((name) => this.#book.runs.get(name)?.config.share ?? []);
     this.#book.end(names);
     this.#leases.lose(shares);
+  }
+
+  /** Starts an endpoint again from what is saved of it, after a while: what was refused may be refused again. */
+  #restart(worldId: number, endpointId: string): void {
+    this.#book.end([endpointName(worldId, endpointId)]);
+    setTimeout(() => {
+      if (!this.#isStopping) this.#reload(worldId);
+    }, RESTART_MS).unref();
   }
 
   async #release(shares: readonly number[]): Promise<void> {

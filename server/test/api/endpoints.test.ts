@@ -159,6 +159,27 @@ test('settings that make no sense are refused at their place', async () => {
   assert.deepEqual(await headsOf(house), heads);
 });
 
+test('a filter for events that do not exist is refused with what was likely meant', async () => {
+  const made = await givenEndpoint({ types: ['job.*'] });
+  const heads = await headsOf(house);
+  const filter = { types: ['job.*', 'custmer.updated'], topics: ['delivery.complete'] };
+  const faults = [
+    { pointer: '/types/1', code: 'unknown_event', message: words('custmer.updated', 'customer.updated') },
+    { pointer: '/topics/0', code: 'unknown_event', message: words('delivery.complete', 'delivery.completed') },
+  ];
+  for (const [method, path, body] of [
+    ['POST', '/v1/endpoints', { url: freshUrl(), ...filter }],
+    ['PATCH', `/v1/endpoints/${made.id}`, filter],
+  ] as const) {
+    const answer = await house.call(method, path, body);
+    assert.deepEqual([answer.status, answer.body.code], [422, 'invalid_request']);
+    assert.deepEqual(answer.body.errors, faults);
+  }
+  assert.deepEqual(await headsOf(house), heads);
+});
+
+const words = (pattern: string, meant: string) => `No event is called "${pattern}"; did you mean "${meant}"?`;
+
 test('who may not, or looks for what is not there, is told so', async () => {
   const made = await givenEndpoint({ types: ['driver.created'] });
   const heads = await headsOf(house);

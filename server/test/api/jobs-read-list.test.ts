@@ -29,7 +29,8 @@ test('a job is read by its id with its version as ETag', async () => {
 test('a job is read by its channel and reference, and one that nobody has is 404', async () => {
   const made = await givenJob(house);
   const path = `/v1/jobs?channel=${house.channel_id}&reference=`;
-  assert.deepEqual((await house.call('GET', path + made.reference)).body, made);
+  const { body, headers } = await house.call('GET', path + made.reference);
+  assert.deepEqual([body, headers.get('etag')], [made, `"${made.version}"`]);
   assert.equal((await house.call('GET', `${path}nothing`)).status, 404);
   assert.deepEqual((await house.call('GET', path + made.reference, undefined, { as: 'stranger' })).status, 404);
 });
