@@ -9,6 +9,8 @@ export interface Target {
   connections: number;
   /** The n-th request, head and body, as bytes ready to send. */
   request(n: number): string;
+  /** Sees each whole answer as it comes. */
+  onAnswer?(answer: Buffer): void;
 }
 
 export interface LoadResult {
@@ -36,7 +38,7 @@ export async function runClosedLoop(target: Target, durationMs: number): Promise
   const until = performance.now() + durationMs;
   let sent = 0;
   const started = performance.now();
-  const lines = await Promise.all(Array.from({ length: target.connections }, () => openLine(target.port, run)));
+  const lines = await Promise.all(Array.from({ length: target.connections }, () => openLine(target, run)));
   await Promise.all(
     lines.map(async (line) => {
       while (performance.now() < until) await line.ask(target.request(sent++));
@@ -51,7 +53,7 @@ export async function runCount(target: Target, count: number): Promise<LoadResul
   const run = new Run();
   let sent = 0;
   const started = performance.now();
-  const lines = await Promise.all(Array.from({ length: target.connections }, () => openLine(target.port, run)));
+  const lines = await Promise.all(Array.from({ length: target.connections }, () => openLine(target, run)));
   await Promise.all(
     lines.map(async (line) => {
       while (sent < count) await line.ask(target.request(sent++));
@@ -64,7 +66,7 @@ export async function runCount(target: Target, count: number): Promise<LoadResul
 /** Sends at a constant rate. A request that finds no free connection waits, and its wait counts as latency. */
 export async function runOpenLoop(target: Target, perSecond: number, durationMs: number): Promise<LoadResult> {
   const run = new Run();
-  const lines = await Promise.all(Array.from({ length: target.connections }, () => openLine(target.port, run)));
+  const lines = await Promise.all(Array.from({ length: target.connections }, () => openLine(target, run)));
   const free = [...lines];
   const waiting: { n: number; due: number }[] = [];
   const open = new Set<Promise<void>>();
@@ -129,7 +131,7 @@ interface Line {
   close(): void;
 }
 
-async function openLine(port: number, run: Run): Promise<Line> {
+async function openLine({ port, onAnswer }: Target, run: Run): Promise<Line> {
   const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
@@ -145,6 +147,7 @@ async function openLine(port: number, run: Run): Promise<Line> {
     const answer = buffered;
     buffered = null;
     run.count(answer.toString('latin1', 9, 12), performance.now() - asked, () => answer.toString());
+    onAnswer?.(answer);
     settle?.resolve();
   });
   const broken = (error?: Error): void => settle?.reject(error ?? new Error('the server closed the connection'));

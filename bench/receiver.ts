@@ -1,5 +1,5 @@
 // A receiver in a process of its own: raw sockets, answers 204 to everything, and notes for each message when its
-// first byte came. Orders from its parent come as IPC messages: `{reset: true}`, `{report: true}`.
+// first byte came. Orders from its parent come as IPC messages: `{reset: true}`, `{report: true, arrivals: true}`.
 
 import { createServer, type Socket } from 'node:net';
 import { quantile } from './report.ts';
@@ -10,18 +10,25 @@ export interface ReceiverReport {
   duplicates: number;
   /** From the event's recorded_at to the first byte of the message. */
   latencyMs: { p50: number; p95: number; p99: number; max: number };
+  /** When the first byte of each object's first message came: id → wall clock in ms. Only when asked for. */
+  arrivals: Record<string, number> | null;
   /** Wall clock of first and last message, in ms. */
   firstAt: number;
   lastAt: number;
 }
 
 const answer = Buffer.from('HTTP/1.1 204 No Content\r\n\r\n');
+const dataIdMark = Buffer.from('"data_id":"');
 const recordedAtMark = Buffer.from('"recorded_at":"');
+
+/** `job_` and 26 characters. */
+const ID_LENGTH = 30;
 
 let latenciesMs: number[] = [];
 let seen = new Set<string>();
 let messages = 0;
 let duplicates = 0;
+let arrivals: Record<string, number> = {};
 let firstAt = 0;
 let lastAt = 0;
 
@@ -37,6 +44,9 @@ function noteMessage(head: string, body: Buffer, arrivedAt: number): void {
   if (seen.has(key)) duplicates += 1;
   seen.add(key);
   const at = body.indexOf(recordedAtMark) + recordedAtMark.length;
+  const dataId = body.indexOf(dataIdMark) + dataIdMark.length;
+  const id = body.toString('latin1', dataId, dataId + ID_LENGTH);
+  arrivals[id] ??= arrivedAt;
   latenciesMs.push(arrivedAt - Date.parse(body.toString('latin1', at, at + 24)));
 }
 
@@ -62,7 +72,7 @@ function serve(socket: Socket): void {
   });
 }
 
-function reportNow(): ReceiverReport {
+function reportNow(withArrivals: boolean): ReceiverReport {
   const ascending = latenciesMs.sort((a, b) => a - b);
   return {
     messages,
@@ -73,6 +83,7 @@ function reportNow(): ReceiverReport {
       p99: quantile(ascending, 0.99),
       max: quantile(ascending, 1),
     },
+    arrivals: withArrivals ? arrivals : null,
     firstAt,
     lastAt,
   };
@@ -84,13 +95,14 @@ server.listen(0, '127.0.0.1', () => {
   process.send?.({ port: typeof address === 'object' && address !== null ? address.port : 0 });
 });
 
-process.on('message', (order: { reset?: boolean; report?: boolean }) => {
-  if (order.report === true) process.send?.(reportNow());
+process.on('message', (order: { reset?: boolean; report?: boolean; arrivals?: boolean }) => {
+  if (order.report === true) process.send?.(reportNow(order.arrivals === true));
   if (order.reset !== true) return;
   latenciesMs = [];
   seen = new Set();
   messages = 0;
   duplicates = 0;
+  arrivals = {};
   firstAt = 0;
   lastAt = 0;
   process.send?.({ reset: true });
