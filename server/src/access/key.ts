@@ -8,8 +8,6 @@ import { keyKind } from './key.store.ts';
 
 export const ROTATION_OVERLAP_S = 24 * 60 * 60;
 export const ROTATION_OVERLAP_MAX_S = 7 * 24 * 60 * 60;
-/** Keys are to be renewed this often when nothing else is said (security.md). */
-export const KEY_AGE_MAX_DAYS = 90;
 const NAME_LENGTH_MAX = 100;
 const PREFIX_LENGTH = 16;
 

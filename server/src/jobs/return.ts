@@ -134,11 +134,6 @@ function hubOf(job: Job): Address | null {
   return job.pickups.find((task) => task.implicit)?.address ?? null;
 }
 
-/** Deliveries that take goods of this one back and have not ended. */
-export function openReturnsOf(job: Job, task: Task): Task[] {
-  return job.deliveries.filter((one) => one.returns === task.id && !isFinalTask(one.status));
-}
-
 /**
  * Cancels tasks that nobody has begun and that have nothing left to do: deliveries all of whose goods were to come from
  * pickups that have failed, and pickups all of whose goods were to go to deliveries that have ended.

@@ -139,7 +139,6 @@ export class Lane {
 
   #finish(batch: readonly Waiting[], { answers, placing }: Batch): void {
     placing.keep();
-    for (const worldId of placing.config_changed) this.#options.keys.forgetWorld(worldId);
     this.#options.onCommit(placing.world_ids, placing.config_changed);
     this.#answer(batch, answers);
   }

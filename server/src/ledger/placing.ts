@@ -225,9 +225,9 @@ export class Placing {
     return [{ world_id, before, after: site.sequence, recorded_at: site.now, chain: site.chain, config_changed, mark }];
   }
 
-  /** After the commit: keeps the keys of new subjects, forgets those of erased ones. */
+  /** After the commit: keeps the keys of new subjects, forgets those of worlds whose configuration changed (an erasure does). */
   keep(): void {
     for (const { world_id, subject_id, key } of this.#newKeys.values()) this.#keys.keep(world_id, subject_id, key);
-    for (const { world_id } of this.#erased) this.#keys.forgetWorld(world_id);
+    for (const worldId of this.config_changed) this.#keys.forgetWorld(worldId);
   }
 }
