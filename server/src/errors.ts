@@ -45,7 +45,8 @@ export const errorCodes = {
   missing_proof: { status: 422, title: 'Required proof is missing' },
   pin_rejected: { status: 422, title: 'The PIN is wrong' },
   url_not_allowed: { status: 422, title: 'The address of the endpoint is not allowed' },
-  // 431, 500, 503
+  // 429, 431, 500, 503
+  too_many_streams: { status: 429, title: 'The API key has too many streams open' },
   headers_too_large: { status: 431, title: 'The headers are larger than allowed' },
   internal: { status: 500, title: 'Internal error' },
   busy: { status: 503, title: 'The server is too busy to answer now' },

@@ -35,7 +35,9 @@ async function fetchChecked(...sent: Parameters<typeof fetch>): Promise<Response
   });
   const check = checks.get(new URL(request.url).origin);
   if (check === undefined) return reply;
-  const body = await reply.clone().text();
+  // A stream of news has no end that could be waited for.
+  const isEndless = reply.headers.get('content-type') === 'text/event-stream';
+  const body = isEndless ? '' : await reply.clone().text();
   check({
     method: request.method,
     url: request.url,
@@ -139,7 +141,7 @@ function checkBody(
   const mediaType = String(reply.headers['content-type']);
   if (described.content[mediaType] === undefined) fail(`the media type ${mediaType} is not documented`);
   const validate = validator(`${at}/content/${fragmentOf(mediaType)}/schema`);
-  const value: unknown = mediaType.includes('json') ? JSON.parse(reply.body) : reply.body;
+  const value: unknown = /^application\/(.*\+)?json$/.test(mediaType) ? JSON.parse(reply.body) : reply.body;
   if (validate(value)) return;
   const faults = (validate.errors ?? []).map((e) => `${e.instancePath} ${e.message} ${JSON.stringify(e.params)}`);
   fail(`the body breaks its schema:\n${faults.slice(0, 10).join('\n')}`);

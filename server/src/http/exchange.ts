@@ -7,6 +7,7 @@ import { errorCodes, type WaypostError } from '../errors.ts';
 import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
 import { errorFields, PROBLEM_MEDIA_TYPE, renderProblem, toWaypostError } from './problem.ts';
 import type { Route } from './route.ts';
+import type { StreamBook } from './stream.ts';
 
 /** What all exchanges of a server share. */
 export interface Desk {
@@ -19,6 +20,7 @@ export interface Desk {
   inFlightMax: number;
   /** It ends: a connection whose request is answered now is not kept for another. */
   isClosing: boolean;
+  streams: StreamBook;
 }
 
 export interface Exchange {
@@ -35,6 +37,8 @@ export interface Exchange {
   /** Whether it counts as in flight. */
   admitted: boolean;
   answered: boolean;
+  /** Made when an operation asks to be told of the client's departure. */
+  departure: AbortController | null;
 }
 
 const JSON_MEDIA_TYPE = 'application/json';
@@ -63,12 +67,17 @@ export function writeReply(desk: Desk, exchange: Exchange, response: ServerRespo
     checkReply(desk, exchange, reply);
     text = JSON.stringify(body);
   }
-  const headers = body === undefined ? [] : ['Content-Type', mediaType];
+  finish(desk, exchange, response, reply.status, headersOf(reply, body === undefined ? null : mediaType), text, null);
+}
+
+/** What a reply says in headers, besides what all of them say. */
+export function headersOf(reply: Reply, mediaType: string | null): string[] {
+  const headers = mediaType === null ? [] : ['Content-Type', mediaType];
   if (reply.version !== undefined && reply.version !== null) headers.push('ETag', `"${reply.version}"`);
   if (reply.location !== undefined && reply.location !== null) headers.push('Location', reply.location);
   if (reply.replayed === true) headers.push('Idempotent-Replayed', 'true');
   if (reply.headers !== undefined) for (const [name, value] of Object.entries(reply.headers)) headers.push(name, value);
-  finish(desk, exchange, response, reply.status, headers, text, null);
+  return headers;
 }
 
 export function writeProblem(
@@ -118,10 +127,7 @@ function finish(
   text: string,
   error: WaypostError | null,
 ): void {
-  if (exchange.admitted) {
-    exchange.admitted = false;
-    desk.inFlight--;
-  }
+  leaveFlight(desk, exchange);
   const bytes = Buffer.byteLength(text);
   headers.push('X-Correlation-Id', exchange.correlation_id);
   if (status !== 204) headers.push('Content-Length', String(bytes));
@@ -134,13 +140,21 @@ function finish(
   logCompletion(desk, exchange, status, bytes, error);
 }
 
+/** The request no longer counts among those that are being worked on. */
+export function leaveFlight(desk: Desk, exchange: Exchange): void {
+  if (!exchange.admitted) return;
+  exchange.admitted = false;
+  desk.inFlight--;
+}
+
 /** The one line of a request. The URL is left out: what it holds may be secret, the route never is. */
-function logCompletion(
+export function logCompletion(
   desk: Desk,
   exchange: Exchange,
   status: number,
   bytes: number,
   error: WaypostError | null,
+  more: Readonly<Record<string, unknown>> = {},
 ): void {
   const level = status >= 500 ? 'warn' : 'info';
   if (!desk.log.isLevelEnabled(level)) return;
@@ -155,6 +169,7 @@ function logCompletion(
     correlation_id: exchange.correlation_id,
     bytes,
     code: error === null ? null : error.code,
+    ...more,
   };
   desk.log[level](line, 'request.completed');
 }

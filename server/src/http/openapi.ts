@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import type { TObject, TSchema } from 'typebox';
 import { type ErrorCode, errorCodes } from '../errors.ts';
 import { API_VERSION } from './headers.ts';
-import { namesOne, type Operation, type ReplyContract, takesIfMatch } from './operation.ts';
+import { namesOne, type Operation, type ReplyContract, streams, takesIfMatch } from './operation.ts';
 import { PROBLEM_MEDIA_TYPE, ProblemSchema } from './problem.ts';
 import { scopes } from './scope.ts';
 import { modernTuple } from './validator.ts';
@@ -174,15 +174,21 @@ function describeReply(
       }),
       ...(writes && { 'Idempotent-Replayed': { $ref: '#/components/headers/IdempotentReplayed' } }),
     },
-    ...(reply.schema !== null && {
-      content: {
-        [reply.media_type ?? 'application/json']: {
-          schema: liftSchemas(reply.schema, parts),
-          ...(example !== undefined && { example }),
-        },
-      },
-    }),
+    ...((reply.schema !== null || reply.streams !== undefined) && { content: describeContent(reply, parts, example) }),
   };
+}
+
+function describeContent(reply: ReplyContract, parts: Parts, example: unknown): Json {
+  const content: Json = {};
+  if (reply.schema !== null) {
+    content[reply.media_type ?? 'application/json'] = {
+      schema: liftSchemas(reply.schema, parts),
+      ...(example !== undefined && { example }),
+    };
+  }
+  for (const [media_type, { description, example: text }] of Object.entries(reply.streams ?? {}))
+    content[media_type] = { schema: { type: 'string', description }, example: text };
+  return content;
 }
 
 /** Status → codes that the operation can answer: its own and those that its shape brings with it. */
@@ -202,6 +208,7 @@ export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
   };
   addIf(operation.scope !== null, 'unauthorized', 'key_expired', 'forbidden', 'busy');
   addIf(operation.path.includes('{'), 'not_found');
+  addIf(streams(operation), 'too_many_streams', 'busy');
   addIf(writes, 'malformed_json', 'unsupported_media_type', 'body_too_large');
   addIf(writes, 'idempotency_mismatch', 'outcome_unknown', 'storage_full');
   addIf(takesIfMatch(operation), 'stale_version');

@@ -49,10 +49,29 @@ export function takesIfMatch(operation: Operation): boolean {
 
 export interface ReplyContract {
   description: string;
-  /** Null when the reply has no body. */
+  /** Null when the reply has no body, or only the forms of `streams`. */
   schema: TSchema | null;
   /** application/json when absent. */
   media_type?: string;
+  /** Media type → the same reply sent piece by piece (`ByteStream`). The Accept header chooses: `Call.media_type`. */
+  streams?: Readonly<Record<string, StreamContract>>;
+}
+
+export interface StreamContract {
+  /** What the text is made of. */
+  description: string;
+  /** The beginning of such a text. */
+  example: string;
+}
+
+/** Every media type in which a reply can come; the first is sent when the caller asks for none of them. */
+export function mediaTypesOf(reply: ReplyContract): string[] {
+  const own = reply.schema === null ? [] : [reply.media_type ?? 'application/json'];
+  return [...own, ...Object.keys(reply.streams ?? {})];
+}
+
+export function streams(operation: Operation): boolean {
+  return Object.values(operation.replies).some((reply) => reply.streams !== undefined);
 }
 
 /** Who calls: made by the access room from the credential, never from the request. */
@@ -85,11 +104,15 @@ export interface Call<Path = Record<string, string>, Query = Record<string, unkn
   rendering: Rendering;
   /** Length of the body as it arrived. */
   body_bytes: number;
+  /** Of the media types in which the operation answers success, the one that the caller's Accept header prefers. */
+  readonly media_type: string;
+  /** Aborted when the client goes, when its key no longer opens (streams), or when the server stops. */
+  readonly signal: AbortSignal;
 }
 
 export interface Reply {
   status: number;
-  /** A JSON value, JSON that is rendered already, or text of another media type; undefined for no body. */
+  /** A JSON value, JSON or other text that is rendered already, or a stream; undefined for no body. */
   body: unknown;
   version?: number | null;
   location?: string | null;
@@ -110,6 +133,22 @@ export class OtherText {
   readonly text: string;
   constructor(text: string) {
     this.text = text;
+  }
+}
+
+/**
+ * A reply that is sent piece by piece, as fast as the client takes it. What fails before the first piece becomes a problem
+ * document; what fails later cuts the connection, so that nobody takes half for the whole. Whatever the pieces are made
+ * from must be opened by the first `next()` and closed by `return()`: an iterator that was never asked is never closed.
+ * It ends by itself soon after `Call.signal` is aborted, or is cut.
+ */
+export class ByteStream {
+  /** One of those that the operation declares. */
+  readonly media_type: string;
+  readonly pieces: AsyncIterable<string | Buffer>;
+  constructor(media_type: string, pieces: AsyncIterable<string | Buffer>) {
+    this.media_type = media_type;
+    this.pieces = pieces;
   }
 }
 

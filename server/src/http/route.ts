@@ -5,9 +5,10 @@ import type { TSchema } from 'typebox';
 import { type Fault, WaypostError } from '../errors.ts';
 import type { Idempotency } from '../ledger/command.ts';
 import { fingerprintOf } from '../ledger/fingerprint.ts';
+import { chooseMediaType } from './accept.ts';
 import { readIdempotencyKey, readIfMatch } from './headers.ts';
 import { readJson } from './json.ts';
-import { type Call, type Caller, type Operation, takesIfMatch } from './operation.ts';
+import { type Call, type Caller, mediaTypesOf, type Operation, takesIfMatch } from './operation.ts';
 import { compileQuery, type ReadQuery } from './query.ts';
 import { compileValidator, type Validate } from './validator.ts';
 
@@ -24,6 +25,8 @@ export interface Route {
   readQuery: ReadQuery;
   validatePath: Validate | null;
   validateBody: Validate | null;
+  /** In which success is answered; the first is sent when nothing else is asked for. */
+  mediaTypes: readonly string[];
   /** By status; null where the reply has no schema of its own. */
   validateReply: ReadonlyMap<number, Validate>;
 }
@@ -35,6 +38,8 @@ export interface Arrived {
   params: Record<string, string>;
   headers: NodeJS.Dict<string | string[]>;
   body: Buffer | undefined;
+  /** Answers the signal that tells when the client goes. */
+  watch(): AbortSignal;
 }
 
 export function compileRoute(operation: Operation): Route {
@@ -51,6 +56,9 @@ export function compileRoute(operation: Operation): Route {
     writes,
     bodyBytesMax: operation.body_bytes_max ?? BODY_BYTES_MAX,
     takesIfMatch: takesIfMatch(operation),
+    mediaTypes: Object.entries(operation.replies).flatMap(([status, reply]) =>
+      status.startsWith('2') ? mediaTypesOf(reply) : [],
+    ),
     readQuery: compileQuery(operation.query),
     validatePath: operation.path_params === undefined ? null : compileValidator(operation.path_params, 'path'),
     validateBody: operation.body === undefined ? null : compileValidator(operation.body, ''),
@@ -71,7 +79,7 @@ export function readCall(route: Route, caller: Caller, correlation_id: string, a
   if (route.validatePath !== null) checkPath(route.validatePath, arrived.params);
   const query = route.readQuery(arrived.query);
   const body = route.writes ? readBody(route, arrived.body) : undefined;
-  const call = new ValidatedCall(route.operation.method, caller, correlation_id, arrived, query, body, if_match);
+  const call = new ValidatedCall(route, caller, correlation_id, arrived, query, body, if_match);
   if (idempotencyKey !== null) call.claim(idempotencyKey);
   return call;
 }
@@ -138,12 +146,12 @@ class ValidatedCall implements Call {
   readonly if_match: number | null;
   readonly body_bytes: number;
   idempotency: Idempotency | null = null;
-  readonly #method: string;
-  readonly #target: string;
+  readonly #route: Route;
+  readonly #arrived: Arrived;
   #fingerprint: Buffer | null = null;
 
   constructor(
-    method: string,
+    route: Route,
     caller: Caller,
     correlation_id: string,
     arrived: Arrived,
@@ -158,14 +166,24 @@ class ValidatedCall implements Call {
     this.correlation_id = correlation_id;
     this.if_match = if_match;
     this.body_bytes = arrived.body?.length ?? 0;
-    this.#method = method;
-    this.#target = arrived.query === '' ? arrived.path : `${arrived.path}?${arrived.query}`;
+    this.#route = route;
+    this.#arrived = arrived;
   }
 
   /** Made when first asked for: reads need none. */
   get fingerprint(): Buffer {
-    this.#fingerprint ??= fingerprintOf(this.#method, this.#target, this.body);
+    const { path, query } = this.#arrived;
+    const target = query === '' ? path : `${path}?${query}`;
+    this.#fingerprint ??= fingerprintOf(this.#route.operation.method, target, this.body);
     return this.#fingerprint;
+  }
+
+  get media_type(): string {
+    return chooseMediaType(this.#arrived.headers.accept, this.#route.mediaTypes);
+  }
+
+  get signal(): AbortSignal {
+    return this.#arrived.watch();
   }
 
   get rendering(): 'plain' | 'personal' {

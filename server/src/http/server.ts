@@ -25,9 +25,10 @@ import {
 import { type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
 import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
 import { buildDocument } from './openapi.ts';
-import type { Caller, Operation } from './operation.ts';
+import { ByteStream, type Caller, type Operation } from './operation.ts';
 import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
+import { abortAll, makeStreamBook, STREAM_LIMITS, type StreamLimits, watchDeparture, writeStream } from './stream.ts';
 import { systemOperations } from './system.ts';
 
 export const IN_FLIGHT_MAX = 2_000;
@@ -61,6 +62,8 @@ export interface HttpOptions {
   tags?: Readonly<Record<string, string>>;
   /** `IN_FLIGHT_MAX` when absent. */
   inFlightMax?: number;
+  /** `STREAM_LIMITS` when absent. */
+  streamLimits?: Partial<StreamLimits>;
   tls?: { cert: string | Buffer; key: string | Buffer } | null;
   /** Addresses of proxies whose X-Forwarded headers are believed. */
   trustProxy?: readonly string[];
@@ -68,7 +71,7 @@ export interface HttpOptions {
 
 export interface Http {
   listen(host: string, port: number): Promise<{ host: string; port: number; url: string }>;
-  /** Answers what is under way, then ends. */
+  /** Answers what is under way, ends streams, then ends itself. */
   close(): Promise<void>;
   inject(request: InjectOptions): Promise<LightMyRequestResponse>;
   /** The OpenAPI document. */
@@ -89,6 +92,7 @@ export function buildHttp(options: HttpOptions): Http {
     inFlight: 0,
     inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
     isClosing: false,
+    streams: makeStreamBook({ ...STREAM_LIMITS, ...options.streamLimits }),
   };
   const operations = [
     ...options.operations,
@@ -110,6 +114,7 @@ export function buildHttp(options: HttpOptions): Http {
     },
     close() {
       desk.isClosing = true;
+      abortAll(desk.streams);
       return app.close();
     },
     inject: (request) => app.inject(request),
@@ -178,6 +183,7 @@ function openExchange(request: FastifyRequest, route: Route | null): Exchange {
     startedAt: performance.now(),
     admitted: false,
     answered: false,
+    departure: null,
   };
   request.exchange = exchange;
   return exchange;
@@ -252,8 +258,11 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
       params: request.params as Record<string, string>,
       headers: request.raw.headers,
       body: request.body as Buffer | undefined,
+      watch: () => watchDeparture(desk, exchange, reply.raw),
     });
-    writeReply(desk, exchange, reply.raw, await route.operation.run(call));
+    const made = await route.operation.run(call);
+    if (made.body instanceof ByteStream) await writeStream(desk, exchange, reply.raw, made, made.body);
+    else writeReply(desk, exchange, reply.raw, made);
   } catch (thrown) {
     writeProblem(desk, exchange, reply.raw, thrown);
   }

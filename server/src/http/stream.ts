@@ -1,0 +1,208 @@
+// Replies that are sent piece by piece: how many there may be, how fast they go, how they end. A line belongs here if it
+// is about what happens between the first byte of a stream and its last.
+
+import type { ServerResponse } from 'node:http';
+import { WaypostError } from '../errors.ts';
+import { type Desk, type Exchange, headersOf, leaveFlight, logCompletion } from './exchange.ts';
+import type { ByteStream, Reply } from './operation.ts';
+import { errorFields } from './problem.ts';
+
+export interface StreamLimits {
+  /** Streams that one process has open at once. */
+  max: number;
+  /** Of these, those of one API key. */
+  perKeyMax: number;
+  /** A client that takes no byte of what waits for it for so long is cut. */
+  stalledAfterMs: number;
+  /** A stream that was told to end and goes on for so long is cut. */
+  endWithinMs: number;
+}
+
+export const STREAM_LIMITS: StreamLimits = { max: 2_000, perKeyMax: 200, stalledAfterMs: 60_000, endWithinMs: 2_000 };
+const RETRY_AFTER_S = 5;
+/** TCP asks so often whether a silent client is still there. */
+const PROBED_AFTER_MS = 30_000;
+
+/** The streams of a server. */
+export interface StreamBook {
+  readonly limits: StreamLimits;
+  open: number;
+  openByKey: Map<string, number>;
+  /** Those who asked to be told when the client goes or the server stops. */
+  departures: Map<AbortController, ServerResponse>;
+}
+
+export function makeStreamBook(limits: StreamLimits): StreamBook {
+  return { limits, open: 0, openByKey: new Map(), departures: new Map() };
+}
+
+/** The signal of an exchange: aborted when its connection ends or the server stops. */
+export function watchDeparture(desk: Desk, exchange: Exchange, response: ServerResponse): AbortSignal {
+  if (exchange.departure !== null) return exchange.departure.signal;
+  const { departures } = desk.streams;
+  const controller = new AbortController();
+  exchange.departure = controller;
+  departures.set(controller, response);
+  const leave = () => {
+    departures.delete(controller);
+    controller.abort();
+  };
+  if (response.destroyed) leave();
+  else response.once('close', leave);
+  if (desk.isClosing) controller.abort();
+  return controller.signal;
+}
+
+/** Tells everything that listens to its signal to end; streams that do not are cut soon after. */
+export function abortAll(book: StreamBook): void {
+  for (const controller of book.departures.keys()) controller.abort();
+  setTimeout(() => {
+    for (const [controller, response] of book.departures) {
+      if (controller.signal.aborted && response.headersSent) response.destroy();
+    }
+  }, book.limits.endWithinMs).unref();
+}
+
+type Ending = 'whole' | 'client_gone' | 'stalled' | 'failed';
+
+/** Sends a stream to its end. Throws what is wrong before the first byte: the caller answers with a problem. */
+export async function writeStream(
+  desk: Desk,
+  exchange: Exchange,
+  response: ServerResponse,
+  reply: Reply,
+  stream: ByteStream,
+): Promise<void> {
+  const declared = exchange.route?.operation.replies[reply.status]?.streams ?? {};
+  if (!Object.hasOwn(declared, stream.media_type))
+    throw new Error(`${exchange.route?.operation.operation_id} declares no stream of ${stream.media_type}`);
+  const giveBack = takePlace(desk.streams, exchange.caller?.key_id ?? '');
+  leaveFlight(desk, exchange);
+  // From here on its end is watched, also when the operation itself does not care.
+  watchDeparture(desk, exchange, response);
+  const sending = new Sending(response, stream.pieces[Symbol.asyncIterator](), desk.streams.limits.stalledAfterMs);
+  try {
+    const first = await sending.read();
+    if (first === null) return logCompletion(desk, exchange, reply.status, 0, null, { ended: 'client_gone' });
+    writeHead(desk, exchange, response, reply, stream.media_type);
+    const ended = exchange.method === 'HEAD' ? 'whole' : await sending.sendFrom(first);
+    if (ended === 'whole') response.end();
+    else response.destroy();
+    if (sending.error !== null) tellFailure(desk, exchange, sending.error);
+    logCompletion(desk, exchange, reply.status, sending.bytes, null, { ended });
+  } finally {
+    giveBack();
+    sending.close((error) => tellFailure(desk, exchange, error));
+  }
+}
+
+/** A place among the streams of this process and, for calls with a key, of the key. */
+function takePlace(book: StreamBook, keyId: string): () => void {
+  const { max, perKeyMax } = book.limits;
+  if (book.open >= max) {
+    throw new WaypostError('busy', `This process has ${max} streams open, as many as it takes.`, {
+      retryAfterS: RETRY_AFTER_S,
+    });
+  }
+  const ofKey = book.openByKey.get(keyId) ?? 0;
+  if (keyId !== '' && ofKey >= perKeyMax) {
+    throw new WaypostError(
+      'too_many_streams',
+      `This API key has ${perKeyMax} streams open here, as many as one may have: end one, or use another key.`,
+      { retryAfterS: RETRY_AFTER_S, extra: { streams_max: perKeyMax } },
+    );
+  }
+  book.open++;
+  book.openByKey.set(keyId, ofKey + 1);
+  return () => {
+    book.open--;
+    const left = (book.openByKey.get(keyId) ?? 1) - 1;
+    if (left === 0) book.openByKey.delete(keyId);
+    else book.openByKey.set(keyId, left);
+  };
+}
+
+/** A stream is the last reply of its connection: nothing that waits behind it could be answered in time. */
+function writeHead(desk: Desk, exchange: Exchange, response: ServerResponse, reply: Reply, mediaType: string): void {
+  const headers = headersOf(reply, mediaType);
+  headers.push('X-Correlation-Id', exchange.correlation_id, 'Connection', 'close', 'X-Accel-Buffering', 'no');
+  response.writeHead(reply.status, [...headers, ...desk.securityHeaders]);
+  response.socket?.setKeepAlive(true, PROBED_AFTER_MS);
+  exchange.answered = true;
+}
+
+function tellFailure(desk: Desk, exchange: Exchange, error: unknown): void {
+  const { correlation_id, method, route } = exchange;
+  desk.log.error({ correlation_id, method, route: route?.operation.path, error: errorFields(error) }, 'stream.failed');
+}
+
+/** One stream on its way: reads a piece, writes it, waits until the client took it. */
+class Sending {
+  bytes = 0;
+  /** What the pieces failed with after the first. */
+  error: unknown = null;
+  readonly #response: ServerResponse;
+  readonly #pieces: AsyncIterator<string | Buffer>;
+  readonly #stalledAfterMs: number;
+  /** Wakes whoever waits for a piece or for the client: set by that, called when the connection ends. */
+  #onGone: (() => void) | null = null;
+  #isWhole = false;
+
+  constructor(response: ServerResponse, pieces: AsyncIterator<string | Buffer>, stalledAfterMs: number) {
+    this.#response = response;
+    this.#pieces = pieces;
+    this.#stalledAfterMs = stalledAfterMs;
+    response.once('close', () => this.#onGone?.());
+  }
+
+  /** The next piece, or null when the client goes before it comes. Throws what the pieces throw. */
+  async read(): Promise<IteratorResult<string | Buffer> | null> {
+    if (this.#response.destroyed) return null;
+    const next = this.#pieces.next();
+    const piece = await new Promise<IteratorResult<string | Buffer> | null>((resolve, reject) => {
+      this.#onGone = () => resolve(null);
+      next.then(resolve, reject);
+    });
+    this.#isWhole = piece?.done === true;
+    return piece;
+  }
+
+  async sendFrom(first: IteratorResult<string | Buffer>): Promise<Ending> {
+    try {
+      for (let piece: typeof first | null = first; piece?.done !== true; piece = await this.read()) {
+        if (piece === null) return 'client_gone';
+        this.bytes += Buffer.byteLength(piece.value);
+        if (this.#response.write(piece.value)) continue;
+        const ended = await this.#waitForClient();
+        if (ended !== null) return ended;
+      }
+      return 'whole';
+    } catch (error) {
+      this.error = error;
+      this.#isWhole = true;
+      return 'failed';
+    }
+  }
+
+  /** Back-pressure: nothing more is read while what was written has not been taken. */
+  #waitForClient(): Promise<Ending | null> {
+    if (this.#response.destroyed) return Promise.resolve('client_gone');
+    return new Promise((resolve) => {
+      const settle = (ended: Ending | null) => {
+        clearTimeout(timer);
+        this.#response.off('drain', onDrain);
+        resolve(ended);
+      };
+      const onDrain = () => settle(null);
+      const timer = setTimeout(settle, this.#stalledAfterMs, 'stalled');
+      this.#response.once('drain', onDrain);
+      this.#onGone = () => settle('client_gone');
+    });
+  }
+
+  /** Lets the pieces close what they opened, unless they came to their end. */
+  close(onFault: (error: unknown) => void): void {
+    this.#onGone = null;
+    if (!this.#isWhole) this.#pieces.return?.().then(undefined, onFault);
+  }
+}
