@@ -1,14 +1,17 @@
-// A lane: commands wait here while the batch before them commits, then go out together. A line belongs here if it
-// decides what enters a batch or what happens when a batch fails (engine.md 3–7).
+// A lane: commands wait here while the batch before them is decided and written, then go out together. While a batch
+// commits, the next one already waits for its locks on the lane's other connection, with its reads behind them. A line
+// belongs here if it decides what enters a batch or what happens when a batch fails (engine.md 3–7).
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Sql, Tx } from '../db/sql.ts';
 import { type ErrorCode, WaypostError } from '../errors.ts';
-import { type Answer, type Batch, decideBatch, openBatch } from './batch.ts';
+import { type Answer, type Batch, decideBatch, type OpenBatch, openBatch } from './batch.ts';
 import type { Command, Outcome } from './command.ts';
 import type { World } from './event-text.ts';
 import { classifyFailure, refusalOfConstraint } from './failure.ts';
 import type { Remembered } from './ledger.store.ts';
 import { findEventAt, lockHeads } from './ledger.store.ts';
+import { Link } from './link.ts';
 import type { SubjectKeys } from './subject-keys.ts';
 
 export const BATCH_COMMANDS_MAX = 200;
@@ -43,20 +46,25 @@ interface Waiting {
   since: number;
 }
 
-interface Connection {
-  sql: Sql;
-  tx: Tx & { release(): void };
-  isLost: boolean;
+/** A batch whose locks and reads were sent. */
+interface Prepared {
+  batch: Waiting[];
+  link: Link;
+  opened: Promise<{ tx: Tx; open: OpenBatch; worlds: Map<number, World> }>;
 }
 
 export class Lane {
   readonly #options: LaneOptions;
+  readonly #links: readonly [Link, Link];
+  #turn: 0 | 1 = 0;
   #waiting: Waiting[] = [];
-  #connection: Connection | null = null;
+  /** The batch that waits for the one that commits. */
+  #next: Prepared | null = null;
   #running: Promise<void> | null = null;
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#links = [new Link(options.connect), new Link(options.connect)];
   }
 
   submit(command: Command): Promise<Outcome> {
@@ -68,36 +76,56 @@ export class Lane {
     });
   }
 
-  /** Waits for what was submitted, then closes the connection. */
+  /** Waits for what was submitted, then closes the connections. */
   async stop(): Promise<void> {
     while (this.#running !== null) await this.#running;
-    const old = this.#connection;
-    this.#connection = null;
-    if (old === null) return;
-    old.tx.release();
-    await old.sql.end({ timeout: 1 });
+    await Promise.all(this.#links.map((link) => link.close()));
   }
 
   async #run(): Promise<void> {
     // Whatever else is submitted in this turn of the event loop joins the first batch.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const [batch, rest] = takeBatch(this.#waiting, this.#options.batchCommandsMax);
-      this.#waiting = rest;
-      await this.#settle(batch).catch((error: unknown) => rejectAll(batch, error));
+    while (this.#next !== null || this.#waiting.length > 0) {
+      const prepared = this.#next ?? this.#takeNext();
+      this.#next = null;
+      await this.#settle(prepared.batch, prepared).catch((error: unknown) => rejectAll(prepared.batch, error));
     }
     this.#running = null;
   }
 
+  #takeNext(): Prepared {
+    const [batch, rest] = takeBatch(this.#waiting, this.#options.batchCommandsMax);
+    this.#waiting = rest;
+    return this.#prepare(batch);
+  }
+
+  /** Sends a batch's locks and reads on the connection that the batch before it did not use. */
+  #prepare(batch: Waiting[]): Prepared {
+    this.#turn = this.#turn === 0 ? 1 : 0;
+    const link = this.#links[this.#turn];
+    const commands = batch.map(({ command }) => command);
+    const opened = (async () => {
+      const tx = await link.open();
+      const worlds = await this.#options.findWorlds([...new Set(commands.map(({ world_id }) => world_id))]);
+      return { tx, worlds, open: await openBatch(tx, commands, this.#options.keys) };
+    })();
+    // Whoever takes the batch up learns of a failure; until then nobody does.
+    opened.catch(() => {});
+    return { batch, link, opened };
+  }
+
   /** Runs a batch until each of its commands is answered. */
-  async #settle(batch: readonly Waiting[]): Promise<void> {
+  async #settle(batch: Waiting[], prepared: Prepared | null): Promise<void> {
     // Counted from when the oldest came: who waited behind others while the database was away waits no second time.
     const deadline = Math.min(...batch.map(({ since }) => since)) + OUTAGE_PATIENCE_MS;
+    let next = prepared;
     while (true) {
-      const ended = await this.#attempt(batch);
+      // Only what comes from the queue looks ahead: a batch that runs again needs the locks that the next one would take.
+      const ended = await this.#attempt(next ?? this.#prepare(batch), next !== null);
+      next = null;
       if (ended === 'done') return;
       if (ended === 'split') {
-        for (const one of batch) await this.#settle([one]);
+        for (const one of batch) await this.#settle([one], null);
         return;
       }
       if (this.#options.monotonicMs() >= deadline) return rejectAll(batch, refusals.unreachable());
@@ -106,35 +134,51 @@ export class Lane {
   }
 
   /** One transaction. Says whether everybody is answered, or whether to run again, or one by one. */
-  async #attempt(batch: readonly Waiting[]): Promise<'done' | 'again' | 'split'> {
+  async #attempt(prepared: Prepared, looksAhead: boolean): Promise<'done' | 'again' | 'split'> {
+    const { batch, link, opened } = prepared;
     const { keys, onFault } = this.#options;
     const commands = batch.map(({ command }) => command);
     let decided: Batch | null = null;
     let isCommitSent = false;
     try {
-      const link = await this.#open();
-      const worlds = await this.#options.findWorlds([...new Set(commands.map((command) => command.world_id))]);
-      const open = await openBatch(link.tx, commands, keys);
-      decided = await decideBatch(link.tx, commands, open, { worlds, keys, onFault });
+      const { tx, open, worlds } = await opened;
+      decided = await decideBatch(tx, commands, open, { worlds, keys, onFault });
       if (link.isLost) return 'again';
       if (!decided.writes) {
-        await link.tx`rollback`;
+        await tx`rollback`;
         this.#answer(batch, decided.answers);
         return 'done';
       }
       isCommitSent = true;
-      const sent = decided.placing.write(link.tx);
-      const commit = link.tx`commit`.execute();
-      const results = await Promise.allSettled([...sent, commit]);
-      const failed = results.find((result) => result.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
+      // Held at once, because nobody waits for them during the turn in which the next batch is taken.
+      const written = Promise.allSettled(decided.placing.write(tx));
+      const committed = tx`commit`.execute();
+      committed.catch(() => {});
+      if (looksAhead) await this.#lookAhead(decided);
+      for (const result of await written) if (result.status === 'rejected') throw result.reason;
       // A commit behind a failed statement does not fail: its tag says what it was.
-      if ((await commit).command !== 'COMMIT') throw new Error('the commit was answered with a rollback');
+      if ((await committed).command !== 'COMMIT') throw new Error('the commit was answered with a rollback');
     } catch (error) {
-      return this.#recover(batch, decided, isCommitSent, error);
+      return this.#recover(prepared, decided, isCommitSent, error);
     }
     this.#finish(batch, decided);
     return 'done';
+  }
+
+  /** Sends the next batch's locks, which wait in the database for this commit. Not past a command that must go first. */
+  async #lookAhead({ answers }: Batch): Promise<void> {
+    if (answers.some(({ kind }) => kind === 'again')) return;
+    // What arrived while this batch was decided still lies in the sockets: one turn, and it joins.
+    await nextTurn();
+    if (this.#waiting.length > 0) this.#next = this.#takeNext();
+  }
+
+  /** After a failure: the next batch may not take the locks that this one needs again. */
+  #abandonNext(): void {
+    if (this.#next === null) return;
+    this.#waiting.unshift(...this.#next.batch);
+    this.#next.link.drop();
+    this.#next = null;
   }
 
   #finish(batch: readonly Waiting[], { answers, placing }: Batch): void {
@@ -144,17 +188,18 @@ export class Lane {
   }
 
   async #recover(
-    batch: readonly Waiting[],
+    { batch, link }: Prepared,
     decided: Batch | null,
     isCommitSent: boolean,
     error: unknown,
   ): Promise<'done' | 'again' | 'split'> {
+    this.#abandonNext();
     const failure = classifyFailure(error);
     if (failure === 'connection') {
-      this.#drop();
-      return isCommitSent && decided !== null ? this.#resolve(batch, decided) : 'again';
+      link.drop();
+      return isCommitSent && decided !== null ? this.#resolve(batch, link, decided) : 'again';
     }
-    await this.#rollBack();
+    await link.rollBack();
     if (failure === 'busy' || failure === 'storage_full') {
       rejectAll(batch, refusals[failure](error));
       return 'done';
@@ -169,8 +214,8 @@ export class Lane {
   }
 
   /** The connection was lost after the commit was sent: learns what came of it before anybody is answered. */
-  async #resolve(batch: readonly Waiting[], decided: Batch): Promise<'done' | 'again'> {
-    const outcome = await this.#findOutcome(decided);
+  async #resolve(batch: readonly Waiting[], link: Link, decided: Batch): Promise<'done' | 'again'> {
+    const outcome = await this.#findOutcome(link, decided);
     if (outcome === 'absent') return 'again';
     if (outcome === 'committed') this.#finish(batch, decided);
     else rejectAll(batch, refusals.unknown());
@@ -178,12 +223,12 @@ export class Lane {
   }
 
   /** Takes the locks, so that the lost connection's transaction has ended, and looks for the batch's first event. */
-  async #findOutcome({ placing }: Batch): Promise<'committed' | 'absent' | 'unknown'> {
+  async #findOutcome(link: Link, { placing }: Batch): Promise<'committed' | 'absent' | 'unknown'> {
     const [first] = placing.events;
     const deadline = this.#options.monotonicMs() + OUTAGE_PATIENCE_MS;
     while (this.#options.monotonicMs() < deadline) {
       try {
-        const { tx } = await this.#open();
+        const tx = await link.open();
         await tx`begin`;
         await lockHeads(tx, placing.locked_ids);
         // Without an event nothing counts that could not be done twice: a try, or a reply to be remembered.
@@ -191,43 +236,11 @@ export class Lane {
         await tx`rollback`;
         return found.length > 0 ? 'committed' : 'absent';
       } catch {
-        this.#drop();
+        link.drop();
         await this.#options.pause(RECONNECT_PAUSE_MS);
       }
     }
     return 'unknown';
-  }
-
-  async #open(): Promise<Connection> {
-    if (this.#connection !== null && !this.#connection.isLost) return this.#connection;
-    this.#drop();
-    let made: Connection | null = null;
-    let isLost = false;
-    const sql = this.#options.connect(() => {
-      isLost = true;
-      if (made !== null) made.isLost = true;
-    });
-    // Kept before it is connected, so that a failure to connect drops it too.
-    made = { sql, tx: sql as unknown as Connection['tx'], isLost };
-    this.#connection = made;
-    made.tx = (await sql.reserve()) as Connection['tx'];
-    return made;
-  }
-
-  #drop(): void {
-    const old = this.#connection;
-    this.#connection = null;
-    if (old === null) return;
-    old.isLost = true;
-    old.sql.end({ timeout: 0 }).catch(() => {});
-  }
-
-  async #rollBack(): Promise<void> {
-    try {
-      if (this.#connection !== null) await this.#connection.tx`rollback`;
-    } catch {
-      this.#drop();
-    }
   }
 
   #answer(batch: readonly Waiting[], answers: readonly Answer[]): void {
