@@ -9,14 +9,21 @@ import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { EventPage, EventSchema, eventExample } from './event.schema.ts';
 import { patternFaults } from './event-types.ts';
 import { compileFilter, type Filter, PATTERN, PATTERNS_MAX } from './filter.ts';
-import { findCursor, findEvent, findNewest, findOldest, type LogRow, readBlock, readJobEvents } from './log.store.ts';
+import {
+  findCursor,
+  findEvent,
+  findNewest,
+  findOldest,
+  type LogHead,
+  type LogPage,
+  type Owed,
+  readJobPage,
+  readLogPage,
+} from './log.store.ts';
 import { renderEvent } from './render.ts';
 
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 200;
-const BLOCK_EVENTS = 500;
-/** A sparse filter looks through at most this many events a request, then hands out a cursor to go on from. */
-const SCANNED_MAX = 10_000;
 
 export interface EventRoutesContext {
   reads: Sql;
@@ -83,12 +90,18 @@ function listEvents(ctx: EventRoutesContext): Operation {
       const after = query.after ?? 0;
       const limit = query.limit ?? LIMIT_DEFAULT;
       requireKnownTypes(query.types);
-      await requireKept(ctx.reads, world_id, after);
+      const end = await requireKept(ctx.reads, world_id, after);
       const owed = await filterOf(ctx, caller, query.types, query.endpoint_id);
       const page =
         query.job_id === undefined
-          ? await scanLog(ctx.reads, world_id, after, limit, owed)
-          : await readJob(ctx.reads, world_id, query.job_id, after, limit, owed);
+          ? await readLogPage(
+              ctx.reads,
+              world_id,
+              { after: await findCursor(ctx.reads, world_id, after), end },
+              limit,
+              owed,
+            )
+          : await readJobAfter(ctx.reads, world_id, query.job_id, after, limit, owed);
       await ctx.keys.fetchFor(ctx.reads, page.rows);
       const texts = page.rows.map((row) => renderEvent(row, ctx.keys, rendering).text);
       return {
@@ -131,55 +144,18 @@ function getEvent(ctx: EventRoutesContext): Operation {
   });
 }
 
-type Owed = (row: LogRow) => boolean;
-
-interface Page {
-  rows: LogRow[];
-  has_more: boolean;
-  next: number;
-}
-
-/** Walks the log in blocks until the page is full, the log ends or enough was looked at. */
-async function scanLog(reads: Sql, worldId: number, after: number, limit: number, owed: Owed): Promise<Page> {
-  let cursor = await findCursor(reads, worldId, after);
-  const rows: LogRow[] = [];
-  let scanned = 0;
-  while (scanned < SCANNED_MAX) {
-    const block = await readBlock(reads, worldId, cursor, BLOCK_EVENTS);
-    scanned += block.length;
-    for (const row of block) {
-      if (!owed(row)) continue;
-      if (rows.length === limit) return { rows, has_more: true, next: rows.at(-1)?.sequence ?? after };
-      rows.push(row);
-    }
-    const last = block.at(-1);
-    if (last !== undefined) cursor = { sequence: last.sequence, recorded_at: last.recorded_at.toISOString() };
-    if (block.length < BLOCK_EVENTS) return { rows, has_more: false, next: cursor.sequence };
-  }
-  return { rows, has_more: true, next: cursor.sequence };
-}
-
-async function readJob(
+async function readJobAfter(
   reads: Sql,
   worldId: number,
-  jobId: string,
+  id: string,
   after: number,
   limit: number,
   owed: Owed,
-): Promise<Page> {
-  const since = new Date(timeOfId(jobId) ?? 0).toISOString();
-  const rows: LogRow[] = [];
-  let jobSequence = 0;
-  while (true) {
-    const block = await readJobEvents(reads, worldId, jobId, since, jobSequence, BLOCK_EVENTS);
-    for (const row of block) {
-      if (row.sequence <= after || !owed(row)) continue;
-      if (rows.length === limit) return { rows, has_more: true, next: rows.at(-1)?.sequence ?? after };
-      rows.push(row);
-    }
-    jobSequence = block.at(-1)?.job_sequence ?? jobSequence;
-    if (block.length < BLOCK_EVENTS) return { rows, has_more: false, next: rows.at(-1)?.sequence ?? after };
-  }
+): Promise<LogPage> {
+  const since = new Date(timeOfId(id) ?? 0).toISOString();
+  const isNext = (head: LogHead) => head.sequence > after && (owed === null || owed(head));
+  const page = await readJobPage(reads, worldId, { id, since, after_job_sequence: 0 }, limit, isNext);
+  return { ...page, next: page.rows.at(-1)?.sequence ?? after };
 }
 
 async function filterOf(
@@ -195,9 +171,9 @@ async function filterOf(
     if (filter === null) throw new WaypostError('not_found', `There is no endpoint ${endpointId}.`);
     byEndpoint = compileFilter(filter);
   }
+  if (caller.channel_ids === null && byTypes === null && byEndpoint === null) return null;
   return (row) => {
     if (!isVisible(caller, row)) return false;
-    if (byTypes === null && byEndpoint === null) return true;
     const event = {
       type: row.type,
       topics: row.topics === '' ? [] : row.topics.split(' '),
@@ -215,20 +191,22 @@ function requireKnownTypes(types: readonly string[] | undefined): void {
 }
 
 /** A key that is bound to channels reads only their events. */
-function isVisible(caller: Caller, row: LogRow): boolean {
+function isVisible(caller: Caller, row: Pick<LogHead, 'channel_id'>): boolean {
   return caller.channel_ids === null || (row.channel_id !== null && caller.channel_ids.includes(row.channel_id));
 }
 
-async function requireKept(reads: Sql, worldId: number, after: number): Promise<void> {
+/** Answers where the log ends. */
+async function requireKept(reads: Sql, worldId: number, after: number): Promise<number> {
   const newest = await findNewest(reads, worldId);
   if (after > newest.sequence)
     throw new WaypostError('invalid_request', `The log ends at ${newest.sequence}; nothing is after ${after} yet.`, {
       faults: [{ pointer: 'query/after', code: 'beyond_end', message: `The newest sequence is ${newest.sequence}.` }],
     });
-  if (after === 0) return;
+  if (after === 0) return newest.sequence;
   const oldest = await findOldest(reads, worldId);
   if (after < oldest - 1)
     throw new WaypostError('cursor_expired', `The log reaches back to ${oldest}; what was before is no longer kept.`, {
       extra: { oldest_sequence: oldest },
     });
+  return newest.sequence;
 }

@@ -7,7 +7,7 @@ import { JsonText, type Operation, operation } from '../http/operation.ts';
 import { timeOfId } from '../ledger/id.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { EventPage, eventExample } from './event.schema.ts';
-import { readJobEvents } from './log.store.ts';
+import { readJobPage } from './log.store.ts';
 import { renderEvent } from './render.ts';
 
 const LIMIT_DEFAULT = 50;
@@ -56,20 +56,20 @@ export function jobEventOperations(ctx: { reads: Sql; keys: SubjectKeys }): Oper
         const after = query.after ?? 0;
         const limit = query.limit ?? LIMIT_DEFAULT;
         const since = new Date(timeOfId(path.job_id) ?? 0).toISOString();
-        const read = await readJobEvents(ctx.reads, world_id, path.job_id, since, after, limit + 1);
+        const read = (from: number, count: number) =>
+          readJobPage(ctx.reads, world_id, { id: path.job_id, since, after_job_sequence: from }, count, null);
+        const { rows, has_more } = await read(after, limit);
         // Past the end of a job nothing is read: its first event tells whether the job is the caller's.
-        const [first = null] =
-          read.length > 0 ? read : await readJobEvents(ctx.reads, world_id, path.job_id, since, 0, 1);
+        const [first = null] = rows.length > 0 ? rows : (await read(0, 1)).rows;
         const isSeen = channel_ids === null || channel_ids.includes(first?.channel_id ?? '');
         if (first === null || !isSeen)
           throw new WaypostError('not_found', `There is no job with the id ${path.job_id}.`);
-        const rows = read.slice(0, limit);
         await ctx.keys.fetchFor(ctx.reads, rows);
         const texts = rows.map((row) => renderEvent(row, ctx.keys, rendering).text);
         const next = JSON.stringify(String(rows.at(-1)?.job_sequence ?? after));
         return {
           status: 200,
-          body: new JsonText(`{"data":[${texts.join(',')}],"has_more":${read.length > limit},"next":${next}}`),
+          body: new JsonText(`{"data":[${texts.join(',')}],"has_more":${has_more},"next":${next}}`),
         };
       },
     }),

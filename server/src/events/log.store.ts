@@ -28,7 +28,95 @@ export interface LogRow {
   personal: Buffer;
 }
 
+/** What filters judge an event by, and how long its document is; the document itself stays on disk. */
+export interface LogHead extends Omit<LogRow, 'body' | 'personal' | 'job_id' | 'data_id' | 'correlation_id'> {
+  bytes: number;
+}
+
 export const BEGINNING: LogCursor = { sequence: 0, recorded_at: '1970-01-01T00:00:00.000Z' };
+
+/** Documents of one page, whatever its limit says: an event may be a quarter of a megabyte long. */
+const PAGE_BYTES_MAX = 8_388_608;
+/** Heads that a filter looks through at a time. */
+const BLOCK_HEADS = 500;
+/** A sparse filter looks through so many events for one page, then hands out the place to go on from. */
+const SCANNED_MAX = 10_000;
+
+/** Some events in order; `next` is the sequence to go on after. */
+export interface LogPage {
+  rows: LogRow[];
+  has_more: boolean;
+  next: number;
+}
+
+/** Null: every event. */
+export type Owed = ((head: LogHead) => boolean) | null;
+
+/** Up to `limit` events after a place and up to the end of the log as it was found. */
+export async function readLogPage(
+  sql: Sql,
+  worldId: number,
+  span: { after: LogCursor; end: number },
+  limit: number,
+  owed: Owed,
+): Promise<LogPage> {
+  const wanted: LogHead[] = [];
+  let place = span.after;
+  for (let scanned = 0; scanned < SCANNED_MAX && place.sequence < span.end && wanted.length <= limit; ) {
+    const heads = await readHeads(sql, worldId, place, owed === null ? limit + 1 : BLOCK_HEADS);
+    const last = heads.at(-1);
+    if (last === undefined) break;
+    scanned += heads.length;
+    place = { sequence: last.sequence, recorded_at: last.recorded_at.toISOString() };
+    for (const head of heads) if (owed === null || owed(head)) wanted.push(head);
+  }
+  return takePage(sql, worldId, wanted, limit, { has_more: place.sequence < span.end, next: place.sequence });
+}
+
+/** The same of one job. `since` is the time in the job's id: none of its events is older. */
+export async function readJobPage(
+  sql: Sql,
+  worldId: number,
+  job: { id: string; since: Instant; after_job_sequence: number },
+  limit: number,
+  owed: Owed,
+): Promise<LogPage> {
+  const wanted: LogHead[] = [];
+  const block = owed === null ? limit + 1 : BLOCK_HEADS;
+  let place = job.after_job_sequence;
+  while (wanted.length <= limit) {
+    const heads = await readJobHeads(sql, worldId, { ...job, after_job_sequence: place }, block);
+    for (const head of heads) if (owed === null || owed(head)) wanted.push(head);
+    place = heads.at(-1)?.job_sequence ?? place;
+    if (heads.length < block) break;
+  }
+  return takePage(sql, worldId, wanted, limit, { has_more: false, next: 0 });
+}
+
+/** Reads the documents of as many heads as a page holds. `end` says how it goes on when it holds them all. */
+async function takePage(
+  sql: Sql,
+  worldId: number,
+  wanted: readonly LogHead[],
+  limit: number,
+  end: { has_more: boolean; next: number },
+): Promise<LogPage> {
+  let [count, bytes] = [0, 0];
+  for (const head of wanted.slice(0, limit)) {
+    bytes += head.bytes;
+    if (count > 0 && bytes > PAGE_BYTES_MAX) break;
+    count++;
+  }
+  const places = wanted.slice(0, count);
+  const rows = await readPlaces(
+    sql,
+    worldId,
+    places.map(({ sequence, recorded_at }) => ({ sequence, recorded_at: recorded_at.toISOString() })),
+  );
+  rows.sort((one, other) => one.sequence - other.sequence);
+  if (count < wanted.length) return { rows, has_more: true, next: places.at(-1)?.sequence ?? end.next };
+  return { rows, ...end };
+}
 
 /**
  * The next events after a cursor, in order. The numbers have no gaps, so a block is a range of them. With a limit alone
@@ -39,6 +127,20 @@ export const BEGINNING: LogCursor = { sequence: 0, recorded_at: '1970-01-01T00:0
 export async function readBlock(sql: Sql, worldId: number, after: LogCursor, limit: number): Promise<LogRow[]> {
   const rows = await readRange(sql, worldId, after, after.sequence + limit, limit);
   return rows.length > 0 ? rows : readRange(sql, worldId, after, Number.MAX_SAFE_INTEGER, limit);
+}
+
+/** The heads of the next events after a cursor, found like blocks. */
+async function readHeads(sql: Sql, worldId: number, after: LogCursor, limit: number): Promise<LogHead[]> {
+  const heads = (upTo: number) => sql<LogHead[]>`
+    select world_id, sequence, recorded_at, event_id, type, topics, job_sequence, channel_id,
+      octet_length(body) + octet_length(personal) as bytes
+    from events
+    where world_id = ${worldId} and sequence > ${after.sequence} and sequence <= ${upTo}
+      and recorded_at >= ${after.recorded_at}::timestamptz
+    order by sequence
+    limit ${limit}`;
+  const found = await heads(after.sequence + limit);
+  return found.length > 0 ? found : heads(Number.MAX_SAFE_INTEGER);
 }
 
 function readRange(sql: Sql, worldId: number, after: LogCursor, upTo: number, limit: number): Promise<LogRow[]> {
@@ -52,23 +154,36 @@ function readRange(sql: Sql, worldId: number, after: LogCursor, upTo: number, li
     limit ${limit}`;
 }
 
-/** The events of one job in order. `since` is the time in the job's id: none of its events is older. */
-export function readJobEvents(
+function readJobHeads(
   sql: Sql,
   worldId: number,
-  jobId: string,
-  since: Instant,
-  afterJobSequence: number,
+  job: { id: string; since: Instant; after_job_sequence: number },
   limit: number,
+): Promise<LogHead[]> {
+  return sql<LogHead[]>`
+    select world_id, sequence, recorded_at, event_id, type, topics, job_sequence, channel_id,
+      octet_length(body) + octet_length(personal) as bytes
+    from events
+    where world_id = ${worldId} and job_id = ${job.id} and job_sequence > ${job.after_job_sequence}
+      and recorded_at >= ${job.since}::timestamptz
+    order by job_sequence
+    limit ${limit}`;
+}
+
+/** Events by their places, for messages that were parked. */
+export async function readPlaces(
+  sql: Sql,
+  worldId: number,
+  places: readonly { sequence: number; recorded_at: Instant }[],
 ): Promise<LogRow[]> {
+  if (places.length === 0) return [];
+  const times = places.map((place) => place.recorded_at).sort();
   return sql<LogRow[]>`
     select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
       correlation_id, body, personal
     from events
-    where world_id = ${worldId} and job_id = ${jobId} and job_sequence > ${afterJobSequence}
-      and recorded_at >= ${since}::timestamptz
-    order by job_sequence
-    limit ${limit}`;
+    where world_id = ${worldId} and sequence = any(${places.map((place) => place.sequence)}::bigint[])
+      and recorded_at >= ${times[0] ?? ''}::timestamptz and recorded_at <= ${times.at(-1) ?? ''}::timestamptz`;
 }
 
 /** One event; its identifier says where it stands (ledger/id.ts). */

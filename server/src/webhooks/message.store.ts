@@ -1,11 +1,10 @@
 // The statements that show what was sent: messages, attempts, health, dead letters. Reading only.
 
 import type { Sql } from '../db/sql.ts';
-import type { LogRow } from '../events/log.store.ts';
+import { type LogRow, readPlaces } from '../events/log.store.ts';
 import type { Instant } from '../ledger/command.ts';
 import { placeOfEvent } from '../ledger/id.ts';
 import type { Attempt, DeadLetter, Health, Message } from './endpoint.schema.ts';
-import { readPlaces } from './sender.store.ts';
 
 interface AttemptRow {
   endpoint_id: string;

@@ -2,8 +2,6 @@
 // each flush is in flush.store.ts.
 
 import type { Sql } from '../db/sql.ts';
-import type { LogRow } from '../events/log.store.ts';
-import type { Instant } from '../ledger/command.ts';
 import { LEASE_MS } from './share.ts';
 
 /** Above so many worlds the news are asked for by bucket first. */
@@ -210,22 +208,6 @@ export function readRedriveRequests(sql: Sql, endpoints: readonly EndpointKey[])
     from unnest(${endpoints.map((each) => each.world_id)}::int[], ${endpoints.map((each) => each.endpoint_id)}::text[]) as n (world_id, endpoint_id)
     join redrive_requests q on q.world_id = n.world_id and q.endpoint_id = n.endpoint_id
     join dead_letters d on d.world_id = q.world_id and d.dead_letter_id = q.dead_letter_id`;
-}
-
-/** Events by their places, for messages that were parked. */
-export async function readPlaces(
-  sql: Sql,
-  worldId: number,
-  places: readonly { sequence: number; recorded_at: Instant }[],
-): Promise<LogRow[]> {
-  if (places.length === 0) return [];
-  const times = places.map((place) => place.recorded_at).sort();
-  return sql<LogRow[]>`
-    select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
-      correlation_id, body, personal
-    from events
-    where world_id = ${worldId} and sequence = any(${places.map((place) => place.sequence)}::bigint[])
-      and recorded_at >= ${times[0] ?? ''}::timestamptz and recorded_at <= ${times.at(-1) ?? ''}::timestamptz`;
 }
 
 /** What senders keep of endpoints that were deleted: how far they were, and what waited for them. */

@@ -3,13 +3,12 @@
 // up to date need no reading at all.
 
 import type { Sql } from '../db/sql.ts';
-import { BEGINNING, type LogRow, readBlock } from '../events/log.store.ts';
+import { BEGINNING, type LogRow, readBlock, readPlaces } from '../events/log.store.ts';
 import { subjectsIn } from '../ledger/personal.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import type { Next } from './lane.ts';
 import { itemOf, type LogItem } from './log-item.ts';
-import { readPlaces } from './sender.store.ts';
 import type { Place } from './window.ts';
 
 const BLOCK_EVENTS_MAX = 200;

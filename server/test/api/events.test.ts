@@ -123,6 +123,27 @@ test('without contacts:read telephone numbers are masked in events too', async (
   assert.equal(masked?.data.job?.deliveries[0]?.contact?.phone, '+46*******67');
 });
 
+test('a page holds as many large events as fit into some megabytes, whatever its limit says', async () => {
+  const jobs = Array.from({ length: 40 }, () =>
+    givenJob(house, (order) => {
+      const [item] = order.deliveries[0].items;
+      order.deliveries[0].items = Array.from({ length: 150 }, () => ({ ...item, name: 'x'.repeat(200) }));
+    }),
+  );
+  const made = new Set((await Promise.all(jobs)).map(({ id }) => id));
+  const first = await house.call('GET', '/v1/events?limit=200');
+  assert.equal(first.body.has_more, true);
+  assert.ok(first.body.data.length < 200 && first.body.data.length > 20, `${first.body.data.length} events`);
+  assert.ok(first.text.length < 10_000_000, `${first.text.length} bytes`);
+  const seen = await collect({ limit: 200 });
+  assert.deepEqual(
+    seen.map(({ sequence }) => sequence),
+    Array.from({ length: seen.length }, (_, index) => index + 1),
+  );
+  for (const { data } of seen) made.delete(data.job?.id ?? '');
+  assert.equal(made.size, 0);
+});
+
 test('strangers have a log of their own', async () => {
   const [event] = await collect({ types: ['job.created'] });
   await refused(house.as.stranger.events.get(event?.id ?? ''), 404, 'not_found');
