@@ -198,6 +198,20 @@ grant select on drivers to waypost_app;
 grant delete, insert, select, update on drivers to waypost_ledger;
 grant select on drivers to waypost_sender;
 
+create table duplicate_orders (
+  world_id integer not null,
+  channel_id text collate "C" not null,
+  day date not null,
+  identical integer not null,
+  different integer not null,
+  constraint duplicate_orders_pkey PRIMARY KEY (world_id, channel_id, day),
+  constraint duplicate_orders_different_check CHECK ((different >= 0)),
+  constraint duplicate_orders_identical_check CHECK ((identical >= 0))
+);
+grant select on duplicate_orders to waypost_app;
+grant delete, insert, select, update on duplicate_orders to waypost_ledger;
+grant select on duplicate_orders to waypost_sender;
+
 create table endpoint_revisions (
   world_id integer not null,
   endpoint_id text collate "C" not null,

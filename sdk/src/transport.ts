@@ -54,6 +54,8 @@ export interface ReplyFacts {
   correlation_id: string | null;
   /** From `Idempotent-Replayed`: this is the first reply to the same key again. */
   replayed: boolean;
+  /** From `Waypost-Duplicates`: how many orders of the channel came again today, this one included; null for others. */
+  duplicates: number | null;
   tries: number;
 }
 
@@ -176,10 +178,15 @@ async function readBody<T>(response: Response, tries: number): Promise<T> {
       status: response.status,
       correlation_id: response.headers.get('x-correlation-id'),
       replayed: response.headers.get('idempotent-replayed') === 'true',
+      duplicates: readCount(response.headers.get('waypost-duplicates')),
       tries,
     });
   }
   return body as T;
+}
+
+function readCount(header: string | null): number | null {
+  return header === null ? null : Number(header);
 }
 
 async function readProblem(response: Response): Promise<WaypostProblem> {

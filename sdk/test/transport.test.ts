@@ -64,7 +64,13 @@ test('a request carries the key, its body and a fresh idempotency key, and the a
   assert.equal(asked[0]?.headers.get('content-type'), 'application/json');
   assert.match(asked[0]?.headers.get('idempotency-key') ?? '', /^[0-9a-f-]{36}$/);
   assert.equal(asked[0]?.body, '{"reference":"A"}');
-  assert.deepEqual(replyFactsOf(job), { status: 200, correlation_id: 'c1', replayed: false, tries: 1 });
+  assert.deepEqual(replyFactsOf(job), {
+    status: 200,
+    correlation_id: 'c1',
+    replayed: false,
+    duplicates: null,
+    tries: 1,
+  });
 });
 
 test('reads carry no idempotency key and no body', async () => {

@@ -173,6 +173,7 @@ function describeReply(
         Location: { $ref: '#/components/headers/Location' },
       }),
       ...(writes && { 'Idempotent-Replayed': { $ref: '#/components/headers/IdempotentReplayed' } }),
+      ...(liftSchemas(reply.headers ?? {}, parts) as Json),
     },
     ...((reply.schema !== null || reply.streams !== undefined) && { content: describeContent(reply, parts, example) }),
   };

@@ -53,6 +53,8 @@ export interface ReplyContract {
   schema: TSchema | null;
   /** application/json when absent. */
   media_type?: string;
+  /** Headers of this reply alone → what they say. */
+  headers?: Readonly<Record<string, { description: string; schema: TSchema }>>;
   /** Media type → the same reply sent piece by piece (`ByteStream`). The Accept header chooses: `Call.media_type`. */
   streams?: Readonly<Record<string, StreamContract>>;
 }
@@ -180,6 +182,7 @@ export function replyOf(outcome: Outcome, rendering: Rendering): Reply {
     body: outcome.status === 204 ? undefined : new JsonText(outcome.render(rendering)),
     version: outcome.version,
     location: outcome.location,
+    headers: outcome.headers,
     replayed: outcome.replayed,
   };
 }

@@ -10,6 +10,8 @@ import type { Contact, ContactInput } from '../parties/contact.schema.ts';
 import { contactOf, contactOfCustomer, type ResolvedContacts } from '../parties/contact.ts';
 import type { Customer } from '../parties/customer.schema.ts';
 import { openAddressCases } from './address-case.ts';
+import { duplicateOrdersKind } from './duplicate-orders.store.ts';
+import { countDuplicate, DUPLICATES_HEADER, type DuplicateOrders, sumOf } from './duplicate-orders.ts';
 import type { Exception } from './exception.schema.ts';
 import type { Job, JobInput } from './job.schema.ts';
 import { jobKind, jobReferenceKind, pinKind } from './job.store.ts';
@@ -35,6 +37,8 @@ export interface OrderContext {
   pin_key: Uint8Array;
   /** Who holds the order's reference in its channel. */
   holder: StoredJob | null;
+  /** What its channel sent twice, on the newest day on which it did; undefined also while nobody holds the reference. */
+  duplicates: DuplicateOrders | undefined;
   customerOf(id: string): Customer | null;
   addressOf(id: string): Address | null;
   hub: { id: string; address: Address } | null;
@@ -53,13 +57,25 @@ export function createJob(sent: SentOrder, context: OrderContext, moment: Moment
   const { order } = sent;
   const { holder, channel } = context;
   if (holder !== null && sameRequest(holder.fingerprint, context.fingerprint)) {
-    return { events: [], puts: [], reply: replyUnchanged(holder, optionsOf(channel)) };
+    const { put, count } = noteDuplicate(context, 'identical', moment);
+    const headers = { [DUPLICATES_HEADER]: String(count) };
+    return { events: [], puts: [put], reply: { ...replyUnchanged(holder, optionsOf(channel)), headers } };
   }
   const superseded = holder !== null && order.supersedes === holder.job.id ? holder : null;
-  if (holder !== null && superseded === null) throw duplicateReference(sent, holder);
+  if (holder !== null && superseded === null) {
+    const { put, count } = noteDuplicate(context, 'different', moment);
+    return { refusal: duplicateReference(sent, holder, count), record: [put] };
+  }
   requireOrderRight(channel, context.authority);
   refuseFaults(findAllFaults(order, context));
   return makeJob(order, context, superseded, moment);
+}
+
+/** Counts an order that came again. A reply that an idempotency key gives again is no further order. */
+function noteDuplicate({ channel, duplicates }: OrderContext, how: 'identical' | 'different', moment: Moment) {
+  const counted = countDuplicate(duplicates, how, moment.now);
+  const put: Put = { kind: duplicateOrdersKind as Kind<unknown>, key: channel.id, value: counted };
+  return { put, count: sumOf(counted) };
 }
 
 /** Every fault of an order: by itself, and where it names something of the world around it. */
@@ -101,7 +117,7 @@ export function refuseFaults(faults: readonly Fault[]): void {
   throw new WaypostError(code, `${words}: ${told}.`, { faults });
 }
 
-function duplicateReference(sent: SentOrder, holder: StoredJob): WaypostError {
+function duplicateReference(sent: SentOrder, holder: StoredJob, duplicates: number): WaypostError {
   const { id, reference, status } = holder.job;
   const way =
     status === 'cancelled'
@@ -111,7 +127,7 @@ function duplicateReference(sent: SentOrder, holder: StoredJob): WaypostError {
     'duplicate_reference',
     `The job ${id} has the reference ${reference} and another content. ${way}`,
     {
-      extra: { existing_id: id, differing: differingPointers(holder.fingerprint, sent.comparable) },
+      extra: { existing_id: id, differing: differingPointers(holder.fingerprint, sent.comparable), duplicates },
     },
   );
 }

@@ -84,6 +84,7 @@ export function givenJob(order: Partial<JobInput> = {}, settings: Partial<Channe
       fingerprint: Buffer.alloc(16),
       pin_key: PIN_KEY,
       holder: null,
+      duplicates: undefined,
       customerOf: () => null,
       addressOf: () => null,
       hub: { id: 'hub_1', address: hubAddress },

@@ -63,6 +63,7 @@ export function makeJobExample(): Job & { live: Live } {
       fingerprint: Buffer.alloc(16),
       pin_key: new Uint8Array(32),
       holder: null,
+      duplicates: undefined,
       customerOf: () => null,
       addressOf: () => null,
       hub: { id: 'hub_01kaj2w0d4f8tb3h5gk9mzq7xe', address: hubAddress },

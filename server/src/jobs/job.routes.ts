@@ -10,6 +10,7 @@ import { limitOf, pageOf, pageQuery } from '../http/paging.ts';
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
 import type { Instant, Rendering } from '../ledger/command.ts';
 import { createJob } from './create-job.ts';
+import { DUPLICATES_HEADER } from './duplicate-orders.ts';
 import { type JobInput, jobInput, jobReply, jobStatuses } from './job.schema.ts';
 import { makeJobExample, orderExample } from './job-example.ts';
 import {
@@ -63,11 +64,20 @@ function createOperation(desk: JobDesk): Operation {
     tag: 'jobs',
     summary: 'Create a job',
     description:
-      '`reference` is unique in its channel: the same order again is answered with the job that it made (200), another order under the same reference is 409 with what differs. A deletion frees the reference; a cancelled job is replaced by naming it in `supersedes`. An order without pickups is picked up at the hub.',
+      '`reference` is unique in its channel: the same order again is answered with the job that it made (200), another order under the same reference is 409 with what differs. Both count as duplicates of the channel, and the reply says how many there were today (`Waypost-Duplicates`, `duplicates`). A deletion frees the reference; a cancelled job is replaced by naming it in `supersedes`. An order without pickups is picked up at the hub.',
     scope: 'jobs:write',
     body: jobInput,
     replies: {
-      200: { description: 'This order made a job before: here it is.', schema: jobReply },
+      200: {
+        description: 'This order made a job before: here it is.',
+        schema: jobReply,
+        headers: {
+          [DUPLICATES_HEADER]: {
+            description: 'How many orders of the channel came again today (UTC), this one included.',
+            schema: Type.Integer({ minimum: 1 }),
+          },
+        },
+      },
       201: { description: 'The job as it was made.', schema: jobReply },
     },
     errors: ['duplicate_reference', 'unknown_reference', 'ownership_conflict', 'job_too_large'],

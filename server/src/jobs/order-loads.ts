@@ -12,6 +12,7 @@ import type { ContactInput } from '../parties/contact.schema.ts';
 import { type ContactBook, contactRefs, holderRefs, resolveContacts } from '../parties/contact.ts';
 import { type AddressBook, copyAddress } from '../parties/saved-address.ts';
 import type { OrderContext } from './create-job.ts';
+import { duplicateOrdersKind } from './duplicate-orders.store.ts';
 import { exceptionKind } from './exception.store.ts';
 import type { JobInput } from './job.schema.ts';
 import { jobKind, jobReferenceKind } from './job.store.ts';
@@ -46,7 +47,7 @@ export function loadsOfOrder(books: OrderBooks, order: JobInput, channelId: stri
       const hub = isHubNeeded ? hubIdOf(books, set, channelId) : null;
       return [
         ...holderRefs(books.contacts, set, inlineContacts(tasks)),
-        ...(holder === null ? [] : [refTo(jobKind, holder)]),
+        ...(holder === null ? [] : [refTo(jobKind, holder), refTo(duplicateOrdersKind, channelId)]),
         ...(hub === null ? [] : [refTo(books.hubs.hubs.kind, hub)]),
       ];
     },
@@ -101,6 +102,7 @@ export function contextOfOrder(
     fingerprint,
     pin_key: request.pin_key,
     holder: holderId === null ? null : (set.get(jobKind, holderId) ?? null),
+    duplicates: holderId === null ? undefined : set.get(duplicateOrdersKind, channelId),
     hub: hub === undefined ? null : { id: hub.document.id, address: addressOfHub(hub.document) },
     putCase: (exception) => ({ ...refTo(exceptionKind, exception.id), value: exception }),
     ...partiesIn(books, set),

@@ -47,7 +47,19 @@ export function transitionOperations(desk: TransitionDesk): Operation[] {
         client_event_id: 'a9',
         report: true,
         location: { lat: 57.70661, lng: 11.96718, accuracy_m: 8 },
-        proof: [{ kind: 'pin', code: { value: '4711' }, captured_at: '2026-11-21T13:41:02.000Z' }],
+        proof: [
+          {
+            kind: 'photo',
+            captured_at: '2026-11-21T13:41:02.000Z',
+            media: [
+              {
+                sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+                bytes: 184_204,
+                mime: 'image/jpeg',
+              },
+            ],
+          },
+        ],
       },
       reply_example: {
         applied: true,

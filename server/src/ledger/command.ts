@@ -137,6 +137,8 @@ export interface ReplyDraft {
   version: number | null;
   /** Path for the Location header, null when there is none. */
   location: string | null;
+  /** Further headers. What an idempotency key gives again has none of them. */
+  headers?: Readonly<Record<string, string>>;
   /** For a reply without an event of its own (a repeat, nothing changed): the document to show … */
   document?: Document;
   /** … and the event that carries it, by which an idempotency key remembers the reply. */
@@ -208,6 +210,7 @@ export interface Outcome {
   version: number | null;
   location: string | null;
   event_ids: readonly string[];
+  headers: Readonly<Record<string, string>>;
   /** True when an idempotency key was seen before and this is its first reply again. */
   replayed: boolean;
 }

@@ -170,7 +170,7 @@ export class Placing {
     document: Decided['reply_document'],
     event_ids: string[],
   ): Placed {
-    const { status, version, location } = accepted.reply;
+    const { status, version, location, headers } = accepted.reply;
     const document_text = document?.text ?? null;
     const told = { status, version, location, document_text, parts: document?.parts ?? [], event_ids };
     const envelope = writeEnvelope(accepted.reply, false);
@@ -184,7 +184,7 @@ export class Placing {
     }
     return {
       kind: 'outcome',
-      outcome: makeOutcome({ ...told, envelope: writeEnvelope(accepted.reply, true), replayed: false }),
+      outcome: makeOutcome({ ...told, headers, envelope: writeEnvelope(accepted.reply, true), replayed: false }),
       again: makeOutcome({ ...told, envelope, replayed: true }),
     };
   }

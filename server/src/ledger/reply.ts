@@ -22,6 +22,7 @@ export interface ReplyParts {
   document_text: string | null;
   parts: readonly Part[];
   event_ids: readonly string[];
+  headers?: Readonly<Record<string, string>> | undefined;
   replayed: boolean;
 }
 
@@ -31,6 +32,7 @@ export function makeOutcome(reply: ReplyParts): Outcome {
     version: reply.version,
     location: reply.location,
     event_ids: reply.event_ids,
+    headers: reply.headers ?? {},
     replayed: reply.replayed,
     render: (rendering) => {
       const document = reply.document_text === null ? null : fillHoles(reply.document_text, reply.parts, rendering);

@@ -91,6 +91,44 @@ test('another order under the same reference is refused and told apart', async (
   assert.deepEqual(problem.document.differing, ['/priority', '/deliveries/0/items/0/quantity']);
 });
 
+test('every order that comes again is counted for its channel and day, and the sender is told the count', async () => {
+  const order = orderFor(house);
+  const counts: (number | null | undefined)[] = [];
+  for (let sent = 0; sent < 3; sent++) {
+    counts.push(
+      replyFactsOf(await house.as.source.jobs.create(order, { idempotencyKey: `${order.reference}-${sent}` }))
+        ?.duplicates,
+    );
+  }
+  const [first, second = 0, third] = counts;
+  assert.equal(first, null, 'a new order is no duplicate');
+  assert.ok(second !== null && second >= 1);
+  assert.equal(third, second + 1);
+  const replayed = await house.as.source.jobs.create(order, { idempotencyKey: `${order.reference}-2` });
+  assert.deepEqual([replyFactsOf(replayed)?.replayed, replyFactsOf(replayed)?.duplicates], [true, null]);
+  const changed = house.as.source.jobs.create({ ...order, priority: 'urgent' });
+  assert.equal((await refused(changed, 409, 'duplicate_reference')).document.duplicates, second + 2);
+  const elsewhere = { ...order, channel_id: house.other_channel_id };
+  await house.as.source.jobs.create(elsewhere);
+  assert.equal(
+    replyFactsOf(await house.as.source.jobs.create(elsewhere))?.duplicates,
+    1,
+    'another channel counts for itself',
+  );
+});
+
+test('orders that race each other are counted once each', async () => {
+  const order = orderFor(house);
+  const sent = await Promise.all(Array.from({ length: 8 }, () => house.as.source.jobs.create(order)));
+  assert.equal(new Set(sent.map((job) => job.id)).size, 1);
+  const counts = sent.map((job) => replyFactsOf(job)?.duplicates ?? null).filter((count) => count !== null);
+  const least = Math.min(...counts);
+  assert.deepEqual(
+    counts.toSorted((a, b) => a - b),
+    Array.from({ length: 7 }, (_, index) => least + index),
+  );
+});
+
 test('a cancelled job keeps its reference until another supersedes it', async () => {
   const order = orderFor(house);
   const first = await house.as.source.jobs.create(order);
