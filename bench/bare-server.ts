@@ -19,6 +19,7 @@ const caller: Caller = {
   scopes: new Set(defaultScopes),
   authority: 'source',
   channel_ids: null,
+  rate_limit_per_s: null,
   actor: { type: 'api_key', id: 'key_bench' },
 };
 const callers = new Map([[hashSecret(secret).toString('hex'), caller]]);

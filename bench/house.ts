@@ -64,7 +64,14 @@ async function startServer(dataDir: string, roles: string): Promise<Served> {
   const port = await findFreePort();
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [main, 'serve', '--json', '--role', roles], {
-    env: { PATH, HOME, WAYPOST_PORT: String(port), WAYPOST_DATA_DIR: dataDir, WAYPOST_LOG_LEVEL: 'error' },
+    env: {
+      PATH,
+      HOME,
+      WAYPOST_PORT: String(port),
+      WAYPOST_DATA_DIR: dataDir,
+      WAYPOST_LOG_LEVEL: 'error',
+      WAYPOST_RATE_LIMIT: '0',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const gone = once(child, 'exit');

@@ -6,7 +6,7 @@ import { readConfig } from '../server/src/config.ts';
 import { openWaypost } from '../server/src/operate/open.ts';
 
 const [dataDir = ''] = process.argv.slice(2);
-const config = readConfig({ WAYPOST_DATA_DIR: dataDir, WAYPOST_PORT: '0' });
+const config = readConfig({ WAYPOST_DATA_DIR: dataDir, WAYPOST_PORT: '0', WAYPOST_RATE_LIMIT: '0' });
 const opened = await openWaypost(config, () => {});
 const app = await startApp({
   config,

@@ -362,6 +362,7 @@ create table idempotency_keys (
   event_id text collate "C",
   event_ids text collate "C" not null,
   envelope text not null,
+  api_version text collate "C" default '2026-11-01'::text not null,
   constraint idempotency_keys_pkey PRIMARY KEY (world_id, key_hash, recorded_at)
 ) partition by range (recorded_at);
 grant select on idempotency_keys to waypost_app;
@@ -428,6 +429,7 @@ create table keys (
   personal bytea not null,
   event_id text collate "C" not null,
   hash text collate "C" not null,
+  channel_ids text[] collate "C",
   constraint keys_secret_hash_unique UNIQUE (secret_hash),
   constraint keys_pkey PRIMARY KEY (world_id, key_id),
   constraint keys_world_id_fkey FOREIGN KEY (world_id) REFERENCES worlds(world_id)
@@ -482,6 +484,20 @@ create table parked_messages (
 grant select on parked_messages to waypost_app;
 grant select on parked_messages to waypost_ledger;
 grant delete, insert, select, update on parked_messages to waypost_sender;
+
+create table processes (
+  process_id text collate "C" not null,
+  roles text collate "C" not null,
+  version text collate "C" not null,
+  host text not null,
+  pid integer not null,
+  started_at timestamp(3) with time zone not null,
+  seen_at timestamp(3) with time zone not null,
+  constraint processes_pkey PRIMARY KEY (process_id)
+) with (fillfactor=20);
+grant select on processes to waypost_app;
+grant delete, insert, select, update on processes to waypost_ledger;
+grant select on processes to waypost_sender;
 
 create table proposals (
   world_id integer not null,

@@ -101,6 +101,7 @@ function checkServerFile(file: string, code: string, imports: readonly Import[])
 function checkArrow(path: string, kind: FileKind, found: Import): string | null {
   if (!found.specifier.startsWith('.')) return checkPackage(path, found);
   const target = posix.normalize(posix.join(posix.dirname(path), found.specifier));
+  if (target === '../package.json') return null;
   if (target.startsWith('..')) return 'the server stands alone: it imports neither the SDK nor the CLI, tools or tests';
   if (!target.endsWith('.ts')) return `import the file itself, with its ending: '${found.specifier}' is not a .ts file`;
   const from = roomOf(path);

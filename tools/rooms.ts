@@ -151,6 +151,7 @@ export const rootFiles: Readonly<Record<string, string>> = {
   'app.ts': 'builds the rooms by hand, in order',
   'config.ts': 'the one table of settings',
   'errors.ts': 'the one error class and its codes',
+  'version.ts': 'the version of the program, for whoever tells it',
 };
 
 /** Packages that only some files import. */

@@ -1040,6 +1040,8 @@ export interface Key {
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
   channel_ids: string[] | null;
+  /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
+  rate_limit_per_s: number | null;
   created_at: string;
   /** When it stops to open; null: never. */
   expires_at: string | null;
@@ -1062,6 +1064,8 @@ export interface KeyWithSecret {
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
   channel_ids: string[] | null;
+  /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
+  rate_limit_per_s: number | null;
   created_at: string;
   /** When it stops to open; null: never. */
   expires_at: string | null;
@@ -1086,6 +1090,8 @@ export interface KeyWithUse {
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
   channel_ids: string[] | null;
+  /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
+  rate_limit_per_s: number | null;
   created_at: string;
   /** When it stops to open; null: never. */
   expires_at: string | null;
@@ -1193,7 +1199,7 @@ export interface Problem {
   /** The HTTP status. */
   status: number;
   /** Stable word. */
-  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "dead_letter_settled" | "limit_reached" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
+  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "dead_letter_settled" | "limit_reached" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
   /** What went wrong this time. */
   detail: string;
   /** The path that was asked for. */
@@ -2061,6 +2067,8 @@ export interface CreateKeyBody {
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
   channel_ids?: string[] | null | undefined;
+  /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
+  rate_limit_per_s?: number | null | undefined;
   /** When it stops to open; absent or null: never. */
   expires_at?: string | null | undefined;
 }

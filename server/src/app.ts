@@ -1,14 +1,16 @@
 // The composition root: builds the rooms by hand, in the order of their floors, and takes them down again.
 // Whoever looks for what exists finds every operation, kind and loop listed here.
 
-import { hkdfSync } from 'node:crypto';
+import { hkdfSync, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
 import { keyOperations } from './access/key.routes.ts';
 import { channelOperations } from './channels/channel.routes.ts';
 import { findChannel } from './channels/channel.store.ts';
 import { type Config, isLoopback } from './config.ts';
+import { type Heartbeat, startHeartbeat } from './db/heartbeat.loop.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { BY_KEY, openPool, type Sql } from './db/sql.ts';
 import type { ErrorCode } from './errors.ts';
@@ -19,6 +21,7 @@ import { hubOperations } from './fleet/hub.routes.ts';
 import { hubBook } from './fleet/hub.store.ts';
 import { vehicleOperations } from './fleet/vehicle.routes.ts';
 import type { Operation } from './http/operation.ts';
+import { createRateLimits, type RateLimits } from './http/rate-limit.ts';
 import { buildHttp } from './http/server.ts';
 import { exceptionOperations } from './jobs/exception.routes.ts';
 import { jobOperations } from './jobs/job.routes.ts';
@@ -35,6 +38,7 @@ import { customerOperations } from './parties/customer.routes.ts';
 import { openContactBook } from './parties/customer.store.ts';
 import { addressOperations } from './parties/saved-address.routes.ts';
 import { addresses } from './parties/saved-address.store.ts';
+import { VERSION } from './version.ts';
 import { type EgressRules, parseCidr } from './webhooks/egress.ts';
 import { type EndpointDesk, endpointOperations } from './webhooks/endpoint.routes.ts';
 import { findFilter } from './webhooks/endpoint.store.ts';
@@ -73,6 +77,7 @@ export interface House {
   deriveKey(purpose: string): Buffer;
   /** Where webhooks may be sent to. */
   egress: EgressRules;
+  rateLimits: RateLimits;
   /** What tests endpoints for the API. */
   tester: EndpointDesk['tester'];
 }
@@ -104,7 +109,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     secretKey: deriveKey('webhook secrets'),
     now: () => Date.now(),
   };
-  const house: House = { reads, ledger, keys, config, log, deriveKey, egress, tester };
+  const rateLimits = createRateLimits({ defaultPerS: config.rateLimit, monotonicMs: () => performance.now() });
+  const house: House = { reads, ledger, keys, config, log, deriveKey, egress, tester, rateLimits };
+  const telemetry = openPool(addresses.ledger, { name: 'waypost telemetry', connectionsMax: 1 });
   const closers: (() => Promise<void>)[] = [];
   const watchers: ((worldIds: readonly number[]) => void)[] = [(ids) => ids.forEach(keys.forgetWorld)];
   const watch = watchConfig(house, watchers);
@@ -114,10 +121,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     await tester.destination.close();
     await tester.attempts.end({ timeout: 1 });
     await ledger.stop();
+    await telemetry.end({ timeout: 1 });
     await reads.end({ timeout: 1 });
   };
   try {
-    const api = options.roles.has('api') ? await startApi(house, addresses, watchers) : null;
+    const heartbeat = await beat(house, telemetry, options.roles);
+    closers.push(() => heartbeat.stop().catch((error: unknown) => log.warn({ msg: 'heartbeat.failed', err: error })));
+    const api = options.roles.has('api') ? await startApi(house, telemetry, watchers) : null;
     if (api !== null) closers.push(api.stop);
     if (options.roles.has('sender')) {
       const sender = await startSender({
@@ -157,14 +167,22 @@ function watchConfig(house: House, watchers: readonly ((worldIds: readonly numbe
   return startConfigWatch(house.reads, tell, (error) => house.log.warn({ msg: 'config_watch.failed', err: error }));
 }
 
+/** Says on the database that this process is alive; the limits of keys are shared among those that serve the API. */
+function beat({ rateLimits, log }: House, telemetry: Sql, roles: ReadonlySet<string>): Promise<Heartbeat> {
+  const process_id = `prc_${randomUUID()}`;
+  const self = { process_id, roles: [...roles].join(), version: VERSION, host: hostname(), pid: process.pid };
+  return startHeartbeat(telemetry, self, rateLimits.setProcesses, (error) =>
+    log.warn({ msg: 'heartbeat.failed', err: error }),
+  );
+}
+
 async function startApi(
   house: House,
-  addresses: DatabaseAddresses,
+  telemetry: Sql,
   watchers: ((worldIds: readonly number[]) => void)[],
 ): Promise<App> {
   const { config, log } = house;
-  const uses = openPool(addresses.ledger, { name: 'waypost key uses', connectionsMax: 1 });
-  const authenticator = createAuthenticator(house.reads, uses, () => new Date());
+  const authenticator = createAuthenticator(house.reads, telemetry, () => new Date());
   watchers.push((worldIds) => worldIds.forEach(authenticator.forgetWorld));
   const saving = setInterval(() => {
     authenticator.saveUses().catch((error: unknown) => log.warn({ msg: 'key_uses.failed', err: error }));
@@ -176,6 +194,7 @@ async function startApi(
     publicUrl: config.publicUrl,
     findUnready: () => findUnready(house.reads),
     tags,
+    rateLimits: house.rateLimits,
     tls: await readTls(config),
     trustProxy: config.trustProxy,
   });
@@ -183,7 +202,6 @@ async function startApi(
     clearInterval(saving);
     await http.close();
     await authenticator.saveUses().catch(() => {});
-    await uses.end({ timeout: 1 });
   };
   try {
     const bound = await http.listen(config.host, config.port);

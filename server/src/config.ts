@@ -4,6 +4,7 @@
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { StartError } from './db/start-error.ts';
+import { RATE_LIMIT_MAX_PER_S } from './http/rate-limit.ts';
 import { nearestWord } from './http/suggestion.ts';
 
 interface Option<T> {
@@ -101,6 +102,15 @@ export const options = {
     secret: false,
     sentence: 'How many batches of writes a process commits side by side.',
     parse: (text) => parseInteger(text, 1, LANES_MAX),
+  } satisfies Option<number>,
+  rateLimit: {
+    name: 'WAYPOST_RATE_LIMIT',
+    form: 'requests a second',
+    fallback: '1000',
+    secret: false,
+    sentence:
+      'What an API key without a limit of its own may ask for, on all processes together, measured over ten seconds; 0: no limit.',
+    parse: (text) => parseInteger(text, 0, RATE_LIMIT_MAX_PER_S),
   } satisfies Option<number>,
   tlsCert: {
     name: 'WAYPOST_TLS_CERT',

@@ -46,6 +46,7 @@ export const errorCodes = {
   pin_rejected: { status: 422, title: 'The PIN is wrong' },
   url_not_allowed: { status: 422, title: 'The address of the endpoint is not allowed' },
   // 429, 431, 500, 503
+  rate_limited: { status: 429, title: 'The API key, or this address, asks too often' },
   too_many_streams: { status: 429, title: 'The API key has too many streams open' },
   headers_too_large: { status: 431, title: 'The headers are larger than allowed' },
   internal: { status: 500, title: 'Internal error' },

@@ -161,6 +161,7 @@ export function callerWith(scopes: string[], channel_ids: string[] | null = null
     scopes: new Set(scopes),
     authority: 'source',
     channel_ids,
+    rate_limit_per_s: null,
     actor: { type: 'api_key', id: 'key_x' },
   };
 }

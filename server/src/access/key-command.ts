@@ -3,7 +3,8 @@
 import { WaypostError } from '../errors.ts';
 import type { Actor, Command, Idempotency } from '../ledger/command.ts';
 import { keyKind } from './key.store.ts';
-import { createKey, type KeyInput, type NewSecret, revokeKey, rotateKey, type StoredKey } from './key.ts';
+import { createKey, type KeyInput, type NewSecret, revokeKey, rotateKey } from './key.ts';
+import type { StoredKey } from './key-document.ts';
 
 /** Who asks, and how the request is known. */
 export interface Asked {

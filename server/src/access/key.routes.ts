@@ -6,11 +6,13 @@ import { WaypostError } from '../errors.ts';
 import { defineCursor } from '../http/cursor.ts';
 import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
 import { limitOf, makePage, pageOf, pageQuery } from '../http/paging.ts';
+import { RATE_LIMIT_MAX_PER_S } from '../http/rate-limit.ts';
 import { scopes } from '../http/scope.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { findKey, type ListedKey, listKeys } from './key.store.ts';
-import { type Key, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from './key.ts';
+import { ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from './key.ts';
 import { type Asked, createKeyCommand, revokeKeyCommand, rotateKeyCommand } from './key-command.ts';
+import { type Key, readKey } from './key-document.ts';
 import { makeSecret } from './secret.ts';
 
 export interface KeyDesk {
@@ -36,6 +38,13 @@ const ChannelIds = Type.Unsafe<string[] | null>({
   description: 'The channels it is bound to; null: all of the tenant.',
 });
 
+const NullableRateLimit = Type.Unsafe<number | null>({
+  type: ['integer', 'null'],
+  minimum: 1,
+  maximum: RATE_LIMIT_MAX_PER_S,
+  description: 'Requests a second that it may make, measured over ten seconds; null: as many as the server allows.',
+});
+
 const shared = {
   id: KeyId,
   name: Type.String({ minLength: 1, maxLength: 100, description: 'What people call it.' }),
@@ -46,6 +55,7 @@ const shared = {
     description: 'As which system it writes: source, dispatch, driver, or one that the tenant names.',
   }),
   channel_ids: ChannelIds,
+  rate_limit_per_s: NullableRateLimit,
   created_at: Type.String({ format: 'date-time' }),
   expires_at: NullableInstant('When it stops to open; null: never.'),
   revoked_at: NullableInstant('When it was revoked; null: it was not.'),
@@ -81,6 +91,7 @@ const example: Key = {
   scopes: ['jobs:read', 'jobs:write', 'events:read'],
   authority: 'source',
   channel_ids: null,
+  rate_limit_per_s: null,
   created_at: '2026-11-21T07:57:01.156Z',
   expires_at: null,
   revoked_at: null,
@@ -108,6 +119,7 @@ function postKey({ ledger, channelExists }: KeyDesk): Operation {
         scopes: Scopes,
         authority: shared.authority,
         channel_ids: Type.Optional(ChannelIds),
+        rate_limit_per_s: Type.Optional(NullableRateLimit),
         expires_at: Type.Optional(NullableInstant('When it stops to open; absent or null: never.')),
       },
       { additionalProperties: false },
@@ -123,6 +135,7 @@ function postKey({ ledger, channelExists }: KeyDesk): Operation {
         scopes: body.scopes as string[],
         authority: body.authority,
         channel_ids: body.channel_ids === undefined ? caller.channel_ids : body.channel_ids,
+        rate_limit_per_s: body.rate_limit_per_s ?? null,
         expires_at: body.expires_at == null ? null : new Date(body.expires_at).toISOString(),
       };
       refuseGrowth(caller, input);
@@ -211,7 +224,7 @@ function getKey({ reads }: KeyDesk): Operation {
 }
 
 function showKey(row: ListedKey) {
-  const key = JSON.parse(row.body) as Key;
+  const key = readKey(row.body);
   return { ...key, last_used_at: row.last_used_at?.toISOString() ?? null, last_used_from: row.last_used_from };
 }
 
@@ -244,7 +257,7 @@ function postRotate({ reads, ledger }: KeyDesk): Operation {
     async run(call) {
       const row = await findKey(reads, call.caller.world_id, call.path.key_id);
       if (row === null) throw new WaypostError('not_found', `There is no key ${call.path.key_id}.`);
-      refuseGrowth(call.caller, JSON.parse(row.body) as Key);
+      refuseGrowth(call.caller, readKey(row.body));
       const made = makeSecret(call.caller.world);
       const overlap_s = call.body.overlap_s ?? ROTATION_OVERLAP_S;
       const outcome = await ledger.commit(rotateKeyCommand(askedBy(call), call.path.key_id, made, overlap_s));

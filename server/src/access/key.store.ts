@@ -3,7 +3,7 @@
 import type { Sql } from '../db/sql.ts';
 import type { Kind } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
-import type { Key, StoredKey } from './key.ts';
+import { type Key, readKey, type StoredKey } from './key-document.ts';
 
 export interface KeyRow {
   world_id: number;
@@ -23,7 +23,7 @@ export const keyKind: Kind<StoredKey> = {
     return new Map(
       rows.map((row) => [
         refKey(row.world_id, row.key_id),
-        { key: JSON.parse(row.body) as Key, secret_hash: row.secret_hash, hash: row.hash },
+        { key: readKey(row.body), secret_hash: row.secret_hash, hash: row.hash },
       ]),
     );
   },
@@ -34,14 +34,19 @@ export const keyKind: Kind<StoredKey> = {
     });
     return [
       tx`
-        insert into keys (world_id, key_id, secret_hash, created_at, revoked_at, expires_at, body, personal, event_id, hash)
-        select * from unnest(
+        insert into keys (world_id, key_id, secret_hash, created_at, revoked_at, expires_at, channel_ids, body, personal, event_id, hash)
+        select n.world_id, n.key_id, n.secret_hash, n.created_at, n.revoked_at, n.expires_at,
+          string_to_array(n.channel_ids, ' '), n.body, n.personal, n.event_id, n.hash
+        from unnest(
           ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
           ${lines.map((line) => line.value.secret_hash)}::bytea[], ${lines.map((line) => line.value.key.created_at)}::timestamptz[],
           ${lines.map((line) => line.value.key.revoked_at)}::timestamptz[], ${lines.map((line) => line.value.key.expires_at)}::timestamptz[],
+          ${lines.map((line) => line.value.key.channel_ids?.join(' ') ?? null)}::text[],
           ${documents.map((document) => document.body)}::text[], ${documents.map((document) => document.personal)}::bytea[],
           ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[])
+          as n (world_id, key_id, secret_hash, created_at, revoked_at, expires_at, channel_ids, body, personal, event_id, hash)
         on conflict (world_id, key_id) do update set revoked_at = excluded.revoked_at, expires_at = excluded.expires_at,
+          channel_ids = excluded.channel_ids,
           body = excluded.body, personal = excluded.personal, event_id = excluded.event_id, hash = excluded.hash`.execute(),
     ];
   },
@@ -62,7 +67,7 @@ export async function findKeyBySecret(sql: Sql, secretHash: Buffer): Promise<Ope
     where k.secret_hash = ${secretHash}`;
   return row === undefined
     ? null
-    : { world_id: row.world_id, tenant_id: row.tenant_id, world: row.world, key: JSON.parse(row.body) as Key };
+    : { world_id: row.world_id, tenant_id: row.tenant_id, world: row.world, key: readKey(row.body) };
 }
 
 export interface ListedKey {

@@ -2,9 +2,10 @@
 
 import { WaypostError } from '../errors.ts';
 import { isScope, scopes } from '../http/scope.ts';
-import type { Accepted, Document, EventDraft, Instant, Moment } from '../ledger/command.ts';
+import type { Accepted, EventDraft, Instant, Moment } from '../ledger/command.ts';
 import { SPREAD } from '../ledger/command.ts';
 import { keyKind } from './key.store.ts';
+import { documentOfKey, type Key, type StoredKey } from './key-document.ts';
 
 export const ROTATION_OVERLAP_S = 24 * 60 * 60;
 export const ROTATION_OVERLAP_MAX_S = 7 * 24 * 60 * 60;
@@ -14,26 +15,6 @@ const PREFIX_LENGTH = 16;
 export const authorities = ['source', 'dispatch', 'driver', 'recipient'] as const;
 /** Waypost's own authority: the machine lets it do everything, so no key may carry it. */
 const RESERVED_AUTHORITY = 'system';
-
-export interface Key {
-  id: string;
-  name: string;
-  /** The first characters of the secret, by which a person recognises it. */
-  prefix: string;
-  scopes: string[];
-  authority: string;
-  channel_ids: string[] | null;
-  created_at: Instant;
-  expires_at: Instant | null;
-  revoked_at: Instant | null;
-  version: number;
-}
-
-export interface StoredKey {
-  key: Key;
-  secret_hash: Buffer;
-  hash: string | null;
-}
 
 /** The secret of a new key and what is kept of it. Made outside the rules: they hold no chance. */
 export interface NewSecret {
@@ -47,6 +28,7 @@ export interface KeyInput {
   authority: string;
   channel_ids: readonly string[] | null;
   expires_at: Instant | null;
+  rate_limit_per_s?: number | null;
 }
 
 /** What everyday keys of an integration hold when nothing else is asked for. */
@@ -61,6 +43,7 @@ export function createKey(input: KeyInput, made: NewSecret, moment: Moment): Acc
     scopes: [...input.scopes],
     authority: input.authority,
     channel_ids: input.channel_ids === null ? null : [...input.channel_ids],
+    rate_limit_per_s: input.rate_limit_per_s ?? null,
     created_at: moment.now,
     expires_at: input.expires_at,
     revoked_at: null,
@@ -81,7 +64,7 @@ export function rotateKey(stored: StoredKey, made: NewSecret, overlap_s: number,
   const ends = new Date(Date.parse(moment.now) + overlap_s * 1_000).toISOString();
   const expires_at = stored.key.expires_at !== null && stored.key.expires_at < ends ? stored.key.expires_at : ends;
   const old: StoredKey = { ...stored, key: { ...stored.key, expires_at, version: stored.key.version + 1 } };
-  const { name, scopes: held, authority, channel_ids } = stored.key;
+  const { name, scopes: held, authority, channel_ids, rate_limit_per_s } = stored.key;
   const lifetimeMs =
     stored.key.expires_at === null ? null : Date.parse(stored.key.expires_at) - Date.parse(stored.key.created_at);
   const input: KeyInput = {
@@ -89,6 +72,7 @@ export function rotateKey(stored: StoredKey, made: NewSecret, overlap_s: number,
     scopes: held,
     authority,
     channel_ids,
+    rate_limit_per_s,
     expires_at: lifetimeMs === null ? null : new Date(Date.parse(moment.now) + lifetimeMs).toISOString(),
   };
   const fresh = createKey(input, made, moment);
@@ -180,9 +164,4 @@ function acceptUnchanged(stored: StoredKey): Accepted {
       document: documentOfKey(stored.key),
     },
   };
-}
-
-/** Nothing in a key is personal. */
-function documentOfKey(key: Key): Document<Key> {
-  return { name: 'key', value: key, cut: (value) => value, cutChange: () => null };
 }

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { errorCodes, type WaypostError } from '../errors.ts';
 import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
 import { errorFields, PROBLEM_MEDIA_TYPE, renderProblem, toWaypostError } from './problem.ts';
+import type { Bucket, RateLimits } from './rate-limit.ts';
 import type { Route } from './route.ts';
 import type { StreamBook } from './stream.ts';
 
@@ -21,6 +22,7 @@ export interface Desk {
   /** It ends: a connection whose request is answered now is not kept for another. */
   isClosing: boolean;
   streams: StreamBook;
+  rateLimits: RateLimits;
 }
 
 export interface Exchange {
@@ -33,6 +35,8 @@ export interface Exchange {
   query: string;
   correlation_id: string;
   caller: Caller | null;
+  /** What the caller's key has left; null when there is no key or no limit. */
+  bucket: Bucket | null;
   startedAt: number;
   /** Whether it counts as in flight. */
   admitted: boolean;
@@ -129,15 +133,22 @@ function finish(
 ): void {
   leaveFlight(desk, exchange);
   const bytes = Buffer.byteLength(text);
-  headers.push('X-Correlation-Id', exchange.correlation_id);
+  pushStandingHeaders(desk, exchange, headers);
   if (status !== 204) headers.push('Content-Length', String(bytes));
   if (desk.isClosing) headers.push('Connection', 'close');
-  for (const part of desk.securityHeaders) headers.push(part);
   // Throws for a header that cannot be sent; the caller then answers with a problem instead.
   response.writeHead(status, headers);
   exchange.answered = true;
   response.end(text);
   logCompletion(desk, exchange, status, bytes, error);
+}
+
+/** What every reply says in headers, whatever it is. */
+export function pushStandingHeaders(desk: Desk, exchange: Exchange, headers: string[]): void {
+  headers.push('X-Correlation-Id', exchange.correlation_id);
+  const { bucket } = exchange;
+  if (bucket !== null) headers.push('RateLimit-Policy', bucket.policy, 'RateLimit', desk.rateLimits.describe(bucket));
+  for (const part of desk.securityHeaders) headers.push(part);
 }
 
 /** The request no longer counts among those that are being worked on. */

@@ -21,7 +21,8 @@ const DESCRIPTION = `Jobs in, ordered signed events out.
 
 Every request may carry \`X-Correlation-Id\`; every reply does. Unknown fields, wrong types and missing fields are refused
 with every fault at once, as a problem document (RFC 9457) whose \`code\` is stable. Instants are RFC 3339 with an offset.
-Lists are read with \`limit\` and \`after\`. Writes may carry \`Idempotency-Key\`: the same key with the same request answers
+Lists are read with \`limit\` and \`after\`. \`RateLimit\` says how much a key may still ask for; 429 and 503 say in
+\`Retry-After\` when to come again. Writes may carry \`Idempotency-Key\`: the same key with the same request answers
 the first reply again.`;
 
 /** `webhooks`: event type → path item. `tags`: what each group of operations is about. */
@@ -147,6 +148,7 @@ function listRefusal(status: string, codes: readonly ErrorCode[], responses: Jso
       ...((status === '401' || status === '403') && {
         'WWW-Authenticate': { $ref: '#/components/headers/WwwAuthenticate' },
       }),
+      ...(status === '429' && rateLimitHeaders),
       ...((status === '429' || status === '503') && { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } }),
     },
     content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
@@ -173,6 +175,7 @@ function describeReply(
         Location: { $ref: '#/components/headers/Location' },
       }),
       ...(writes && { 'Idempotent-Replayed': { $ref: '#/components/headers/IdempotentReplayed' } }),
+      ...(operation.scope !== null && rateLimitHeaders),
       ...(liftSchemas(reply.headers ?? {}, parts) as Json),
     },
     ...((reply.schema !== null || reply.streams !== undefined) && { content: describeContent(reply, parts, example) }),
@@ -207,7 +210,7 @@ export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
   const addIf = (condition: boolean, ...more: ErrorCode[]) => {
     if (condition) for (const code of more) codes.add(code);
   };
-  addIf(operation.scope !== null, 'unauthorized', 'key_expired', 'forbidden', 'busy');
+  addIf(operation.scope !== null, 'unauthorized', 'key_expired', 'forbidden', 'rate_limited', 'busy');
   addIf(operation.path.includes('{'), 'not_found');
   addIf(streams(operation), 'too_many_streams', 'busy');
   addIf(writes, 'malformed_json', 'unsupported_media_type', 'body_too_large');
@@ -276,6 +279,11 @@ const parameters = {
   },
 };
 
+const rateLimitHeaders = {
+  RateLimit: { $ref: '#/components/headers/RateLimit' },
+  'RateLimit-Policy': { $ref: '#/components/headers/RateLimitPolicy' },
+};
+
 const headers = {
   CorrelationId: { description: 'The correlation id of this exchange.', schema: { type: 'string' } },
   ETag: {
@@ -288,5 +296,14 @@ const headers = {
     schema: { type: 'string', const: 'true' },
   },
   RetryAfter: { description: 'Seconds to wait before trying again.', schema: { type: 'string', pattern: '^[0-9]+$' } },
+  RateLimit: {
+    description:
+      'What the API key has left at the process that answered, and in how many seconds all of it is back (draft-ietf-httpapi-ratelimit-headers-10).',
+    schema: { type: 'string', pattern: '^"key";r=[0-9]+;t=[0-9]+$' },
+  },
+  RateLimitPolicy: {
+    description: 'How many requests the API key may make in how many seconds, on all processes together.',
+    schema: { type: 'string', pattern: '^"key";q=[0-9]+;w=[0-9]+$' },
+  },
   WwwAuthenticate: { description: 'What credential is needed (RFC 6750).', schema: { type: 'string' } },
 };

@@ -34,6 +34,8 @@ export interface Operation {
    * path has braces.
    */
   names_one?: boolean;
+  /** As how many requests it counts for the rate limit of the key, one for each item of a batch. One when absent. */
+  items?(body: unknown): number;
   /** Named limit of the body; `bodyBytesMax` when absent. */
   body_bytes_max?: number;
   run(call: Call): Promise<Reply>;
@@ -86,6 +88,8 @@ export interface Caller {
   authority: string;
   /** The channels that the key is bound to; null means all of the tenant. */
   channel_ids: readonly string[] | null;
+  /** What it may ask for on all processes together; null: what the server's settings say. */
+  rate_limit_per_s: number | null;
   actor: Actor;
 }
 
@@ -157,10 +161,11 @@ export class ByteStream {
 type StaticOr<S, Otherwise> = S extends TSchema ? Static<S> : Otherwise;
 
 interface TypedOperation<P extends TObject | undefined, Q extends TObject | undefined, B extends TSchema | undefined>
-  extends Omit<Operation, 'path_params' | 'query' | 'body' | 'run'> {
+  extends Omit<Operation, 'path_params' | 'query' | 'body' | 'items' | 'run'> {
   path_params?: P;
   query?: Q;
   body?: B;
+  items?(body: StaticOr<B, undefined>): number;
   run(
     call: Call<StaticOr<P, Record<string, never>>, StaticOr<Q, Record<string, never>>, StaticOr<B, undefined>>,
   ): Promise<Reply>;

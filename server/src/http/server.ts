@@ -26,6 +26,7 @@ import { type Desk, type Exchange, writeProblem, writeReply } from './exchange.t
 import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
 import { buildDocument } from './openapi.ts';
 import { ByteStream, type Caller, type Operation } from './operation.ts';
+import { createRateLimits, type RateLimits } from './rate-limit.ts';
 import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
 import { abortAll, makeStreamBook, STREAM_LIMITS, type StreamLimits, watchDeparture, writeStream } from './stream.ts';
@@ -44,6 +45,7 @@ const nobody: Caller = {
   scopes: new Set(),
   authority: '',
   channel_ids: [],
+  rate_limit_per_s: null,
   actor: { type: 'system', id: 'public' },
 };
 
@@ -62,6 +64,8 @@ export interface HttpOptions {
   tags?: Readonly<Record<string, string>>;
   /** `IN_FLIGHT_MAX` when absent. */
   inFlightMax?: number;
+  /** What keys may ask for; without limits when absent. */
+  rateLimits?: RateLimits;
   /** `STREAM_LIMITS` when absent. */
   streamLimits?: Partial<StreamLimits>;
   tls?: { cert: string | Buffer; key: string | Buffer } | null;
@@ -92,6 +96,7 @@ export function buildHttp(options: HttpOptions): Http {
     inFlight: 0,
     inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
     isClosing: false,
+    rateLimits: options.rateLimits ?? createRateLimits({ defaultPerS: 0, monotonicMs: () => performance.now() }),
     streams: makeStreamBook({ ...STREAM_LIMITS, ...options.streamLimits }),
   };
   const operations = [
@@ -180,6 +185,7 @@ function openExchange(request: FastifyRequest, route: Route | null): Exchange {
     query: mark < 0 ? '' : url.slice(mark + 1),
     correlation_id: '',
     caller: null,
+    bucket: null,
     startedAt: performance.now(),
     admitted: false,
     answered: false,
@@ -229,18 +235,20 @@ function admit(
     desk.inFlight++;
     const found = authenticate(headers.authorization, request.ip);
     if (!(found instanceof Promise)) {
-      welcome(exchange, found, route, done);
+      welcome(desk, exchange, found, route, done);
       return;
     }
-    found.then((caller) => welcome(exchange, caller, route, done), done);
+    found.then((caller) => welcome(desk, exchange, caller, route, done), done);
   } catch (error) {
     done(error as Error);
   }
 }
 
-function welcome(exchange: Exchange, caller: Caller, route: Route, done: (error?: Error) => void): void {
+function welcome(desk: Desk, exchange: Exchange, caller: Caller, route: Route, done: (error?: Error) => void): void {
   exchange.caller = caller;
   try {
+    exchange.bucket = desk.rateLimits.open(caller.key_id, caller.rate_limit_per_s);
+    desk.rateLimits.takeOne(exchange.bucket);
     if (route.operation.scope !== null) requireScope(caller, route.operation.scope);
   } catch (error) {
     done(error as Error);
@@ -260,6 +268,8 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
       body: request.body as Buffer | undefined,
       watch: () => watchDeparture(desk, exchange, reply.raw),
     });
+    const { items } = route.operation;
+    if (items !== undefined) desk.rateLimits.takeItems(exchange.bucket, items(call.body));
     const made = await route.operation.run(call);
     if (made.body instanceof ByteStream) await writeStream(desk, exchange, reply.raw, made, made.body);
     else writeReply(desk, exchange, reply.raw, made);

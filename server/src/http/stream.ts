@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { WaypostError } from '../errors.ts';
-import { type Desk, type Exchange, headersOf, leaveFlight, logCompletion } from './exchange.ts';
+import { type Desk, type Exchange, headersOf, leaveFlight, logCompletion, pushStandingHeaders } from './exchange.ts';
 import type { ByteStream, Reply } from './operation.ts';
 import { errorFields } from './problem.ts';
 
@@ -125,8 +125,9 @@ function takePlace(book: StreamBook, keyId: string): () => void {
 /** A stream is the last reply of its connection: nothing that waits behind it could be answered in time. */
 function writeHead(desk: Desk, exchange: Exchange, response: ServerResponse, reply: Reply, mediaType: string): void {
   const headers = headersOf(reply, mediaType);
-  headers.push('X-Correlation-Id', exchange.correlation_id, 'Connection', 'close', 'X-Accel-Buffering', 'no');
-  response.writeHead(reply.status, [...headers, ...desk.securityHeaders]);
+  headers.push('Connection', 'close', 'X-Accel-Buffering', 'no');
+  pushStandingHeaders(desk, exchange, headers);
+  response.writeHead(reply.status, headers);
   response.socket?.setKeepAlive(true, PROBED_AFTER_MS);
   exchange.answered = true;
 }

@@ -2,8 +2,9 @@
 
 import { hostname } from 'node:os';
 import { listKeys } from '../access/key.store.ts';
-import { defaultScopes, type Key, type KeyInput, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from '../access/key.ts';
+import { defaultScopes, type KeyInput, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from '../access/key.ts';
 import { createKeyCommand, revokeKeyCommand, rotateKeyCommand } from '../access/key-command.ts';
+import { type Key, readKey } from '../access/key-document.ts';
 import { makeSecret } from '../access/secret.ts';
 import { listChannels } from '../channels/channel.store.ts';
 import type { Config } from '../config.ts';
@@ -41,7 +42,7 @@ export function listKeysByWord({ config, options, tell }: WordCall): Promise<Tol
     const tenant = await chooseTenant(sql, options.tenant);
     const rows = await listKeys(sql, worldIdOf(tenant, world), null, KEYS_LISTED_MAX);
     const keys = rows.map((row) => ({
-      ...(JSON.parse(row.body) as Key),
+      ...readKey(row.body),
       last_used_at: row.last_used_at?.toISOString() ?? null,
       last_used_from: row.last_used_from,
     }));

@@ -267,6 +267,7 @@ function postRedriveMany(desk: MessageDesk): Operation {
         }),
       ),
     }),
+    items: (body) => body.dead_letter_ids?.length ?? REDRIVEN_MAX,
     replies: { 202: { description: 'They will be sent.', schema: Redriven } },
     errors: ['not_found', 'unknown_reference'],
     body_example: { endpoint_id: deadLetterExample.endpoint_id },
