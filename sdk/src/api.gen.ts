@@ -2580,6 +2580,29 @@ export type UpdateJobReply = {
   proposal: Proposal;
 };
 
+export interface CreateJobsBody {
+  /** Orders, each as POST /v1/jobs takes it. */
+  jobs: JobInput[];
+}
+
+export interface CreateJobsReply {
+  /** How many items were accepted. */
+  accepted: number;
+  /** How many were refused; nothing of them is written. */
+  refused: number;
+  /** One for each item, in the order of the request. */
+  data: {
+    /** Place of the item in the request, from 0. */
+    index: number;
+    /** The HTTP status that the item would have been answered with alone. */
+    status: number;
+    /** What it would have been answered with. Null: it was refused. */
+    job: Job | null;
+    /** Why it was refused; pointers begin at the item. Null: it was not. */
+    problem: Problem | null;
+  }[];
+}
+
 export type AcceptProposalReply = Proposal;
 
 export type DeclineProposalReply = Proposal;

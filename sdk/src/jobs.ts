@@ -2,6 +2,7 @@
 
 import type {
   CreateJobBody,
+  CreateJobsReply,
   GetJobReply,
   ListJobsQuery,
   ReplaceJobQuery,
@@ -30,6 +31,9 @@ const PATH = '/v1/jobs';
 export function jobCalls(transport: Transport) {
   return {
     ...resourceCalls<Job, JobInput, UpdateJobBody, JobQuery>(transport, PATH),
+    /** Up to 1,000 orders, each made or refused for itself; `data` answers them in their order. */
+    createMany: (jobs: readonly JobInput[], call?: CallOptions): Promise<CreateJobsReply> =>
+      transport.send({ method: 'POST', path: `${PATH}/batch`, body: { jobs } }, call),
     /** By the number that the source gave it. */
     getByReference: (channel: string, reference: string, call?: CallOptions): Promise<Job> =>
       transport.send({ method: 'GET', path: PATH, query: { channel, reference } }, call),

@@ -25,6 +25,7 @@ import { createRateLimits, type RateLimits } from './http/rate-limit.ts';
 import { buildHttp } from './http/server.ts';
 import { exceptionOperations } from './jobs/exception.routes.ts';
 import { jobOperations } from './jobs/job.routes.ts';
+import { jobBatchOperations } from './jobs/job-batch.routes.ts';
 import { jobEditOperations } from './jobs/job-edit.routes.ts';
 import { proposalOperations } from './jobs/proposal.routes.ts';
 import { isReasonCode } from './jobs/reason-codes.ts';
@@ -241,6 +242,7 @@ export function listOperations(house: House): Operation[] {
     ...vehicleOperations(desk),
     ...channelOperations({ ...desk, isReasonCode, hubKind: hubBook.hubs.kind as Kind<unknown> }),
     ...jobOperations(jobDesk),
+    ...jobBatchOperations(jobDesk),
     ...jobEditOperations(jobDesk),
     ...proposalOperations(jobDesk),
     ...transitionOperations(jobDesk),

@@ -11,7 +11,7 @@ import { openPool } from '../src/db/sql.ts';
 import { WaypostError } from '../src/errors.ts';
 import type { Command, Kind, Outcome, WorkingSet } from '../src/ledger/command.ts';
 import { fingerprintOf } from '../src/ledger/fingerprint.ts';
-import { openLedger } from '../src/ledger/ledger.ts';
+import { type Ledger, openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
 import { createDatabase, type TestDatabase } from './harness.ts';
 
@@ -28,6 +28,7 @@ interface Bench {
   worldIds: number[];
   faults: unknown[];
   commit(command: Command): Promise<Outcome>;
+  commitAll: Ledger['commitAll'];
 }
 
 async function setUp(t: TestContext, worlds = 2): Promise<Bench> {
@@ -56,7 +57,7 @@ async function setUp(t: TestContext, worlds = 2): Promise<Bench> {
     await ledger.stop();
     await reads.end();
   });
-  return { db, worldIds, faults, commit: (command) => ledger.commit(command) };
+  return { db, worldIds, faults, commit: ledger.commit, commitAll: ledger.commitAll };
 }
 
 function command(world_id: number, name: string, more: Partial<Command> = {}): Command {
@@ -108,6 +109,38 @@ test('commands that arrive together share a transaction and get gapless numbers 
   assert.equal(await assertGapless(bench), 400);
   const [batches] = await bench.db.sql`select count(distinct xmin::text)::int as count from events`;
   assert.ok(batches?.count < 100, `${batches?.count} transactions for 400 commands`);
+});
+
+test('commands of one queue keep their order when the first of them has to wait for the next batch', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0] = bench.worldIds;
+  const kind: Kind<unknown> = { name: 'absent', load: async () => new Map() };
+  let loads = 0;
+  const waiting = (name: string): Partial<Command> => ({
+    queue: 'q',
+    // What it wants to see turns up only when it is tried the second time.
+    load: [() => (loads++ === 0 ? [] : [{ kind, key: name }])],
+    decide: (set, moment) => {
+      set.get(kind, name);
+      return createKey({ ...input, name }, makeSecret('test'), moment);
+    },
+  });
+  const results = await bench.commitAll([
+    command(world_id, 'before'),
+    command(world_id, 'first', waiting('first')),
+    command(world_id, 'second', { queue: 'q' }),
+    command(world_id, 'other'),
+  ]);
+  assert.deepEqual(
+    results.map((one) => one.status),
+    ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled'],
+  );
+  const rows = await bench.db.sql<{ correlation_id: string }[]>`
+    select correlation_id from events where world_id = ${world_id} order by sequence`;
+  assert.deepEqual(
+    rows.map((row) => row.correlation_id),
+    ['before', 'other', 'first', 'second'],
+  );
 });
 
 test('a refusal and a fault in one command leave its neighbours alone and write nothing', async (t) => {

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { type ErrorCode, WaypostError } from '../errors.ts';
 import type { Desk, Exchange } from './exchange.ts';
-import { PROBLEM_MEDIA_TYPE, renderProblem } from './problem.ts';
+import { makeProblem, PROBLEM_MEDIA_TYPE } from './problem.ts';
 import { BODY_BYTES_MAX } from './route.ts';
 
 export const HEADER_BYTES_MAX = 16_384;
@@ -66,7 +66,7 @@ export function refuseBrokenRequest(desk: Desk, error: ClientError, socket: Sock
           )
         : new WaypostError('malformed_request', 'The request is not well-formed HTTP.');
   const correlation_id = randomUUID();
-  const text = renderProblem(refusal, { publicUrl: desk.publicUrl, instance: '/', correlation_id });
+  const text = JSON.stringify(makeProblem(refusal, { publicUrl: desk.publicUrl, instance: '/', correlation_id }));
   desk.log.info({ status: refusal.status, code: refusal.code, correlation_id }, 'request.completed');
   const lines = [
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,

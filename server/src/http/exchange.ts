@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { errorCodes, type WaypostError } from '../errors.ts';
 import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
-import { errorFields, PROBLEM_MEDIA_TYPE, renderProblem, toWaypostError } from './problem.ts';
+import { errorFields, makeProblem, PROBLEM_MEDIA_TYPE, toWaypostError } from './problem.ts';
 import type { Bucket, RateLimits } from './rate-limit.ts';
 import type { Route } from './route.ts';
 import type { StreamBook } from './stream.ts';
@@ -105,11 +105,8 @@ export function writeProblem(
       'request.failed',
     );
   }
-  const text = renderProblem(error, {
-    publicUrl: desk.publicUrl,
-    instance: exchange.path,
-    correlation_id: exchange.correlation_id,
-  });
+  const { path: instance, correlation_id } = exchange;
+  const text = JSON.stringify(makeProblem(error, { publicUrl: desk.publicUrl, instance, correlation_id }));
   const headers = ['Content-Type', PROBLEM_MEDIA_TYPE, ...extraHeaders];
   if (error.retryAfterS !== null) headers.push('Retry-After', String(Math.ceil(error.retryAfterS)));
   if (error.status === 401) headers.push('WWW-Authenticate', 'Bearer realm="waypost"');

@@ -2,8 +2,9 @@
 // exports a function that returns a list of these; the server and the OpenAPI document are both built from them.
 
 import type { Static, TObject, TSchema } from 'typebox';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, WaypostError } from '../errors.ts';
 import type { Actor, Idempotency, Outcome, Rendering } from '../ledger/command.ts';
+import type { Problem } from './problem.ts';
 import type { Scope } from './scope.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -24,6 +25,8 @@ export interface Operation {
   /** Strings, integers, numbers, booleans, arrays of strings (`a,b`) and records (`name[key]=value`). */
   query?: TObject;
   body?: TSchema;
+  /** What the body is held against here when `body`, which the document shows, says more: its items are judged one by one. */
+  envelope?: TSchema;
   replies: Readonly<Record<number, ReplyContract>>;
   /** Beyond those that every operation can answer. */
   errors: readonly ErrorCode[];
@@ -110,6 +113,8 @@ export interface Call<Path = Record<string, string>, Query = Record<string, unkn
   rendering: Rendering;
   /** Length of the body as it arrived. */
   body_bytes: number;
+  /** What a refusal would say if it were the whole reply: a reply about many holds one for each that was refused. */
+  problemOf(error: WaypostError): Problem;
   /** Of the media types in which the operation answers success, the one that the caller's Accept header prefers. */
   readonly media_type: string;
   /** Aborted when the client goes, when its key no longer opens (streams), or when the server stops. */

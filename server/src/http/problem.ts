@@ -1,6 +1,7 @@
 // Problem documents (RFC 9457): what every refusal looks like on the wire. A line belongs here if it turns an error
 // into one, or says what its schema is.
 
+import type { Static } from 'typebox';
 import Type from 'typebox';
 import { type ErrorCode, errorCodes, WaypostError } from '../errors.ts';
 import { classifyFailure } from '../ledger/failure.ts';
@@ -33,6 +34,8 @@ export const ProblemSchema = Type.Object(
   { $id: 'Problem', description: 'A refusal (RFC 9457). Some codes add members of their own.' },
 );
 
+export type Problem = Static<typeof ProblemSchema>;
+
 /** What every refusal tells besides the error itself. */
 export interface Circumstances {
   publicUrl: string;
@@ -57,10 +60,9 @@ export function toWaypostError(thrown: unknown): WaypostError {
   });
 }
 
-/** The document as JSON text. */
-export function renderProblem(error: WaypostError, at: Circumstances): string {
+export function makeProblem(error: WaypostError, at: Circumstances): Problem {
   const { status, title } = errorCodes[error.code];
-  return JSON.stringify({
+  return {
     ...error.extra,
     type: `${at.publicUrl}/docs/errors#${error.code}`,
     title,
@@ -69,8 +71,8 @@ export function renderProblem(error: WaypostError, at: Circumstances): string {
     detail: error.message,
     instance: at.instance,
     correlation_id: at.correlation_id,
-    errors: error.faults,
-  });
+    errors: [...error.faults],
+  };
 }
 
 /** What of a thrown value belongs into logs: no parameters of statements, no bodies. */

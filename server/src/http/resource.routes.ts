@@ -66,8 +66,13 @@ export function resourceOperations<D extends Base, I extends TSchema, P extends 
 
 type AnySpec = ResourceOperations<never, TSchema, TSchema>;
 
-/** A command of this request. */
-export function commandOf(call: Call, name: string, loads: Loads, decide: Command['decide']): Command {
+/** A command of this request, or of one item of it. */
+export function commandOf(
+  call: Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'body_bytes'>,
+  name: string,
+  loads: Loads,
+  decide: Command['decide'],
+): Command {
   const { caller, correlation_id, idempotency, body_bytes } = call;
   const cause = caller.actor.type === 'user' ? 'dashboard' : 'api';
   return {

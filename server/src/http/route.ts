@@ -9,6 +9,7 @@ import { chooseMediaType } from './accept.ts';
 import { readIdempotencyKey, readIfMatch } from './headers.ts';
 import { readJson } from './json.ts';
 import { type Call, type Caller, mediaTypesOf, type Operation, takesIfMatch } from './operation.ts';
+import { makeProblem, type Problem } from './problem.ts';
 import { compileQuery, type ReadQuery } from './query.ts';
 import { compileValidator, type Validate } from './validator.ts';
 
@@ -38,6 +39,7 @@ export interface Arrived {
   params: Record<string, string>;
   headers: NodeJS.Dict<string | string[]>;
   body: Buffer | undefined;
+  publicUrl: string;
   /** Answers the signal that tells when the client goes. */
   watch(): AbortSignal;
 }
@@ -61,7 +63,7 @@ export function compileRoute(operation: Operation): Route {
     ),
     readQuery: compileQuery(operation.query),
     validatePath: operation.path_params === undefined ? null : compileValidator(operation.path_params, 'path'),
-    validateBody: operation.body === undefined ? null : compileValidator(operation.body, ''),
+    validateBody: operation.body === undefined ? null : compileValidator(operation.envelope ?? operation.body, ''),
     validateReply: new Map(
       replies.map(([status, reply]) => [Number(status), compileValidator(reply.schema as TSchema, '')]),
     ),
@@ -128,7 +130,8 @@ function readBody(route: Route, bytes: Buffer | undefined): unknown {
   return body;
 }
 
-function refuseBody(faults: readonly Fault[]): WaypostError {
+/** Faults of a body, or of one item of it. */
+export function refuseBody(faults: readonly Fault[]): WaypostError {
   const first = faults[0];
   const detail =
     faults.length === 1 && first !== undefined
@@ -190,10 +193,24 @@ class ValidatedCall implements Call {
     return this.caller.scopes.has('contacts:read') ? 'personal' : 'plain';
   }
 
+  problemOf(error: WaypostError): Problem {
+    const { path: instance, publicUrl } = this.#arrived;
+    return makeProblem(error, { publicUrl, instance, correlation_id: this.correlation_id });
+  }
+
   /** Keys belong to the one channel that the caller is bound to, else to its API key. */
   claim(key: string): void {
     const { channel_ids, key_id } = this.caller;
     const client = channel_ids?.length === 1 ? (channel_ids[0] ?? key_id) : key_id;
-    this.idempotency = { client, key, fingerprint: this.fingerprint, body: this.body };
+    const call = this;
+    this.idempotency = {
+      client,
+      key,
+      body: this.body,
+      // A body of many items is never compared as a whole.
+      get fingerprint() {
+        return call.fingerprint;
+      },
+    };
   }
 }

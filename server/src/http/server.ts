@@ -266,6 +266,7 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
       params: request.params as Record<string, string>,
       headers: request.raw.headers,
       body: request.body as Buffer | undefined,
+      publicUrl: desk.publicUrl,
       watch: () => watchDeparture(desk, exchange, reply.raw),
     });
     const { items } = route.operation;

@@ -8,10 +8,12 @@ import { defineCursor } from '../http/cursor.ts';
 import { type Call, JsonText, type Operation, operation, type Reply, replyOf } from '../http/operation.ts';
 import { limitOf, pageOf, pageQuery } from '../http/paging.ts';
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
-import type { Instant, Rendering } from '../ledger/command.ts';
+import type { Command, Instant, Rendering } from '../ledger/command.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { createJob } from './create-job.ts';
 import { DUPLICATES_HEADER } from './duplicate-orders.ts';
 import { type JobInput, jobInput, jobReply, jobStatuses } from './job.schema.ts';
+import { referenceKey } from './job.ts';
 import { makeJobExample, orderExample } from './job-example.ts';
 import {
   findJob,
@@ -38,6 +40,7 @@ import { instant, oneOf, reference } from './wire.schema.ts';
 
 /** What operations on jobs need of the house. */
 export interface JobDesk extends ResourceDesk {
+  ledger: Pick<Ledger, 'commit' | 'commitAll'>;
   books: OrderBooks;
   /** Key of the HMAC under which PINs are kept. */
   pin_key: Uint8Array;
@@ -84,17 +87,24 @@ function createOperation(desk: JobDesk): Operation {
     body_example: orderExample,
     reply_example: makeJobExample(),
     async run(call) {
-      const order = call.body;
-      const channelId = channelIdOf(call.caller, order.channel_id);
-      const comparable = comparableOrder(order, desk.pin_key);
-      const fingerprint = orderFingerprint(comparable);
-      const command = commandOf(call as Call, 'job.create', loadsOfOrder(desk.books, order, channelId), (set, moment) =>
-        createJob({ order, comparable }, contextOf(set, desk, call as Call, order, channelId, fingerprint), moment),
-      );
-      const idempotency = hideInKey(call, 'POST', order, hidePins(order, desk.pin_key, order.reference));
-      return replyOf(await desk.ledger.commit({ ...command, idempotency }), call.rendering);
+      return replyOf(await desk.ledger.commit(createCommand(desk, call, call.body)), call.rendering);
     },
   });
+}
+
+/** What a command is made of: a whole request, or one item of it. */
+export type Asking = Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'body_bytes'>;
+
+/** The command that makes a job of an order, which came alone or among others. */
+export function createCommand(desk: JobDesk, call: Asking, order: JobInput): Command {
+  const channelId = channelIdOf(call.caller, order.channel_id);
+  const comparable = comparableOrder(order, desk.pin_key);
+  const fingerprint = orderFingerprint(comparable);
+  const command = commandOf(call, 'job.create', loadsOfOrder(desk.books, order, channelId), (set, moment) =>
+    createJob({ order, comparable }, contextOf(set, desk, call, order, channelId, fingerprint), moment),
+  );
+  const idempotency = hideInKey(call, 'POST', order, hidePins(order, desk.pin_key, order.reference));
+  return { ...command, idempotency, queue: referenceKey(channelId, order.reference) };
 }
 
 export function contextOf(

@@ -96,8 +96,14 @@ export async function decideBatch(
   const decided: Decided[] = [];
   const firstOfKey = new Map<string, Command>();
   const twins = new Map<number, Command>();
+  const postponed = new Set<string>();
   let hasRecords = false;
   commands.forEach((command, index) => {
+    const queue = command.queue === undefined ? null : `${command.world_id}/${command.queue}`;
+    if (queue !== null && postponed.has(queue)) {
+      answers[index] = { kind: 'again' };
+      return;
+    }
     const repeat = findRepeat(command, open.remembered, firstOfKey);
     if (repeat !== null) {
       if (repeat.kind === 'twin') twins.set(index, repeat.first);
@@ -118,8 +124,10 @@ export async function decideBatch(
       for (const put of puts) open.set.put(command.world_id, put);
     } catch (error) {
       // An earlier command of the batch led this one to something that was not loaded: it is loaded next time.
-      if (error instanceof NotLoadedError && open.set.isChanged) answers[index] = { kind: 'again' };
-      else {
+      if (error instanceof NotLoadedError && open.set.isChanged) {
+        answers[index] = { kind: 'again' };
+        if (queue !== null) postponed.add(queue);
+      } else {
         answers[index] = { kind: 'refused', error };
         if (!(error instanceof WaypostError)) ctx.onFault(command, error);
       }

@@ -197,6 +197,8 @@ export interface Command {
   idempotency: Idempotency | null;
   /** Of the request's body: a batch holds so many at most. A small number when no request brought the command. */
   bytes?: number;
+  /** Commands of one queue are decided in the order in which they came, also when one has to wait for the next batch. */
+  queue?: string;
   /** Up to three rounds; each sees what the earlier ones found. */
   load: readonly ((set: WorkingSet) => readonly { kind: Kind<unknown>; key: string }[])[];
   decide(set: WorkingSet, moment: Moment): Decision;

@@ -72,3 +72,30 @@ test('while the database is away nobody waits longer than ten seconds, whoever s
   assert.equal(waited.length, 3);
   assert.ok(Math.max(...waited) < 11_000, `the last one waited ${Math.max(...waited)} ms`);
 });
+
+test('those behind one that the database failed are answered like it and not tried', async () => {
+  let now = 0;
+  let connects = 0;
+  const lane = new Lane({
+    connect: () => {
+      connects++;
+      const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+      return { reserve: () => Promise.reject(refused), end: async () => {} } as never;
+    },
+    monotonicMs: () => now,
+    async pause(ms: number) {
+      now += ms;
+    },
+    batchCommandsMax: 1,
+  } as unknown as LaneOptions);
+  const command = { world_id: 1 } as Command;
+  const together = lane.submitAll([command, command, command]);
+  const tries = await together.then((settled) => {
+    const reasons = settled.map((one) => one.status === 'rejected' && one.reason);
+    assert.equal(reasons[0].code, 'busy');
+    assert.ok(reasons.every((reason) => reason === reasons[0]));
+    return connects;
+  });
+  await lane.submit(command).catch(() => {});
+  assert.equal(connects, 2 * tries, 'only the first of the three was tried');
+});

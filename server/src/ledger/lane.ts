@@ -44,6 +44,13 @@ interface Waiting {
   reject(error: unknown): void;
   /** When it came, by the monotonic clock. */
   since: number;
+  /** Those that came together with it. */
+  group: Group;
+}
+
+/** Once one of them cannot be answered because the database is away or full, those behind it are not tried. */
+interface Group {
+  stoppedBy: unknown;
 }
 
 /** A batch whose locks and reads were sent. */
@@ -68,10 +75,20 @@ export class Lane {
   }
 
   submit(command: Command): Promise<Outcome> {
+    return this.#enqueue(command, { stoppedBy: null });
+  }
+
+  /** All of them in their order; who is behind one that the database failed is answered like it. */
+  submitAll(commands: readonly Command[]): Promise<PromiseSettledResult<Outcome>[]> {
+    const group: Group = { stoppedBy: null };
+    return Promise.allSettled(commands.map((command) => this.#enqueue(command, group)));
+  }
+
+  #enqueue(command: Command, group: Group): Promise<Outcome> {
     if (this.#waiting.length >= WAITING_MAX)
       return Promise.reject(new WaypostError('busy', 'Too many changes are waiting. Try again.', { retryAfterS: 1 }));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ command, resolve, reject, since: this.#options.monotonicMs() });
+      this.#waiting.push({ command, resolve, reject, since: this.#options.monotonicMs(), group });
       this.#running ??= this.#run();
     });
   }
@@ -85,18 +102,24 @@ export class Lane {
   async #run(): Promise<void> {
     // Whatever else is submitted in this turn of the event loop joins the first batch.
     await Promise.resolve();
-    while (this.#next !== null || this.#waiting.length > 0) {
+    while (true) {
       const prepared = this.#next ?? this.#takeNext();
       this.#next = null;
+      if (prepared === null) break;
       await this.#settle(prepared.batch, prepared).catch((error: unknown) => rejectAll(prepared.batch, error));
     }
     this.#running = null;
   }
 
-  #takeNext(): Prepared {
-    const [batch, rest] = takeBatch(this.#waiting, this.#options.batchCommandsMax);
-    this.#waiting = rest;
-    return this.#prepare(batch);
+  /** Null when nobody waits but those behind a command that the database failed. */
+  #takeNext(): Prepared | null {
+    while (this.#waiting.length > 0) {
+      const [taken, rest] = takeBatch(this.#waiting, this.#options.batchCommandsMax);
+      this.#waiting = rest;
+      const batch = taken.filter((one) => !rejectStopped(one));
+      if (batch.length > 0) return this.#prepare(batch);
+    }
+    return null;
   }
 
   /** Sends a batch's locks and reads on the connection that the batch before it did not use. */
@@ -125,7 +148,7 @@ export class Lane {
       next = null;
       if (ended === 'done') return;
       if (ended === 'split') {
-        for (const one of batch) await this.#settle([one], null);
+        for (const one of batch) if (!rejectStopped(one)) await this.#settle([one], null);
         return;
       }
       if (this.#options.monotonicMs() >= deadline) return rejectAll(batch, refusals.unreachable());
@@ -170,7 +193,7 @@ export class Lane {
     if (answers.some(({ kind }) => kind === 'again')) return;
     // What arrived while this batch was decided still lies in the sockets: one turn, and it joins.
     await nextTurn();
-    if (this.#waiting.length > 0) this.#next = this.#takeNext();
+    this.#next = this.#takeNext();
   }
 
   /** After a failure: the next batch may not take the locks that this one needs again. */
@@ -283,7 +306,15 @@ const refusals = {
 };
 
 function rejectAll(batch: readonly Waiting[], error: unknown): void {
-  for (const one of batch) one.reject(error);
+  for (const one of batch) {
+    one.group.stoppedBy = error;
+    one.reject(error);
+  }
+}
+
+function rejectStopped({ group, reject }: Waiting): boolean {
+  if (group.stoppedBy !== null) reject(group.stoppedBy);
+  return group.stoppedBy !== null;
 }
 
 /**

@@ -36,6 +36,11 @@ export interface LedgerOptions {
 export interface Ledger {
   /** Decides and writes; answers when it is durable. Throws WaypostError for refusals. */
   commit(command: Command): Promise<Outcome>;
+  /**
+   * The same for commands of one world that came in one request: decided in their order, each for itself. Who sends more
+   * than a hundred sends them in chunks, so that other writers come in between.
+   */
+  commitAll(commands: readonly Command[]): Promise<PromiseSettledResult<Outcome>[]>;
   /** Called after each commit with the worlds that have new events, and those whose configuration changed. */
   onCommit(listener: CommitListener): void;
   stop(): Promise<void>;
@@ -79,12 +84,15 @@ export function openLedger(options: LedgerOptions): Ledger {
     return worlds;
   }
 
+  function laneOf(worldId: number): Lane {
+    const lane = lanes[worldId % lanes.length];
+    if (lane === undefined) throw new Error('the ledger has no lane');
+    return lane;
+  }
+
   return {
-    commit(command) {
-      const lane = lanes[command.world_id % lanes.length];
-      if (lane === undefined) throw new Error('the ledger has no lane');
-      return lane.submit(command);
-    },
+    commit: (command) => laneOf(command.world_id).submit(command),
+    commitAll: (commands) => laneOf(commands[0]?.world_id ?? 0).submitAll(commands),
     onCommit: (listener) => void listeners.push(listener),
     async stop() {
       await Promise.all(lanes.map((lane) => lane.stop()));
