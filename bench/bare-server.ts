@@ -1,7 +1,8 @@
-// What `create` is compared with: the same HTTP server with the same route, schema and validation, which looks up the
-// key in memory and answers a fixed reply of the usual size. No database.
+// What `create` and `read` are compared with: the same HTTP server with the same route, schema and validation, which
+// looks up the key in memory and answers a fixed reply of the usual size; and an empty route. No database.
 
 import pino from 'pino';
+import Type from 'typebox';
 import { defaultScopes } from '../server/src/access/key.ts';
 import { hashSecret, looksLikeSecret } from '../server/src/access/secret.ts';
 import { WaypostError } from '../server/src/errors.ts';
@@ -43,6 +44,17 @@ const http = buildHttp({
     {
       ...create,
       run: async () => ({ status: 201, body: new JsonText(reply), version: 1, location: '/v1/jobs/job_bench' }),
+    },
+    {
+      operation_id: 'get_nothing',
+      method: 'GET',
+      path: '/v1/empty',
+      tag: 'jobs',
+      summary: 'Nothing',
+      scope: 'jobs:read',
+      replies: { 200: { description: 'Nothing.', schema: Type.Object({}) } },
+      errors: [],
+      run: async () => ({ status: 200, body: new JsonText('{}') }),
     },
   ],
   authenticate,

@@ -2,9 +2,9 @@
 // the same server with batches of one. The rounds are interleaved, so that a noisy minute hits all alike.
 
 import { openHouse, startHelper } from './house.ts';
-import { type LoadResult, runClosedLoop } from './load.ts';
+import { runClosedLoop } from './load.ts';
 import { createRequest, type Source } from './order.ts';
-import { type Figure, type Goal, medianOf, quantile } from './report.ts';
+import { type Figure, figuresOfLoad, type Goal, medianOf } from './report.ts';
 
 const CONNECTIONS = 64;
 const TENANTS = 64;
@@ -12,6 +12,8 @@ const TENANTS = 64;
 export interface BenchOptions {
   rounds: number;
   seconds: number;
+  /** How many jobs `growth` goes up to. */
+  jobs: number;
 }
 
 export interface BenchResult {
@@ -44,7 +46,7 @@ export async function benchCreate({ rounds, seconds }: BenchOptions): Promise<Be
           { port: side.port, connections: CONNECTIONS, request },
           seconds * (round < 0 ? 500 : 1_000),
         );
-        figures.push(...figuresOf(side.name, result));
+        figures.push(...figuresOfLoad(side.name, result));
       }
       if (round >= 0) results.push(figures);
     }
@@ -54,15 +56,6 @@ export async function benchCreate({ rounds, seconds }: BenchOptions): Promise<Be
     await house.close();
   }
   return { rounds: results, goals: goalsOf(results) };
-}
-
-function figuresOf(name: string, result: LoadResult): Figure[] {
-  if (result.firstFault !== null) throw new Error(`${name}: not every answer was 2xx: ${result.firstFault}`);
-  return [
-    { name, unit: '/s', value: result.perSecond },
-    { name: `${name}, p50`, unit: 'ms', value: quantile(result.latenciesMs, 0.5) },
-    { name: `${name}, p99`, unit: 'ms', value: quantile(result.latenciesMs, 0.99) },
-  ];
 }
 
 function goalsOf(rounds: readonly Figure[][]): Goal[] {

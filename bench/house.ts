@@ -28,6 +28,7 @@ export interface House {
 
 export interface Served {
   port: number;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -84,6 +85,7 @@ async function startServer(dataDir: string, roles: string): Promise<Served> {
   });
   return {
     port,
+    pid: child.pid ?? 0,
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
       await gone;

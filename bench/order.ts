@@ -46,13 +46,18 @@ export interface Source {
   channel_id: string;
 }
 
+/** The JSON of an order with this reference. */
+export function orderInput({ channel_id }: Source, reference: string): string {
+  return `${before}${reference}","channel_id":"${channel_id}${after}`;
+}
+
 /** A whole create request: `n` makes reference and key its own. */
-export function createRequest({ test_key, channel_id }: Source, run: string, n: number): string {
+export function createRequest(source: Source, run: string, n: number): string {
   const reference = `${run}-${n}`;
-  return requestText(
-    'POST',
-    '/v1/jobs',
-    { authorization: `Bearer ${test_key}`, 'content-type': 'application/json', 'idempotency-key': reference },
-    `${before}${reference}","channel_id":"${channel_id}${after}`,
-  );
+  const headers = {
+    authorization: `Bearer ${source.test_key}`,
+    'content-type': 'application/json',
+    'idempotency-key': reference,
+  };
+  return requestText('POST', '/v1/jobs', headers, orderInput(source, reference));
 }

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { LoadResult } from './load.ts';
 
 /** One figure of one round. */
 export interface Figure {
@@ -43,6 +44,16 @@ export function median(values: readonly number[]): number {
 /** The median of one figure over all rounds. */
 export function medianOf(rounds: readonly Figure[][], name: string): number {
   return median(rounds.flat().flatMap((figure) => (figure.name === name ? [figure.value] : [])));
+}
+
+/** Rate and latencies of one load; a load with a refusal measures nothing. */
+export function figuresOfLoad(name: string, load: LoadResult): Figure[] {
+  if (load.firstFault !== null) throw new Error(`${name}: not every answer was 2xx: ${load.firstFault}`);
+  return [
+    { name, unit: '/s', value: load.perSecond },
+    { name: `${name}, p50`, unit: 'ms', value: quantile(load.latenciesMs, 0.5) },
+    { name: `${name}, p99`, unit: 'ms', value: quantile(load.latenciesMs, 0.99) },
+  ];
 }
 
 /** Prints the table and writes the JSON; answers whether every goal was reached. */

@@ -1,5 +1,6 @@
 // The statements about channels.
 
+import { gather } from '../db/gather.ts';
 import type { Sent, Sql, Tx } from '../db/sql.ts';
 import type { Kind, Ref, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
@@ -82,16 +83,16 @@ export async function findChannel(sql: Sql | Tx, worldId: number, channelId: str
   return row === undefined ? null : channelOf(row);
 }
 
-/** Which of these channels refuse skipped steps. */
-export async function findStrictness(
-  sql: Sql | Tx,
-  worldId: number,
-  channelIds: readonly string[],
-): Promise<Map<string, boolean>> {
-  const rows = await sql<{ channel_id: string; strict_transitions: boolean }[]>`
-    select channel_id, strict_transitions from channels
-    where world_id = ${worldId} and channel_id = any(${channelIds as string[]}::text[])`;
-  return new Map(rows.map((row) => [row.channel_id, row.strict_transitions]));
+/** Says whether a channel refuses skipped steps; questions that come at the same time share a statement. */
+export function openStrictnessFinder(sql: Sql): (worldId: number, channelId: string) => Promise<boolean> {
+  const find = gather(async (refs) => {
+    const rows = await sql<{ world_id: number; channel_id: string; strict_transitions: boolean }[]>`
+      select c.world_id, c.channel_id, c.strict_transitions
+      from unnest(${refs.map((ref) => ref.world_id)}::int[], ${refs.map((ref) => ref.key)}::text[]) as n (world_id, channel_id)
+      join channels c on c.world_id = n.world_id and c.channel_id = n.channel_id`;
+    return new Map(rows.map((row) => [refKey(row.world_id, row.channel_id), row.strict_transitions]));
+  });
+  return async (worldId, channelId) => (await find(worldId, channelId)) ?? false;
 }
 
 /** In the order in which they were made. `channelIds` null: all of the world. */

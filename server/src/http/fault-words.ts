@@ -86,3 +86,8 @@ export function quote(value: unknown): string {
 export function count(many: number, noun: string): string {
   return `${many} ${noun}${many === 1 ? '' : 's'}`;
 }
+
+/** The sentence with its full stop, unless it ends with a question. */
+export function endSentence(words: string): string {
+  return /[.?!]$/.test(words) ? words : `${words}.`;
+}

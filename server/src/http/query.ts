@@ -4,6 +4,7 @@
 import type { TObject } from 'typebox';
 import { type Fault, WaypostError } from '../errors.ts';
 import type { Schema } from './fault.ts';
+import { endSentence } from './fault-words.ts';
 import { FAULTS_MAX, shorten } from './json-fault.ts';
 import { nearestWord } from './suggestion.ts';
 import { compileValidator } from './validator.ts';
@@ -40,7 +41,7 @@ function refuseQuery(faults: Fault[]): WaypostError {
   const first = faults[0];
   const detail =
     faults.length === 1 && first !== undefined
-      ? `The parameter ${first.pointer.slice('query/'.length)} ${first.message}.`
+      ? endSentence(`The parameter ${first.pointer.slice('query/'.length)} ${first.message}`)
       : `${faults.length} parameters of the query are wrong.`;
   return new WaypostError('invalid_request', detail, { faults });
 }

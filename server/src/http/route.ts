@@ -6,6 +6,7 @@ import { type Fault, WaypostError } from '../errors.ts';
 import type { Idempotency } from '../ledger/command.ts';
 import { fingerprintOf } from '../ledger/fingerprint.ts';
 import { chooseMediaType } from './accept.ts';
+import { endSentence } from './fault-words.ts';
 import { readIdempotencyKey, readIfMatch } from './headers.ts';
 import { readJson } from './json.ts';
 import { type Call, type Caller, mediaTypesOf, type Operation, takesIfMatch } from './operation.ts';
@@ -135,7 +136,7 @@ export function refuseBody(faults: readonly Fault[]): WaypostError {
   const first = faults[0];
   const detail =
     faults.length === 1 && first !== undefined
-      ? `${first.pointer === '' ? 'The body' : first.pointer} ${first.message}.`
+      ? endSentence(`${first.pointer === '' ? 'The body' : first.pointer} ${first.message}`)
       : `The body has ${faults.length} faults; \`errors\` lists them.`;
   return new WaypostError('invalid_request', detail, { faults });
 }

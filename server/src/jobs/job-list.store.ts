@@ -1,8 +1,9 @@
 // The statements that read jobs for callers: one by id or reference, and lists. All answer documents as they are kept;
 // whoever asks opens them (SubjectKeys.open).
 
+import { gather } from '../db/gather.ts';
 import type { Sql } from '../db/sql.ts';
-import type { Instant } from '../ledger/command.ts';
+import { type Instant, refKey } from '../ledger/command.ts';
 import type { JobStatus } from './job.schema.ts';
 
 /** A job's document as it is kept, with what a reply needs beside it. */
@@ -24,12 +25,24 @@ export interface JobScope {
   channel_ids: readonly string[] | null;
 }
 
-export async function findJob(sql: Sql, scope: JobScope, jobId: string): Promise<JobRow | null> {
-  const [row] = await sql<JobRow[]>`
-    select world_id, job_id, channel_id, version, created_at, updated_at, event_id, body, personal
-    from jobs
-    where world_id = ${scope.world_id} and job_id = ${jobId} and deleted_at is null ${inChannels(sql, scope)}`;
-  return row ?? null;
+/** Reads one job; questions that come at the same time share a statement. */
+export function openJobFinder(sql: Sql): (scope: JobScope, jobId: string) => Promise<JobRow | null> {
+  const find = gather(async (refs) => {
+    const rows = await findJobs(sql, refs);
+    return new Map(rows.map((row) => [refKey(row.world_id, row.job_id), row]));
+  });
+  return async (scope, jobId) => {
+    const row = await find(scope.world_id, jobId);
+    const isSeen = row !== undefined && (scope.channel_ids === null || scope.channel_ids.includes(row.channel_id));
+    return isSeen ? row : null;
+  };
+}
+
+function findJobs(sql: Sql, refs: readonly { world_id: number; key: string }[]) {
+  return sql<JobRow[]>`
+    select j.world_id, j.job_id, j.channel_id, j.version, j.created_at, j.updated_at, j.event_id, j.body, j.personal
+    from unnest(${refs.map((ref) => ref.world_id)}::int[], ${refs.map((ref) => ref.key)}::text[]) as n (world_id, job_id)
+    join jobs j on j.world_id = n.world_id and j.job_id = n.job_id and j.deleted_at is null`;
 }
 
 /** The job that holds the reference. */

@@ -2,7 +2,7 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
-import { findStrictness } from '../channels/channel.store.ts';
+import { openStrictnessFinder } from '../channels/channel.store.ts';
 import { WaypostError } from '../errors.ts';
 import { defineCursor } from '../http/cursor.ts';
 import { type Call, JsonText, type Operation, operation, type Reply, replyOf } from '../http/operation.ts';
@@ -16,13 +16,13 @@ import { type JobInput, jobInput, jobReply, jobStatuses } from './job.schema.ts'
 import { referenceKey } from './job.ts';
 import { makeJobExample, orderExample } from './job-example.ts';
 import {
-  findJob,
   findJobByReference,
   type JobFilter,
   type JobRow,
   type JobScope,
   listNewestJobs,
   listUpdatedJobs,
+  openJobFinder,
 } from './job-list.store.ts';
 import { liveOf } from './job-reply.ts';
 import { normaliseInstant } from './order.ts';
@@ -52,7 +52,18 @@ export const jobIdPath = Type.Object(
 );
 
 export function jobOperations(desk: JobDesk): Operation[] {
-  return [createOperation(desk), listOperation(desk), getOperation(desk)];
+  const reading: JobReading = {
+    ...desk,
+    findJob: openJobFinder(desk.reads),
+    isStrict: openStrictnessFinder(desk.reads),
+  };
+  return [createOperation(desk), listOperation(reading), getOperation(reading)];
+}
+
+/** What reading jobs needs: questions that come at the same time share their statements. */
+interface JobReading extends JobDesk {
+  findJob: ReturnType<typeof openJobFinder>;
+  isStrict: ReturnType<typeof openStrictnessFinder>;
 }
 
 export function scopeOf(call: Pick<Call, 'caller'>): JobScope {
@@ -174,7 +185,7 @@ type ListQuery = Static<typeof listQuery>;
 const newest = defineCursor('jobs', { at: 'instant', id: 'text' });
 const updated = defineCursor('jobs updated', { at: 'instant', id: 'text' });
 
-function listOperation(desk: JobDesk): Operation {
+function listOperation(desk: JobReading): Operation {
   const example = makeJobExample();
   const page = pageOf(jobReply);
   return operation({
@@ -212,7 +223,7 @@ function narrow(scope: JobScope, channel: string | undefined): JobScope {
   return { ...scope, channel_ids: isSeen ? [channel] : [] };
 }
 
-async function listJobs(desk: JobDesk, scope: JobScope, query: ListQuery, rendering: Rendering): Promise<Reply> {
+async function listJobs(desk: JobReading, scope: JobScope, query: ListQuery, rendering: Rendering): Promise<Reply> {
   const filter = filterOf(query);
   const isFollowing = query.updated_since !== undefined;
   const cursor = isFollowing ? updated : newest;
@@ -247,7 +258,7 @@ function filterOf(query: ListQuery): JobFilter {
   };
 }
 
-function getOperation(desk: JobDesk): Operation {
+function getOperation(desk: JobReading): Operation {
   return operation({
     operation_id: 'get_job',
     method: 'GET',
@@ -261,30 +272,27 @@ function getOperation(desk: JobDesk): Operation {
     errors: [],
     reply_example: makeJobExample(),
     async run(call) {
-      const row = await findJob(desk.reads, scopeOf(call), call.path.job_id);
+      const row = await desk.findJob(scopeOf(call), call.path.job_id);
       if (row === null) throw new WaypostError('not_found', `There is no job with the id ${call.path.job_id}.`);
       return answerJob(desk, row, call.rendering);
     },
   });
 }
 
-async function answerJob(desk: JobDesk, row: JobRow, rendering: Rendering): Promise<Reply> {
+async function answerJob(desk: JobReading, row: JobRow, rendering: Rendering): Promise<Reply> {
   const [text = ''] = await renderJobs(desk, [row], rendering);
   return { status: 200, body: new JsonText(text), version: row.version };
 }
 
 /** Documents as they are kept, each with `live` as its last member. */
-async function renderJobs(desk: JobDesk, rows: readonly JobRow[], rendering: Rendering): Promise<string[]> {
+async function renderJobs(desk: JobReading, rows: readonly JobRow[], rendering: Rendering): Promise<string[]> {
   if (rows.length === 0) return [];
-  const [first] = rows;
-  const channels = [...new Set(rows.map((row) => row.channel_id))];
   const [texts, strict] = await Promise.all([
     desk.keys.open(desk.reads, rows, rendering),
-    findStrictness(desk.reads, first?.world_id ?? 0, channels),
+    Promise.all(rows.map((row) => desk.isStrict(row.world_id, row.channel_id))),
   ]);
-  return rows.map((row, index) => {
-    const text = texts[index] ?? '{}';
-    const options = { strict_transitions: strict.get(row.channel_id) ?? false, undo: false };
+  return texts.map((text, index) => {
+    const options = { strict_transitions: strict[index] ?? false, undo: false };
     return `${text.slice(0, -1)},"live":${JSON.stringify(liveOf(JSON.parse(text), options))}}`;
   });
 }
