@@ -264,7 +264,7 @@ create table event_marks (
   constraint event_marks_pkey PRIMARY KEY (world_id, day)
 );
 grant select on event_marks to waypost_app;
-grant delete, insert, select, update on event_marks to waypost_ledger;
+grant insert, select on event_marks to waypost_ledger;
 grant select on event_marks to waypost_sender;
 
 create table events (
@@ -286,7 +286,7 @@ create table events (
 ) partition by range (recorded_at);
 CREATE INDEX events_by_job ON ONLY public.events USING btree (world_id, job_id, job_sequence) WHERE (job_id IS NOT NULL);
 grant select on events to waypost_app;
-grant delete, insert, select, update on events to waypost_ledger;
+grant insert, select on events to waypost_ledger;
 grant select on events to waypost_sender;
 
 create table exceptions (
@@ -366,7 +366,7 @@ create table idempotency_keys (
   constraint idempotency_keys_pkey PRIMARY KEY (world_id, key_hash, recorded_at)
 ) partition by range (recorded_at);
 grant select on idempotency_keys to waypost_app;
-grant delete, insert, select, update on idempotency_keys to waypost_ledger;
+grant insert, select on idempotency_keys to waypost_ledger;
 grant select on idempotency_keys to waypost_sender;
 
 create table jobs (
@@ -437,6 +437,19 @@ create table keys (
 grant select on keys to waypost_app;
 grant delete, insert, select, update on keys to waypost_ledger;
 grant select on keys to waypost_sender;
+
+create table log_epochs (
+  world_id integer not null,
+  log_epoch integer not null,
+  last_sequence bigint not null,
+  opened_at timestamp(3) with time zone not null,
+  constraint log_epochs_pkey PRIMARY KEY (world_id, log_epoch),
+  constraint log_epochs_last_sequence_check CHECK ((last_sequence >= 0)),
+  constraint log_epochs_log_epoch_check CHECK ((log_epoch > 1))
+);
+grant select on log_epochs to waypost_app;
+grant insert, select on log_epochs to waypost_ledger;
+grant select on log_epochs to waypost_sender;
 
 create table master_keys (
   only_one boolean default true not null,
@@ -557,6 +570,7 @@ create table subjects (
   constraint subjects_pkey PRIMARY KEY (world_id, subject_id),
   constraint subjects_check CHECK (((sealed_key IS NULL) = (erased_at IS NOT NULL)))
 );
+CREATE INDEX subjects_erased ON public.subjects USING btree (world_id, erased_at) WHERE (erased_at IS NOT NULL);
 grant select on subjects to waypost_app;
 grant delete, insert, select, update on subjects to waypost_ledger;
 grant select on subjects to waypost_sender;

@@ -102,6 +102,7 @@ async function joinServer(
     }
     await wait(POLL_MS);
   }
+  if (isStopping()) throw new StartError('The embedded database was told to stop before it was ready.');
   throw new StartError(
     `PostgreSQL was not ready within ${START_TIMEOUT_MS / 1000} s: see ${join(cluster.home, 'postgres.log')}.`,
   );

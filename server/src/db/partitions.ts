@@ -11,8 +11,11 @@ export const DAYS_BEHIND = 1;
 const DAY_MS = 86_400_000;
 /** Longer than PostgreSQL waits before it looks for a deadlock. */
 const DROP_LOCK_TIMEOUT_MS = 1_200;
-/** Whoever makes partitions holds this advisory lock of the database. */
-const PARTITION_LOCK = 0x70_61_72_74;
+/**
+ * Whoever makes partitions or gives rights holds this advisory lock of the database: both change the same rows of
+ * PostgreSQL's catalogue, and of two at once one would fail.
+ */
+export const SHAPE_LOCK = 0x73_68_61_70;
 
 export interface Partition {
   table: string;
@@ -51,7 +54,7 @@ export async function makePartitions(sql: Sql, now: Date): Promise<string[]> {
   const missing = planned.filter(({ name }) => !existing.has(name));
   if (missing.length === 0) return [];
   return sql.begin(async (tx) => {
-    await tx`select pg_advisory_xact_lock(${PARTITION_LOCK})`;
+    await tx`select pg_advisory_xact_lock(${SHAPE_LOCK})`;
     const made: string[] = [];
     for (const { table, name, from, to } of missing) {
       const [found] = await tx`select from pg_class where relname = ${name} and relnamespace = 'public'::regnamespace`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createDatabase } from '../../test/harness.ts';
+import { makePartitions } from './partitions.ts';
 import { addressesOf, openRoles, roles } from './roles.ts';
 import { openPool, type Sql } from './sql.ts';
 
@@ -52,6 +53,30 @@ test('the log is written by the ledger alone, attempts by the sender alone, and 
   const writers = (table: string) => rows.filter((row) => row.table === table && row.may).map(({ role }) => role);
   for (const table of ['events', 'heads', 'jobs']) assert.deepEqual(writers(table), ['waypost_ledger'], table);
   for (const table of ['attempts', 'cursors']) assert.deepEqual(writers(table), ['waypost_sender'], table);
+});
+
+test('the ledger adds to the log and cannot change or shorten it', async () => {
+  const rows = await database.sql<{ table: string; right: string }[]>`
+    select t.name as table, p.name as right
+    from unnest(array['events', 'event_marks', 'log_epochs', 'idempotency_keys', 'heads']) as t (name),
+      unnest(array['insert', 'update', 'delete', 'truncate']) as p (name)
+    where has_table_privilege(${roles.ledger.name}, t.name, p.name)`;
+  const rightsOn = (table: string) => rows.filter((row) => row.table === table).map(({ right }) => right);
+  for (const table of ['events', 'event_marks', 'log_epochs', 'idempotency_keys'])
+    assert.deepEqual(rightsOn(table), ['insert'], table);
+  assert.deepEqual(rightsOn('heads').sort(), ['delete', 'insert', 'update']);
+});
+
+test('several that give rights and make partitions at once do not fail each other', async () => {
+  const days = Array.from({ length: 4 }, (_, index) => new Date(Date.UTC(2033, 0, 1 + 10 * index)));
+  await Promise.all(
+    days.flatMap((day) => [makePartitions(database.sql, day), openRoles(database.address, database.sql)]),
+  );
+});
+
+test('a database that goes away is no reason to do without roles', async () => {
+  const gone = { ...database.address, host: '/nowhere' };
+  await assert.rejects(openRoles(gone, database.sql), { code: 'ENOENT' });
 });
 
 test('an owner without a password has no roles of its own', async () => {

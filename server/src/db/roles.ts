@@ -2,6 +2,7 @@
 // do what, or how a role logs in.
 
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { SHAPE_LOCK } from './partitions.ts';
 import { type DatabaseAddress, openPool, type Sql } from './sql.ts';
 
 export type Role = 'app' | 'ledger' | 'sender';
@@ -30,8 +31,8 @@ const OWNED = ['migrations', 'master_keys'];
 const SENT = ['attempts', 'cursors', 'dead_letters', 'parked_messages', 'redrive_requests', 'sender_leases', 'senders'];
 /** What the ledger asks of senders: both write there. */
 const ASKED = ['redrive_requests'];
-/** Whoever gives rights holds this advisory lock: two processes that did it at once would fail. */
-const RIGHTS_LOCK = 0x72_69_67_68;
+/** What the ledger adds to and never changes: the log would otherwise be as trustworthy as whoever got the password. */
+const APPENDED = ['event_marks', 'events', 'idempotency_keys', 'log_epochs'];
 
 /** The addresses of the roles, each with a password derived from the owner's: whoever has that one has them all. */
 export function addressesOf(owner: DatabaseAddress, separated: boolean): DatabaseAddresses {
@@ -78,20 +79,29 @@ async function canLogIn(address: DatabaseAddress): Promise<boolean> {
   try {
     await sql`select 1`;
     return true;
-  } catch {
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
     return false;
   } finally {
     await sql.end({ timeout: LOGIN_TIMEOUT_S });
   }
 }
 
-/** Fails silently: what counts is whether the login works afterwards. Roles belong to the whole cluster, so that
+/** The server's own no. One that is stopping, starting, full or gone has not said anything about the role. */
+function isRefusal(error: unknown): boolean {
+  const { name, code = '' } = error as { name?: string; code?: string };
+  return name === 'PostgresError' && !/^(57P0.|53300|08...)$/.test(code);
+}
+
+/** A refusal is silent: what counts is whether the login works afterwards. Roles belong to the whole cluster, so that
  * another database's start may be making the same one at the same time. */
 async function makeRole(sql: Sql, name: string, password: string): Promise<void> {
   const verifier = scramVerifier(password, randomBytes(16));
   const [found] = await sql`select from pg_roles where rolname = ${name}`;
   const verb = found === undefined ? 'create' : 'alter';
-  await sql.unsafe(`${verb} role ${name} login password '${verifier}'`).catch(() => {});
+  await sql.unsafe(`${verb} role ${name} login password '${verifier}'`).catch((error: unknown) => {
+    if (!isRefusal(error)) throw error;
+  });
 }
 
 /** The form in which PostgreSQL stores a password (RFC 5803), so that no statement and no log ever carries it. */
@@ -118,15 +128,22 @@ async function grantRights(sql: Sql): Promise<void> {
     `grant usage on schema public to ${everybody}`,
     `revoke all on ${list(tables)} from ${everybody}`,
     `grant select on ${list(tables)} to ${everybody}`,
-    ...grantWrites(roles.ledger.name, list(tables.filter((name) => !SENT.includes(name) || ASKED.includes(name)))),
-    ...grantWrites(roles.sender.name, list(tables.filter((name) => SENT.includes(name)))),
+    ...grant('insert', roles.ledger.name, list(tables.filter((name) => APPENDED.includes(name)))),
+    ...grant(WRITES, roles.ledger.name, list(tables.filter(isLedgers))),
+    ...grant(WRITES, roles.sender.name, list(tables.filter((name) => SENT.includes(name)))),
   ];
   await sql.begin(async (tx) => {
-    await tx`select pg_advisory_xact_lock(${RIGHTS_LOCK})`;
+    await tx`select pg_advisory_xact_lock(${SHAPE_LOCK})`;
     await tx.unsafe(grants.join(';\n'));
   });
 }
 
-function grantWrites(role: string, tables: string): string[] {
-  return tables === '' ? [] : [`grant insert, update, delete on ${tables} to ${role}`];
+const WRITES = 'insert, update, delete';
+
+function isLedgers(table: string): boolean {
+  return !APPENDED.includes(table) && (!SENT.includes(table) || ASKED.includes(table));
+}
+
+function grant(rights: string, role: string, tables: string): string[] {
+  return tables === '' ? [] : [`grant ${rights} on ${tables} to ${role}`];
 }

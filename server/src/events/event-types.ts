@@ -2,7 +2,7 @@
 // something writes it to the log; a filter that fits none of them would wait for ever and is refused.
 
 import { nearestWord } from '../http/suggestion.ts';
-import { compileFilter } from './filter.ts';
+import { compilePatterns } from './filter.ts';
 
 export const eventTypes = [
   'address.created',
@@ -35,6 +35,8 @@ export const eventTypes = [
   'key.created',
   'key.revoked',
   'key.rotated',
+  // Owed to every endpoint and every key, whatever its filter and its channels.
+  'log.restored',
   'proposal.accepted',
   'proposal.created',
   'proposal.declined',
@@ -86,8 +88,7 @@ const beginnings: readonly string[] = [...new Set(names.flatMap(beginningsOf))];
 /** The patterns that fit no type and no topic. */
 export function findUnknownPatterns(patterns: readonly string[]): UnknownPattern[] {
   return patterns.flatMap((pattern, index) => {
-    const fits = compileFilter({ types: [pattern], topics: [], channel_ids: null });
-    if (names.some((type) => fits({ type, topics: [], channel_id: null }))) return [];
+    if (names.some(compilePatterns([pattern]))) return [];
     const candidates = pattern.endsWith('.*') ? beginnings : [...names, ...beginnings];
     return [{ index, pattern, suggestion: nearestWord(pattern, candidates) }];
   });

@@ -8,7 +8,7 @@ import { placeOfEvent, timeOfId } from '../ledger/id.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { EventPage, EventSchema, eventExample } from './event.schema.ts';
 import { patternFaults } from './event-types.ts';
-import { compileFilter, type Filter, PATTERN, PATTERNS_MAX } from './filter.ts';
+import { compileFilter, type Filter, isOwedToAll, PATTERN, PATTERNS_MAX } from './filter.ts';
 import {
   findCursor,
   findEvent,
@@ -191,7 +191,8 @@ function requireKnownTypes(types: readonly string[] | undefined): void {
 }
 
 /** A key that is bound to channels reads only their events. */
-function isVisible(caller: Caller, row: Pick<LogHead, 'channel_id'>): boolean {
+function isVisible(caller: Caller, row: Pick<LogHead, 'type' | 'channel_id'>): boolean {
+  if (isOwedToAll(row.type)) return true;
   return caller.channel_ids === null || (row.channel_id !== null && caller.channel_ids.includes(row.channel_id));
 }
 

@@ -27,12 +27,18 @@ export function compileFilter(filter: Filter): (event: Filtered) => boolean {
   const fitsTopic = compilePatterns(filter.topics);
   const channels = filter.channel_ids === null ? null : new Set(filter.channel_ids);
   return (event) => {
+    if (isOwedToAll(event.type)) return true;
     if (channels !== null && (event.channel_id === null || !channels.has(event.channel_id))) return false;
     return fitsType(event.type) || event.topics.some(fitsTopic);
   };
 }
 
-function compilePatterns(patterns: readonly string[]): (name: string) => boolean {
+/** Whoever reads the log has to know that its end was lost, whatever else they asked for and may see. */
+export function isOwedToAll(type: string): boolean {
+  return type === 'log.restored';
+}
+
+export function compilePatterns(patterns: readonly string[]): (name: string) => boolean {
   if (patterns.includes('*')) return () => true;
   const names = new Set(patterns.filter((pattern) => !pattern.endsWith('.*')));
   const beginnings = patterns.filter((pattern) => pattern.endsWith('.*')).map((pattern) => pattern.slice(0, -1));

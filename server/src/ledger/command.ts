@@ -162,6 +162,8 @@ export interface Accepted {
   erased?: readonly string[];
   /** True when caches of configuration (keys, channels, endpoints, subjects' keys) must be read anew everywhere. */
   config_changed?: boolean;
+  /** True when the log lost its end and goes on from here: its events, and all that follow, belong to a new epoch. */
+  opens_epoch?: boolean;
 }
 /** Refused: nothing is written but `record` (a try counter, an audit line). */
 export interface Refused {

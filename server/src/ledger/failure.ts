@@ -33,6 +33,8 @@ const BUSY_CODES = new Set(['55P03', '57014', '40P01', '40001']);
 
 export function classifyFailure(error: unknown): Failure {
   const code = codeOf(error);
+  // A socket that is not there, not a file.
+  if (code === 'ENOENT' && (error as { syscall?: string }).syscall !== 'connect') return 'statement';
   if (CONNECTION_CODES.has(code)) return 'connection';
   if (BUSY_CODES.has(code)) return 'busy';
   if (code === '53100') return 'storage_full';

@@ -56,6 +56,10 @@ export function readClock(tx: Tx) {
   return tx<{ now: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as now`;
 }
 
+/**
+ * Each head moves on from where it was read; a head that is somewhere else fails the whole transaction (division by
+ * zero), though the lock should see to that: a number given twice could never be taken back.
+ */
 export function advanceHeads(
   tx: Tx,
   heads: readonly {
@@ -63,19 +67,36 @@ export function advanceHeads(
     before: number;
     after: number;
     recorded_at: Instant;
+    log_epoch: number;
     chain: Buffer;
     config_changed: boolean;
   }[],
 ): Sent {
   return tx`
-    update heads set sequence = n.after, recorded_at = n.recorded_at, chain = n.chain,
-      config_version = heads.config_version + n.config_step
-    from unnest(
-      ${heads.map((head) => head.world_id)}::int[], ${heads.map((head) => head.before)}::bigint[],
-      ${heads.map((head) => head.after)}::bigint[], ${heads.map((head) => head.recorded_at)}::timestamptz[],
-      ${heads.map((head) => head.chain)}::bytea[], ${heads.map((head) => (head.config_changed ? 1 : 0))}::int[]
-    ) as n (world_id, before, after, recorded_at, chain, config_step)
-    where heads.world_id = n.world_id and heads.sequence = n.before`.execute();
+    with moved as (
+      update heads set sequence = n.after, recorded_at = n.recorded_at, log_epoch = n.log_epoch, chain = n.chain,
+        config_version = heads.config_version + n.config_step
+      from unnest(
+        ${heads.map((head) => head.world_id)}::int[], ${heads.map((head) => head.before)}::bigint[],
+        ${heads.map((head) => head.after)}::bigint[], ${heads.map((head) => head.recorded_at)}::timestamptz[],
+        ${heads.map((head) => head.log_epoch)}::int[], ${heads.map((head) => head.chain)}::bytea[],
+        ${heads.map((head) => (head.config_changed ? 1 : 0))}::int[]
+      ) as n (world_id, before, after, recorded_at, log_epoch, chain, config_step)
+      where heads.world_id = n.world_id and heads.sequence = n.before
+      returning 1
+    )
+    select 1 / (count(*) = ${heads.length})::int from moved`.execute();
+}
+
+/** Where the log went on under a new epoch: what earlier epochs held behind `last_sequence` was lost. */
+export function openEpochs(
+  tx: Tx,
+  epochs: readonly { world_id: number; log_epoch: number; last_sequence: number; opened_at: Instant }[],
+): Sent {
+  return tx`
+    insert into log_epochs (world_id, log_epoch, last_sequence, opened_at)
+    select * from unnest(${epochs.map((epoch) => epoch.world_id)}::int[], ${epochs.map((epoch) => epoch.log_epoch)}::int[],
+      ${epochs.map((epoch) => epoch.last_sequence)}::bigint[], ${epochs.map((epoch) => epoch.opened_at)}::timestamptz[])`.execute();
 }
 
 export function appendEvents(tx: Tx, events: readonly AppendedEvent[]): Sent {

@@ -15,6 +15,7 @@ import {
   type Head,
   insertSubjects,
   markDays,
+  openEpochs,
   type Remembered,
   rememberReplies,
 } from './ledger.store.ts';
@@ -70,6 +71,7 @@ export class Placing {
   readonly #newKeys = new Map<string, NewKey>();
   readonly #remembered: Remembered[] = [];
   readonly #erased: { world_id: number; subject_id: string; erased_at: Instant }[] = [];
+  readonly #epochs: { world_id: number; log_epoch: number; last_sequence: number; opened_at: Instant }[] = [];
   /** The last event of each object that this batch wrote an event about. */
   readonly #last = new Map<string, { event_id: string; hash: string }>();
 
@@ -120,7 +122,8 @@ export class Placing {
     const site = this.#sites.get(world_id);
     if (site === undefined) throw new Error(`world ${world_id} is not locked`);
     const documents = new Map<string, StoredDocument>();
-    const placed = cuts.map((cut) => this.#placeEvent(site, command, cut, documents));
+    const told = accepted.opens_epoch === true ? this.#openEpoch(site, cuts) : cuts;
+    const placed = told.map((cut) => this.#placeEvent(site, command, cut, documents));
     for (const put of accepted.puts) {
       const document = put.document_of == null ? undefined : documents.get(put.document_of);
       if (document !== undefined) this.#ground.set.attach(world_id, put, document);
@@ -137,6 +140,15 @@ export class Placing {
       document,
       placed.map((event) => event.event_id),
     );
+  }
+
+  /** What follows in this world belongs to the next epoch; its first events say where the one before ends. */
+  #openEpoch(site: Site, cuts: readonly CutEvent[]): CutEvent[] {
+    site.log_epoch += 1;
+    const { world_id, log_epoch, sequence: last_sequence, now } = site;
+    this.#epochs.push({ world_id, log_epoch, last_sequence, opened_at: now });
+    this.config_changed.add(world_id);
+    return cuts.map((cut) => ({ ...cut, draft: { ...cut.draft, details: { ...cut.draft.details, last_sequence } } }));
   }
 
   #placeEvent(site: Site, command: Command, cut: CutEvent, documents: Map<string, StoredDocument>): AppendedEvent {
@@ -207,6 +219,7 @@ export class Placing {
     if (this.#erased.length > 0) sent.push(eraseSubjects(tx, this.#erased));
     const moves = [...this.#ground.heads.values()].flatMap((head) => this.#moveOf(head));
     const marks = moves.flatMap(({ mark }) => mark ?? []);
+    if (this.#epochs.length > 0) sent.push(openEpochs(tx, this.#epochs));
     if (marks.length > 0) sent.push(markDays(tx, marks));
     if (moves.length > 0) sent.push(advanceHeads(tx, moves));
     return sent;
@@ -222,7 +235,10 @@ export class Placing {
     const isFirstOfDay =
       site.sequence > before && (before === 0 || head.recorded_at.toISOString().slice(0, 10) !== day);
     const mark = isFirstOfDay ? { world_id, day, sequence: before + 1 } : null;
-    return [{ world_id, before, after: site.sequence, recorded_at: site.now, chain: site.chain, config_changed, mark }];
+    // A head that got no event stays at the time of its last: the first event of a day must find the day unmarked.
+    const recorded_at = site.sequence > before ? site.now : head.recorded_at.toISOString();
+    const { sequence: after, log_epoch, chain } = site;
+    return [{ world_id, before, after, recorded_at, log_epoch, chain, config_changed, mark }];
   }
 
   /** After the commit: keeps the keys of new subjects, forgets those of worlds whose configuration changed (an erasure does). */

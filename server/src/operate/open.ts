@@ -22,14 +22,25 @@ export interface Opened {
   close(): Promise<void>;
 }
 
-/** Starts or joins the embedded server, or reaches the configured one, and brings the database up to date. */
-export async function openWaypost(config: Config, log: (sentence: string) => void): Promise<Opened> {
+/**
+ * Starts or joins the embedded server, or reaches the configured one, and brings the database up to date. `patience`:
+ * a server that is to run for months waits for a database of one's own that is being started beside it.
+ */
+export async function openWaypost(
+  config: Config,
+  log: (sentence: string) => void,
+  patience: 'some' | 'none' = 'none',
+): Promise<Opened> {
   const { address, stop } = await reachDatabase(config, log);
+  const waits = config.databaseUrl === null || patience === 'some';
+  const tellOnce = config.databaseUrl === null ? () => {} : tellWaiting(new URL(config.databaseUrl).host, log);
   try {
     const masterKey = await openMasterKey(config);
     const masterKeyFingerprint = fingerprintOf(masterKey);
-    const { addresses, applied } = await whenThere(config.databaseUrl === null, () =>
-      prepareDatabase(address, { now: new Date(), masterKeyFingerprint }),
+    const { addresses, applied } = await whenThere(
+      waits,
+      () => prepareDatabase(address, { now: new Date(), masterKeyFingerprint }),
+      tellOnce,
     );
     return { addresses, masterKey, applied, close: stop };
   } catch (error) {
@@ -47,13 +58,23 @@ async function reachDatabase(
   return { address, stop };
 }
 
+function tellWaiting(host: string, log: (sentence: string) => void): () => void {
+  let isTold = false;
+  return () => {
+    if (!isTold)
+      log(`The database server at ${host} does not answer: waiting up to ${AWAY_PATIENCE_MS / 1000} s for it.`);
+    isTold = true;
+  };
+}
+
 /**
- * Tries again while the database is away: an embedded one that was killed is being started again by whoever uses it; of
- * a server of one's own only its own word that it is starting counts, since a wrong address should be told at once.
+ * Tries again while the database is away: one that was killed or restarted is back in a moment. Whoever does not wait
+ * takes only the database's own word that it is starting, so that a wrong address is told at once.
  */
 export async function whenThere<T>(
-  isEmbedded: boolean,
+  waits: boolean,
   work: () => Promise<T>,
+  onWait: () => void = () => {},
   clock = { now: () => performance.now(), pause: (ms: number) => pause(ms) as Promise<unknown> },
 ): Promise<T> {
   const deadline = clock.now() + AWAY_PATIENCE_MS;
@@ -62,8 +83,9 @@ export async function whenThere<T>(
       return await work();
     } catch (error) {
       const isStarting = (error as { code?: string } | null)?.code === '57P03';
-      const isAway = isStarting || (isEmbedded && classifyFailure(error) === 'connection');
+      const isAway = isStarting || (waits && classifyFailure(error) === 'connection');
       if (!isAway || clock.now() >= deadline) throw error;
+      onWait();
       await clock.pause(AWAY_PAUSE_MS);
     }
   }

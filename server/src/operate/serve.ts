@@ -6,7 +6,7 @@ import type { Config } from '../config.ts';
 import { keepPartitions } from '../db/partitions.loop.ts';
 import { openPool } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
-import { type Opened, openWaypost } from './open.ts';
+import { type Opened, openWaypost, whenThere } from './open.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 import { type MadeTenant, makeFirstTenant } from './tenants.ts';
 import type { Told, WordCall } from './word.ts';
@@ -23,9 +23,11 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
   const stopSignal = waitForSignal();
   const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null });
   let isReady = false;
-  const opened = await openWaypost(config, (sentence) => (isReady ? log.warn({ msg: sentence }) : tell(sentence)));
+  const say = (sentence: string) => (isReady ? log.warn({ msg: sentence }) : tell(sentence));
+  const opened = await openWaypost(config, say, 'some');
   try {
-    const app = await startApp({ config, addresses: opened.addresses, masterKey: opened.masterKey, log, roles }).catch(
+    const { addresses, masterKey } = opened;
+    const app = await whenThere(true, () => startApp({ config, addresses, masterKey, log, roles })).catch(
       async (error: unknown) => {
         throw (await explainListening(config, error)) ?? error;
       },

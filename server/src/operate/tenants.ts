@@ -9,7 +9,7 @@ import { hubBook } from '../fleet/hub.store.ts';
 import { createHubCommand, hubInputAt } from '../fleet/hub.ts';
 import { mintId } from '../ledger/id.ts';
 import { makeKey } from './keys.ts';
-import type { Opened } from './open.ts';
+import { type Opened, whenThere } from './open.ts';
 import { aloneInDatabase } from './operator.store.ts';
 import { askedByOperator, asOperator, type Operator, withOperator } from './operator.ts';
 import type { Told, WordCall } from './word.ts';
@@ -51,7 +51,8 @@ export function createTenantByWord({ config, options, names, tell }: WordCall): 
 /** On a database without any tenant: makes one with everything that a first request needs. Null when there is one. */
 export async function makeFirstTenant(opened: Opened): Promise<MadeTenant | null> {
   return withOperator(opened, async (operator) => {
-    if ((await listTenants(operator.sql)).length > 0) return null;
+    // Only looking is done again when the database goes away: a tenant that was made half is told, not made twice.
+    if ((await whenThere(true, () => listTenants(operator.sql))).length > 0) return null;
     return aloneInDatabase(operator.sql, async () => {
       if ((await listTenants(operator.sql)).length > 0) return null;
       return createTenant(operator, FIRST_TENANT, FIRST_HUB);
