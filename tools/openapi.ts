@@ -6,13 +6,17 @@ import { join } from 'node:path';
 import { type House, listOperations as listHouseOperations, tags } from '../server/src/app.ts';
 import { buildDocument } from '../server/src/http/openapi.ts';
 import type { Operation } from '../server/src/http/operation.ts';
-import { renderErrorsMarkdown, systemOperations } from '../server/src/http/system.ts';
+import { documentOperations, healthOperations, renderErrorsMarkdown } from '../server/src/http/system.ts';
 
 /** Every operation. They are only looked at, so the rooms behind them may be missing. */
 export function listOperations(): Operation[] {
   const missing: unknown = new Proxy(() => {}, { get: () => missing, apply: () => missing });
   const house = new Proxy({}, { get: (_, name) => (name === 'deriveKey' ? () => Buffer.alloc(32) : missing) }) as House;
-  return [...listHouseOperations(house), ...systemOperations({ findUnready: async () => [], openapi: () => '' })];
+  return [
+    ...listHouseOperations(house),
+    ...healthOperations({ findUnready: async () => [], metrics: null }),
+    ...documentOperations({ openapi: () => '' }),
+  ];
 }
 
 /** Path → text of everything that is made here. */

@@ -25,6 +25,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   intake: { floor: 7, because: "other systems' words are turned into our operations" },
   evidence: { floor: 7, because: 'a bundle collects what jobs, proofs, events and messages hold' },
   insight: { floor: 7, because: 'figures are computed from everything and decide nothing' },
+  telemetry: { floor: 8, because: 'it measures what the rooms tell, and no room waits for it' },
   assurance: { floor: 8, because: 'drills and simulations drive the whole house from outside' },
   operate: {
     floor: 9,
@@ -112,6 +113,8 @@ export const pureMachinery: Readonly<Record<string, string>> = {
 export const adapters: Readonly<Record<string, string>> = {
   'access/authenticate.ts': 'the check of keys that app.ts gives to the HTTP server',
   'access/secret.ts': 'makes the random secret of a key',
+  'telemetry/gauges.ts': 'asks the process, the database and the disk how full they are',
+  'telemetry/metrics.ts': 'counts what the rooms tell, in the registry of Prometheus',
   'webhooks/endpoint-tester.ts': 'sends the one test message that an operation waits for',
   'webhooks/http-destination.ts': 'carries a message to a URL: the one place that connects to the outside',
 };
@@ -162,6 +165,11 @@ export const packages: readonly { name: string; files: RegExp; because: string }
     because: 'db/driver.ts repairs the driver as it loads it: whoever imports it elsewhere gets the faults back',
   },
   { name: 'fastify', files: /^http\//, because: 'rooms say what an operation is, and http makes a server of them' },
+  {
+    name: 'prom-client',
+    files: /^telemetry\/(metrics|gauges)\.ts$/,
+    because: 'rooms tell what happened, and one room knows in which words it is shown',
+  },
   { name: 'ajv', files: /^http\/validator\.ts$/, because: 'there is one way in which requests are checked' },
   {
     name: 'undici',

@@ -2,7 +2,7 @@
 // Whoever looks for what exists finds every operation, kind and loop listed here.
 
 import { hkdfSync, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
@@ -12,8 +12,8 @@ import { findChannel } from './channels/channel.store.ts';
 import { type Config, isLoopback } from './config.ts';
 import { type Heartbeat, startHeartbeat } from './db/heartbeat.loop.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
-import { BY_KEY, openPool, type Sql } from './db/sql.ts';
-import type { ErrorCode } from './errors.ts';
+import { BY_KEY, type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
+import { type ErrorCode, WaypostError } from './errors.ts';
 import { eventOperations } from './events/event.routes.ts';
 import { jobEventOperations } from './events/job-event.routes.ts';
 import { driverOperations } from './fleet/driver.routes.ts';
@@ -22,7 +22,8 @@ import { hubBook } from './fleet/hub.store.ts';
 import { vehicleOperations } from './fleet/vehicle.routes.ts';
 import type { Operation } from './http/operation.ts';
 import { createRateLimits, type RateLimits } from './http/rate-limit.ts';
-import { buildHttp } from './http/server.ts';
+import { buildHttp, type Http } from './http/server.ts';
+import type { MetricsDesk } from './http/system.ts';
 import { exceptionOperations } from './jobs/exception.routes.ts';
 import { jobOperations } from './jobs/job.routes.ts';
 import { jobBatchOperations } from './jobs/job-batch.routes.ts';
@@ -39,13 +40,16 @@ import { customerOperations } from './parties/customer.routes.ts';
 import { openContactBook } from './parties/customer.store.ts';
 import { addressOperations } from './parties/saved-address.routes.ts';
 import { addresses } from './parties/saved-address.store.ts';
+import { readDataDirectory, readGauges } from './telemetry/gauges.store.ts';
+import type { Metrics } from './telemetry/metrics.ts';
 import { VERSION } from './version.ts';
+import { type AttemptFacts, levelOf } from './webhooks/attempt-facts.ts';
 import { type EgressRules, parseCidr } from './webhooks/egress.ts';
 import { type EndpointDesk, endpointOperations } from './webhooks/endpoint.routes.ts';
 import { findFilter } from './webhooks/endpoint.store.ts';
 import { openDestination, resolveBySystem } from './webhooks/http-destination.ts';
 import { messageOperations } from './webhooks/message.routes.ts';
-import { startSender } from './webhooks/sender.loop.ts';
+import { type Sender, startSender } from './webhooks/sender.loop.ts';
 
 const READ_CONNECTIONS_MAX = 8;
 const READ_TIMEOUT_MS = 5_000;
@@ -64,6 +68,8 @@ export interface AppOptions {
 
 export interface App {
   url: string;
+  /** Of the operator's own port; null when there is none. */
+  health_url: string | null;
   stop(): Promise<void>;
 }
 
@@ -92,6 +98,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     connectionsMax: READ_CONNECTIONS_MAX,
     session: { statement_timeout: READ_TIMEOUT_MS, default_transaction_read_only: 'on', ...BY_KEY },
   });
+  const running: Running = { http: null, sender: null, ledger: null };
+  const metrics = await openMetricsFor(options, reads, running);
   const ledger = openLedger({
     address: addresses.ledger,
     reads,
@@ -99,9 +107,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     lanes: config.lanes,
     batchCommandsMax: options.batchCommandsMax,
     constraints,
+    onBatch: metrics?.onBatch ?? null,
     onFault: (command, error) =>
       log.error({ msg: 'command.failed', command: command.name, correlation_id: command.correlation_id, err: error }),
   });
+  running.ledger = ledger;
   const deriveKey = (purpose: string) => Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32));
   const egress = { allow: config.egressAllow.map(parseCidr), loopback_for_test: isLoopback(config.host) };
   const tester = {
@@ -109,6 +119,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     destination: openDestination({ egress, resolve: resolveBySystem, now: () => Date.now() }),
     secretKey: deriveKey('webhook secrets'),
     now: () => Date.now(),
+    onAttempted: (facts: AttemptFacts) => {
+      log[levelOf(facts.outcome)](facts, 'message.attempted');
+      metrics?.onAttempt(facts);
+    },
   };
   const rateLimits = createRateLimits({ defaultPerS: config.rateLimit, monotonicMs: () => performance.now() });
   const house: House = { reads, ledger, keys, config, log, deriveKey, egress, tester, rateLimits };
@@ -126,9 +140,14 @@ export async function startApp(options: AppOptions): Promise<App> {
     await reads.end({ timeout: 1 });
   };
   try {
+    const desk = deskOf(config, metrics);
+    const health = await startHealth(house, desk);
+    closers.push(health.stop);
     const heartbeat = await beat(house, telemetry, options.roles);
     closers.push(() => heartbeat.stop().catch((error: unknown) => log.warn({ msg: 'heartbeat.failed', err: error })));
-    const api = options.roles.has('api') ? await startApi(house, telemetry, watchers) : null;
+    const api = options.roles.has('api')
+      ? await startApi(house, { telemetry, watchers, running, metrics, desk })
+      : null;
     if (api !== null) closers.push(api.stop);
     if (options.roles.has('sender')) {
       const sender = await startSender({
@@ -138,10 +157,13 @@ export async function startApp(options: AppOptions): Promise<App> {
         secretKey: tester.secretKey,
         egress,
         log,
+        onAttempted: metrics?.onAttempt,
+        onDead: metrics?.onDead,
       });
+      running.sender = sender;
       closers.push(() => sender.stop());
     }
-    return { url: api?.url ?? '', stop };
+    return { url: api?.url ?? '', health_url: health.url, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -168,6 +190,72 @@ function watchConfig(house: House, watchers: readonly ((worldIds: readonly numbe
   return startConfigWatch(house.reads, tell, (error) => house.log.warn({ msg: 'config_watch.failed', err: error }));
 }
 
+/** What metrics look at while it runs. */
+interface Running {
+  http: Http | null;
+  sender: Sender | null;
+  ledger: Ledger | null;
+}
+
+/** Null when nobody may read them: then nothing is counted, and the library is not even loaded. */
+async function openMetricsFor(
+  { config, addresses }: AppOptions,
+  reads: Sql,
+  running: Running,
+): Promise<Metrics | null> {
+  if (config.metricsToken === null) return null;
+  const { openMetrics } = await import('./telemetry/metrics.ts');
+  const directory = config.databaseUrl === null ? await findDataDirectory(addresses.owner) : null;
+  return openMetrics(VERSION, {
+    inFlight: () => running.http?.inFlight() ?? 0,
+    streams: () => running.http?.streams() ?? 0,
+    waiting: () => running.ledger?.waiting() ?? 0,
+    sender: () => running.sender?.state() ?? null,
+    readDatabase: () => readGauges(reads, new Date()),
+    readFreeBytes: async () => {
+      if (directory === null) return null;
+      const { bavail, bsize } = await statfs(directory);
+      return bavail * bsize;
+    },
+  });
+}
+
+async function findDataDirectory(owner: DatabaseAddress): Promise<string | null> {
+  const sql = openPool(owner, { name: 'waypost metrics', connectionsMax: 1 });
+  try {
+    return await readDataDirectory(sql);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+function deskOf({ metricsToken: token }: Config, metrics: Metrics | null): MetricsDesk | null {
+  return token === null || metrics === null ? null : { token, render: metrics.render };
+}
+
+/** The operator's own port. Nothing to stop when there is none. */
+async function startHealth(
+  house: House,
+  metrics: MetricsDesk | null,
+): Promise<{ url: string | null; stop(): Promise<void> }> {
+  const { config, log, reads } = house;
+  if (config.healthPort === null) return { url: null, stop: async () => {} };
+  const http = buildHttp({
+    operations: [],
+    authenticate: () => {
+      throw new WaypostError('unauthorized', 'No operation here takes an API key.');
+    },
+    log,
+    publicUrl: null,
+    findUnready: () => findUnready(reads),
+    metrics,
+    isForHealth: true,
+    tls: await readTls(config),
+  });
+  const { url } = await http.listen(config.host, config.healthPort);
+  return { url, stop: () => http.close() };
+}
+
 /** Says on the database that this process is alive; the limits of keys are shared among those that serve the API. */
 function beat({ rateLimits, log }: House, telemetry: Sql, roles: ReadonlySet<string>): Promise<Heartbeat> {
   const process_id = `prc_${randomUUID()}`;
@@ -177,12 +265,17 @@ function beat({ rateLimits, log }: House, telemetry: Sql, roles: ReadonlySet<str
   );
 }
 
-async function startApi(
-  house: House,
-  telemetry: Sql,
-  watchers: ((worldIds: readonly number[]) => void)[],
-): Promise<App> {
+interface ApiParts {
+  telemetry: Sql;
+  watchers: ((worldIds: readonly number[]) => void)[];
+  running: Running;
+  metrics: Metrics | null;
+  desk: MetricsDesk | null;
+}
+
+async function startApi(house: House, parts: ApiParts): Promise<Omit<App, 'health_url'>> {
   const { config, log } = house;
+  const { telemetry, watchers, running, metrics, desk } = parts;
   const authenticator = createAuthenticator(house.reads, telemetry, () => new Date());
   watchers.push((worldIds) => worldIds.forEach(authenticator.forgetWorld));
   const saving = setInterval(() => {
@@ -194,11 +287,14 @@ async function startApi(
     log,
     publicUrl: config.publicUrl,
     findUnready: () => findUnready(house.reads),
+    metrics: desk,
+    onCompleted: metrics?.onRequest ?? null,
     tags,
     rateLimits: house.rateLimits,
     tls: await readTls(config),
     trustProxy: config.trustProxy,
   });
+  running.http = http;
   const stop = async () => {
     clearInterval(saving);
     await http.close();

@@ -39,6 +39,9 @@ test('every setting is read from its own variable', () => {
     WAYPOST_TLS_CERT: '/c.pem',
     WAYPOST_TLS_KEY: '/k.pem',
     WAYPOST_TRUST_PROXY: '10.1.2.3',
+    WAYPOST_RATE_LIMIT: '50',
+    WAYPOST_METRICS_TOKEN: 'a-token-to-scrape',
+    WAYPOST_HEALTH_PORT: '9464',
     WAYPOST_PLAIN_HTTP: 'true',
   });
   assert.deepEqual(config, {
@@ -54,6 +57,9 @@ test('every setting is read from its own variable', () => {
     tlsCert: '/c.pem',
     tlsKey: '/k.pem',
     trustProxy: ['10.1.2.3/32'],
+    rateLimit: 50,
+    metricsToken: 'a-token-to-scrape',
+    healthPort: 9464,
     plainHttp: true,
   });
 });
@@ -81,6 +87,8 @@ const wrong: [string, string[]][] = [
   ['WAYPOST_LOG_LEVEL', ['loud', 'INFO']],
   ['WAYPOST_LANES', ['0', '17', 'two']],
   ['WAYPOST_TRUST_PROXY', ['true', 'proxy']],
+  ['WAYPOST_METRICS_TOKEN', ['short', 'with a space in between', 'with-an-accent-é']],
+  ['WAYPOST_HEALTH_PORT', ['-1', '65536', 'x']],
   ['WAYPOST_PLAIN_HTTP', ['yes', '1', 'TRUE']],
 ];
 for (const [name, values] of wrong) {

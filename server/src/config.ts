@@ -26,6 +26,7 @@ class Misfit extends Error {}
 const PROGRAM_DIR = resolve(import.meta.dirname, '../..');
 const LANES_MAX = 16;
 const MASTER_KEY_BYTES = 32;
+const TOKEN_LENGTH_MIN = 16;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
 
 export const options = {
@@ -136,6 +137,23 @@ export const options = {
     sentence: 'Reverse proxies in front of this server, which end TLS and whose X-Forwarded headers are believed.',
     parse: parseCidrs,
   } satisfies Option<string[]>,
+  metricsToken: {
+    name: 'WAYPOST_METRICS_TOKEN',
+    form: 'text',
+    fallback: null,
+    secret: true,
+    sentence: `Whoever sends it as Authorization: Bearer … may read /metrics; unset: nobody may. At least ${TOKEN_LENGTH_MIN} characters.`,
+    parse: parseToken,
+  } satisfies Option<string>,
+  healthPort: {
+    name: 'WAYPOST_HEALTH_PORT',
+    form: 'number',
+    fallback: null,
+    secret: false,
+    sentence:
+      'A second port with /healthz, /readyz and /metrics alone; a process that only sends has no other. 0 takes a free one.',
+    parse: (text) => parseInteger(text, 0, 65_535),
+  } satisfies Option<number>,
   plainHttp: {
     name: 'WAYPOST_PLAIN_HTTP',
     form: 'true or false',
@@ -257,6 +275,14 @@ function parseMasterKey(text: string): Buffer {
     );
   }
   return key;
+}
+
+function parseToken(text: string): string {
+  if (!/^[!-~]+$/.test(text) || text.length < TOKEN_LENGTH_MIN)
+    throw new Misfit(
+      `must be at least ${TOKEN_LENGTH_MIN} visible ASCII characters, such as \`openssl rand -hex 24\` prints`,
+    );
+  return text;
 }
 
 /** A list of networks; a bare address is a network of one. */

@@ -52,7 +52,7 @@ export interface House {
   openClient(key: string): Waypost;
 }
 
-export async function startHouse(options: Pick<ServerOptions, 'roles' | 'config'> = {}): Promise<House> {
+export async function startHouse(options: Pick<ServerOptions, 'roles' | 'config' | 'log'> = {}): Promise<House> {
   const server = await startServer({ roles: ['api'], ...options });
   const { database, tenant } = server;
   const stranger = await givenTenant(database, 'Stranger');

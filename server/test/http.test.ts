@@ -161,20 +161,26 @@ test('each request leaves one line, without secrets and without its URL', async 
   await send('GET', '/t/secret-token?x=secret-query');
   const completed = lines.filter((line) => line.msg === 'request.completed');
   assert.equal(completed.length, 3);
-  const { time, level, duration_ms, ...first } = completed[0] ?? {};
+  const { time, level, duration_ms, bytes_in, bytes_out, msg: _, ...rest } = completed[0] ?? {};
   assert.ok(typeof time === 'number' && level === 30 && typeof duration_ms === 'number');
-  const expected = {
+  assert.deepEqual([bytes_in, Number(bytes_out) > 0], [26, true]);
+  assert.deepEqual(rest, {
+    operation: 'create_thing',
     method: 'POST',
     route: '/v1/things',
     status: 201,
+    code: null,
+    faults: 0,
+    ended: null,
+    replayed: false,
     tenant_id: 'ten_x',
+    world: 'test',
     key_id: 'key_x',
     correlation_id: 'line-1',
-    code: null,
-  };
-  const { bytes, msg: _, ...rest } = first;
-  assert.deepEqual(rest, expected);
-  assert.ok(typeof bytes === 'number' && bytes > 0);
+    trace_id: null,
+  });
+  assert.deepEqual([completed[1]?.code, completed[1]?.key_id], ['unauthorized', null]);
+  assert.deepEqual([completed[2]?.operation, completed[2]?.status], [null, 404]);
   assert.doesNotMatch(JSON.stringify(lines), /secret/);
 });
 

@@ -1,6 +1,6 @@
 // The production app in a test: on a free port, with a database of its own and a tenant in it.
 
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { type App, startApp } from '../src/app.ts';
 import { type Config, readConfig } from '../src/config.ts';
 import type { Opened } from '../src/operate/open.ts';
@@ -14,12 +14,15 @@ export interface ServerOptions {
   database?: TestDatabase;
   config?: Partial<Config>;
   roles?: readonly ('api' | 'sender')[];
+  /** Default: says nothing. */
+  log?: Logger;
   /** Default: one with a hub. Null: none. */
   tenant?: MadeTenant | null;
 }
 
 export interface TestServer {
   url: string;
+  health_url: string | null;
   database: TestDatabase;
   tenant: MadeTenant;
   stop(): Promise<void>;
@@ -41,12 +44,13 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     config,
     addresses: database.addresses,
     masterKey: TEST_MASTER_KEY,
-    log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+    log: options.log ?? pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     roles: new Set(options.roles ?? ['api', 'sender']),
   });
   if (app.url !== '') await watchReplies(app.url);
   const server: TestServer = {
     url: app.url,
+    health_url: app.health_url,
     database,
     tenant,
     async stop() {

@@ -36,21 +36,41 @@ export function planPartitions(tables: readonly string[], now: Date): Partition[
   );
 }
 
-/** Makes the partitions that are missing and answers their names. Several processes may call it at once. */
-export async function makePartitions(sql: Sql, now: Date): Promise<string[]> {
-  const tables = await sql<{ name: string; children: string[] }[]>`
-    select parent.relname as name, coalesce(array_agg(child.relname) filter (where child.relname is not null), '{}') as children
+/** Each table that has day partitions, with the names of those that exist, oldest first. */
+export async function listPartitions(sql: Sql): Promise<Map<string, string[]>> {
+  const rows = await sql<{ name: string; children: string[] }[]>`
+    select parent.relname as name,
+      coalesce(array_agg(child.relname order by child.relname) filter (where child.relname is not null), '{}') as children
     from pg_partitioned_table
     join pg_class parent on parent.oid = partrelid
     left join pg_inherits on inhparent = partrelid
     left join pg_class child on child.oid = inhrelid
     where partstrat = 'r' and parent.relnamespace = 'public'::regnamespace
     group by parent.relname order by parent.relname`;
-  const existing = new Set(tables.flatMap(({ children }) => children));
-  const planned = planPartitions(
-    tables.map(({ name }) => name),
-    now,
-  );
+  return new Map(rows.map(({ name, children }) => [name, children]));
+}
+
+/** For how many days after today every table is ready; -1 when one of them lacks even today. */
+export function countDaysAhead(partitions: ReadonlyMap<string, readonly string[]>, now: Date): number {
+  const counts = [...partitions].map(([table, names]) => {
+    let days = 0;
+    while (names.includes(nameOfDay(table, new Date(now.getTime() + days * DAY_MS)))) days++;
+    return days - 1;
+  });
+  return counts.length === 0 ? 0 : Math.min(...counts);
+}
+
+/** The first day that a table still holds, as the instant at which it began; null when it has no partition. */
+export function firstDayOf(table: string, names: readonly string[]): Date | null {
+  const day = /^(\d{4})(\d{2})(\d{2})$/.exec(names[0]?.slice(table.length + 1) ?? '');
+  return day === null ? null : new Date(`${day[1]}-${day[2]}-${day[3]}T00:00:00.000Z`);
+}
+
+/** Makes the partitions that are missing and answers their names. Several processes may call it at once. */
+export async function makePartitions(sql: Sql, now: Date): Promise<string[]> {
+  const partitions = await listPartitions(sql);
+  const existing = new Set([...partitions.values()].flat());
+  const planned = planPartitions([...partitions.keys()], now);
   const missing = planned.filter(({ name }) => !existing.has(name));
   if (missing.length === 0) return [];
   return sql.begin(async (tx) => {

@@ -3,7 +3,8 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import { errorCodes, type WaypostError } from '../errors.ts';
+import { type ErrorCode, errorCodes, type WaypostError } from '../errors.ts';
+import type { TraceContext } from '../ledger/trace.ts';
 import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
 import { errorFields, makeProblem, PROBLEM_MEDIA_TYPE, toWaypostError } from './problem.ts';
 import type { Bucket, RateLimits } from './rate-limit.ts';
@@ -22,6 +23,8 @@ export interface Desk {
   /** It ends: a connection whose request is answered now is not kept for another. */
   isClosing: boolean;
   streams: StreamBook;
+  /** Told of each request once it is answered; null when nobody measures. */
+  onCompleted: ((completion: Completion) => void) | null;
   rateLimits: RateLimits;
 }
 
@@ -34,7 +37,11 @@ export interface Exchange {
   /** Raw, without its question mark. */
   query: string;
   correlation_id: string;
+  /** The trace that the caller says it belongs to. */
+  trace: TraceContext | null;
   caller: Caller | null;
+  /** Length of the body that was read. */
+  bytesIn: number;
   /** What the caller's key has left; null when there is no key or no limit. */
   bucket: Bucket | null;
   startedAt: number;
@@ -43,6 +50,34 @@ export interface Exchange {
   answered: boolean;
   /** Made when an operation asks to be told of the client's departure. */
   departure: AbortController | null;
+}
+
+/**
+ * What is told of a request once it is answered: its one log line, and what is measured. The URL is left out: what it
+ * holds may be secret or personal, the route never is.
+ */
+export interface Completion {
+  /** Null when no operation has the path. */
+  operation: string | null;
+  method: string;
+  route: string | null;
+  status: number;
+  /** Of a refusal. */
+  code: ErrorCode | null;
+  /** How many faults a refusal names. */
+  faults: number;
+  /** How a stream came to its end; null for a reply in one piece. */
+  ended: 'whole' | 'client_gone' | 'stalled' | 'failed' | null;
+  duration_ms: number;
+  bytes_in: number;
+  bytes_out: number;
+  /** An Idempotency-Key was seen before. */
+  replayed: boolean;
+  tenant_id: string | null;
+  world: 'live' | 'test' | null;
+  key_id: string | null;
+  correlation_id: string;
+  trace_id: string | null;
 }
 
 const JSON_MEDIA_TYPE = 'application/json';
@@ -71,7 +106,8 @@ export function writeReply(desk: Desk, exchange: Exchange, response: ServerRespo
     checkReply(desk, exchange, reply);
     text = JSON.stringify(body);
   }
-  finish(desk, exchange, response, reply.status, headersOf(reply, body === undefined ? null : mediaType), text, null);
+  const headers = headersOf(reply, body === undefined ? null : mediaType);
+  finish(desk, exchange, response, { status: reply.status, headers, text, error: null, replayed: reply.replayed });
 }
 
 /** What a reply says in headers, besides what all of them say. */
@@ -116,18 +152,20 @@ export function writeProblem(
       `Bearer realm="waypost", error="insufficient_scope", scope="${error.extra.missing_scope}"`,
     );
   }
-  finish(desk, exchange, response, errorCodes[error.code].status, headers, text, error);
+  finish(desk, exchange, response, { status: errorCodes[error.code].status, headers, text, error });
 }
 
-function finish(
-  desk: Desk,
-  exchange: Exchange,
-  response: ServerResponse,
-  status: number,
-  headers: string[],
-  text: string,
-  error: WaypostError | null,
-): void {
+/** What goes out, and what it came from. */
+interface Written {
+  status: number;
+  headers: string[];
+  text: string;
+  error: WaypostError | null;
+  replayed?: boolean | undefined;
+}
+
+function finish(desk: Desk, exchange: Exchange, response: ServerResponse, written: Written): void {
+  const { status, headers, text, error, replayed } = written;
   leaveFlight(desk, exchange);
   const bytes = Buffer.byteLength(text);
   pushStandingHeaders(desk, exchange, headers);
@@ -137,7 +175,7 @@ function finish(
   response.writeHead(status, headers);
   exchange.answered = true;
   response.end(text);
-  logCompletion(desk, exchange, status, bytes, error);
+  tellCompletion(desk, exchange, { status, bytes_out: bytes, error, replayed: replayed === true, ended: null });
 }
 
 /** What every reply says in headers, whatever it is. */
@@ -155,29 +193,43 @@ export function leaveFlight(desk: Desk, exchange: Exchange): void {
   desk.inFlight--;
 }
 
-/** The one line of a request. The URL is left out: what it holds may be secret, the route never is. */
-export function logCompletion(
-  desk: Desk,
-  exchange: Exchange,
-  status: number,
-  bytes: number,
-  error: WaypostError | null,
-  more: Readonly<Record<string, unknown>> = {},
-): void {
-  const level = status >= 500 ? 'warn' : 'info';
-  if (!desk.log.isLevelEnabled(level)) return;
-  const { route, caller } = exchange;
-  const line = {
-    method: exchange.method,
-    route: route === null ? null : route.operation.path,
+/** Failures of ours are warnings; being asked for health every few seconds is nothing to read about. */
+function levelOf(status: number, tag: string | undefined): 'warn' | 'info' | 'debug' {
+  if (status >= 500) return 'warn';
+  return tag === 'system' ? 'debug' : 'info';
+}
+
+export interface Result extends Pick<Completion, 'status' | 'bytes_out' | 'replayed' | 'ended'> {
+  error: WaypostError | null;
+}
+
+/** Writes the one line of a request and tells whoever measures. */
+export function tellCompletion(desk: Desk, exchange: Exchange, result: Result): void {
+  const { status, bytes_out, error, replayed, ended } = result;
+  const { method, correlation_id, trace } = exchange;
+  const operation = exchange.route?.operation;
+  const level = levelOf(status, operation?.tag);
+  const isLogged = desk.log.isLevelEnabled(level);
+  if (!isLogged && desk.onCompleted === null) return;
+  const caller = operation === undefined || operation.scope === null ? null : exchange.caller;
+  const completion: Completion = {
+    operation: operation?.operation_id ?? null,
+    method,
+    route: operation?.path ?? null,
     status,
+    code: error?.code ?? null,
+    faults: error?.faults.length ?? 0,
+    ended,
     duration_ms: Math.round((performance.now() - exchange.startedAt) * 1_000) / 1_000,
-    tenant_id: caller === null || route?.operation.scope === null ? null : caller.tenant_id,
-    key_id: caller === null || route?.operation.scope === null ? null : caller.key_id,
-    correlation_id: exchange.correlation_id,
-    bytes,
-    code: error === null ? null : error.code,
-    ...more,
+    bytes_in: exchange.bytesIn,
+    bytes_out,
+    replayed,
+    tenant_id: caller?.tenant_id ?? null,
+    world: caller?.world ?? null,
+    key_id: caller?.key_id ?? null,
+    correlation_id,
+    trace_id: trace?.trace_id ?? null,
   };
-  desk.log[level](line, 'request.completed');
+  if (isLogged) desk.log[level](completion, 'request.completed');
+  desk.onCompleted?.(completion);
 }

@@ -2,13 +2,13 @@
 // with words; a line belongs here if it reads a header's value.
 
 import { WaypostError } from '../errors.ts';
+import type { TraceContext } from '../ledger/trace.ts';
 
 export const API_VERSION = '2026-11-01';
 const CORRELATION_ID_LENGTH_MAX = 128;
 const IDEMPOTENCY_KEY_LENGTH_MAX = 255;
 
 const correlationPattern = /^[A-Za-z0-9._:-]{1,128}$/;
-const traceparentPattern = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/;
 
 export type Header = string | string[] | undefined;
 
@@ -18,20 +18,14 @@ function refuseHeader(name: string, words: string): WaypostError {
   });
 }
 
-/** X-Correlation-Id, else the trace of `traceparent`, else null. A broken traceparent is ignored, as W3C asks. */
-export function readCorrelationId(given: Header, traceparent: Header): string | null {
-  if (given !== undefined) {
-    if (typeof given === 'string' && correlationPattern.test(given)) return given;
-    throw refuseHeader(
-      'X-Correlation-Id',
-      `takes 1 to ${CORRELATION_ID_LENGTH_MAX} characters out of letters, digits and . _ : -`,
-    );
-  }
-  if (typeof traceparent !== 'string') return null;
-  const parts = traceparentPattern.exec(traceparent);
-  const isVersionZeroTooLong = traceparent.startsWith('00') && traceparent.length !== 55;
-  if (parts === null || isVersionZeroTooLong || /^0+$/.test(parts[1] ?? '') || /^0+$/.test(parts[2] ?? '')) return null;
-  return parts[1] ?? null;
+/** X-Correlation-Id, else the trace that the request belongs to, else null. */
+export function readCorrelationId(given: Header, trace: TraceContext | null): string | null {
+  if (given === undefined) return trace?.trace_id ?? null;
+  if (typeof given === 'string' && correlationPattern.test(given)) return given;
+  throw refuseHeader(
+    'X-Correlation-Id',
+    `takes 1 to ${CORRELATION_ID_LENGTH_MAX} characters out of letters, digits and . _ : -`,
+  );
 }
 
 /** Idempotency-Key, quoted as in the IETF draft or bare. */

@@ -63,6 +63,7 @@ export function buildDocument(
           scheme: 'bearer',
           description: `An API key, \`wp_live_…\` or \`wp_test_…\`, with these scopes:\n\n${listScopes()}`,
         },
+        ...describeOwnCredentials(operations),
       },
       parameters,
       headers,
@@ -70,6 +71,13 @@ export function buildDocument(
       schemas: sortMembers(parts.schemas),
     },
   };
+}
+
+function describeOwnCredentials(operations: readonly Operation[]): Json {
+  const own = operations.flatMap(({ own_credential }) => own_credential ?? []);
+  return Object.fromEntries(
+    own.map(({ name, description }) => [name, { type: 'http', scheme: 'bearer', description }]),
+  );
 }
 
 function listScopes(): string {
@@ -85,7 +93,7 @@ function describeOperation(operation: Operation, parts: Parts): Json {
     tags: [operation.tag],
     summary: operation.summary,
     ...(operation.description !== undefined && { description: operation.description }),
-    security: operation.scope === null ? [] : [{ bearer: [operation.scope] }],
+    security: describeSecurity(operation),
     parameters: [
       ...describeParameters('path', operation.path_params, parts),
       ...describeParameters('query', operation.query, parts),
@@ -108,6 +116,11 @@ function describeOperation(operation: Operation, parts: Parts): Json {
     }),
     responses: describeReplies(operation, parts),
   };
+}
+
+function describeSecurity({ scope, own_credential }: Operation): Json[] {
+  if (own_credential !== undefined) return [{ [own_credential.name]: [] }];
+  return scope === null ? [] : [{ bearer: [scope] }];
 }
 
 function describeParameters(place: 'path' | 'query', schema: TObject | undefined, parts: Parts): Json[] {
@@ -210,6 +223,7 @@ export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
   const addIf = (condition: boolean, ...more: ErrorCode[]) => {
     if (condition) for (const code of more) codes.add(code);
   };
+  addIf(operation.own_credential !== undefined, 'unauthorized');
   addIf(operation.scope !== null, 'unauthorized', 'key_expired', 'forbidden', 'rate_limited', 'busy');
   addIf(operation.path.includes('{'), 'not_found');
   addIf(streams(operation), 'too_many_streams', 'busy');

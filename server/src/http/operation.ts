@@ -20,6 +20,8 @@ export interface Operation {
   description?: string;
   /** What the caller's key must hold; null makes the operation public. */
   scope: Scope | null;
+  /** A public operation that wants a credential of its own; `admit` throws `unauthorized`. */
+  own_credential?: { name: string; description: string; admit(authorization: string | undefined): void };
   /** A value that breaks its schema is 404: such a thing cannot exist. */
   path_params?: TObject;
   /** Strings, integers, numbers, booleans, arrays of strings (`a,b`) and records (`name[key]=value`). */

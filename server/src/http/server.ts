@@ -13,6 +13,7 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { WaypostError } from '../errors.ts';
+import { readTraceparent } from '../ledger/trace.ts';
 import {
   type ClientError,
   droppingHeaders,
@@ -22,7 +23,7 @@ import {
   refuseBrokenRequest,
   toRefusal,
 } from './broken-request.ts';
-import { type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
+import { type Completion, type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
 import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
 import { buildDocument } from './openapi.ts';
 import { ByteStream, type Caller, type Operation } from './operation.ts';
@@ -30,7 +31,7 @@ import { createRateLimits, type RateLimits } from './rate-limit.ts';
 import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
 import { abortAll, makeStreamBook, STREAM_LIMITS, type StreamLimits, watchDeparture, writeStream } from './stream.ts';
-import { systemOperations } from './system.ts';
+import { documentOperations, healthOperations, type MetricsDesk } from './system.ts';
 
 export const IN_FLIGHT_MAX = 2_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
@@ -58,10 +59,15 @@ export interface HttpOptions {
   publicUrl: string | null;
   /** Answers why the server is not ready; empty when it is. */
   findUnready(): Promise<readonly string[]>;
+  metrics?: MetricsDesk | null;
+  /** A second server, for the operator alone: health and metrics, nothing else. */
+  isForHealth?: boolean;
   /** Section `webhooks` of the OpenAPI document: event type → path item. */
   webhooks?: Readonly<Record<string, unknown>>;
   /** What each tag is about, for the OpenAPI document. */
   tags?: Readonly<Record<string, string>>;
+  /** Told of each request once it is answered. */
+  onCompleted?: ((completion: Completion) => void) | null;
   /** `IN_FLIGHT_MAX` when absent. */
   inFlightMax?: number;
   /** What keys may ask for; without limits when absent. */
@@ -78,6 +84,10 @@ export interface Http {
   /** Answers what is under way, ends streams, then ends itself. */
   close(): Promise<void>;
   inject(request: InjectOptions): Promise<LightMyRequestResponse>;
+  /** How many requests are being worked on. */
+  inFlight(): number;
+  /** How many streams are open. */
+  streams(): number;
   /** The OpenAPI document. */
   document: Record<string, unknown>;
 }
@@ -98,11 +108,16 @@ export function buildHttp(options: HttpOptions): Http {
     isClosing: false,
     rateLimits: options.rateLimits ?? createRateLimits({ defaultPerS: 0, monotonicMs: () => performance.now() }),
     streams: makeStreamBook({ ...STREAM_LIMITS, ...options.streamLimits }),
+    onCompleted: options.onCompleted ?? null,
   };
-  const operations = [
-    ...options.operations,
-    ...systemOperations({ findUnready: options.findUnready, openapi: () => documentText }),
-  ];
+  const health = healthOperations({
+    findUnready: async () => (desk.isClosing ? ['The server is stopping.'] : options.findUnready()),
+    metrics: options.metrics ?? null,
+  });
+  const operations =
+    options.isForHealth === true
+      ? health
+      : [...options.operations, ...health, ...documentOperations({ openapi: () => documentText })];
   const document = buildDocument(operations, options.webhooks ?? {}, options.tags ?? {});
   const documentText = JSON.stringify(document);
   const routes = operations.map(compileRoute);
@@ -123,6 +138,8 @@ export function buildHttp(options: HttpOptions): Http {
       return app.close();
     },
     inject: (request) => app.inject(request),
+    inFlight: () => desk.inFlight,
+    streams: () => desk.streams.open,
     document,
   };
 }
@@ -184,7 +201,9 @@ function openExchange(request: FastifyRequest, route: Route | null): Exchange {
     path: mark < 0 ? url : url.slice(0, mark),
     query: mark < 0 ? '' : url.slice(mark + 1),
     correlation_id: '',
+    trace: readTraceparent(request.raw.headers.traceparent),
     caller: null,
+    bytesIn: 0,
     bucket: null,
     startedAt: performance.now(),
     admitted: false,
@@ -199,7 +218,7 @@ function openExchange(request: FastifyRequest, route: Route | null): Exchange {
 function readCorrelation(exchange: Exchange, request: FastifyRequest): void {
   const { headers } = request.raw;
   try {
-    exchange.correlation_id = readCorrelationId(headers['x-correlation-id'], headers.traceparent) ?? randomUUID();
+    exchange.correlation_id = readCorrelationId(headers['x-correlation-id'], exchange.trace) ?? randomUUID();
   } catch (error) {
     exchange.correlation_id = randomUUID();
     throw error;
@@ -224,6 +243,7 @@ function admit(
     if (route.writes) checkBodyHeaders(headers['content-type'], headers['content-encoding']);
     const { scope } = route.operation;
     if (scope === null) {
+      route.operation.own_credential?.admit(headers.authorization);
       exchange.caller = nobody;
       done();
       return;
@@ -259,6 +279,7 @@ function welcome(desk: Desk, exchange: Exchange, caller: Caller, route: Route, d
 
 async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const exchange = request.exchange ?? openExchange(request, route);
+  exchange.bytesIn = (request.body as Buffer | undefined)?.length ?? 0;
   try {
     const call = readCall(route, exchange.caller ?? nobody, exchange.correlation_id, {
       path: exchange.path,

@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { WaypostError } from '../errors.ts';
-import { type Desk, type Exchange, headersOf, leaveFlight, logCompletion, pushStandingHeaders } from './exchange.ts';
+import { type Desk, type Exchange, headersOf, leaveFlight, pushStandingHeaders, tellCompletion } from './exchange.ts';
 import type { ByteStream, Reply } from './operation.ts';
 import { errorFields } from './problem.ts';
 
@@ -80,16 +80,26 @@ export async function writeStream(
   leaveFlight(desk, exchange);
   // From here on its end is watched, also when the operation itself does not care.
   watchDeparture(desk, exchange, response);
+  const tell = (ended: Ending) => {
+    const { status, replayed } = reply;
+    tellCompletion(desk, exchange, {
+      status,
+      bytes_out: sending.bytes,
+      error: null,
+      replayed: replayed === true,
+      ended,
+    });
+  };
   const sending = new Sending(response, stream.pieces[Symbol.asyncIterator](), desk.streams.limits.stalledAfterMs);
   try {
     const first = await sending.read();
-    if (first === null) return logCompletion(desk, exchange, reply.status, 0, null, { ended: 'client_gone' });
+    if (first === null) return tell('client_gone');
     writeHead(desk, exchange, response, reply, stream.media_type);
     const ended = exchange.method === 'HEAD' ? 'whole' : await sending.sendFrom(first);
     if (ended === 'whole') response.end();
     else response.destroy();
     if (sending.error !== null) tellFailure(desk, exchange, sending.error);
-    logCompletion(desk, exchange, reply.status, sending.bytes, null, { ended });
+    tell(ended);
   } finally {
     giveBack();
     sending.close((error) => tellFailure(desk, exchange, error));

@@ -31,11 +31,25 @@ export interface LaneOptions {
   replayOutcome(worldId: number, remembered: Remembered): Promise<Outcome>;
   onCommit(worldIds: readonly number[], configChanged: ReadonlySet<number>): void;
   onFault(command: Command, error: unknown): void;
+  /** Told of each batch that was settled; null when nobody measures. */
+  onBatch: ((batch: BatchFacts) => void) | null;
   monotonicMs(): number;
   pause(ms: number): Promise<void>;
   /** Name of a constraint → what the caller is told when it is broken. */
   constraints: Readonly<Record<string, ErrorCode>>;
   batchCommandsMax: number;
+}
+
+/** What there is to measure of one batch. */
+export interface BatchFacts {
+  commands: number;
+  events: number;
+  /** How long each command waited for its turn. */
+  waits_ms: number[];
+  /** Locking, reading and deciding. */
+  decide_ms: number;
+  /** Writing and committing; null when there was nothing to write. */
+  commit_ms: number | null;
 }
 
 interface Waiting {
@@ -72,6 +86,11 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options;
     this.#links = [new Link(options.connect), new Link(options.connect)];
+  }
+
+  /** How many commands wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   submit(command: Command): Promise<Outcome> {
@@ -159,16 +178,20 @@ export class Lane {
   /** One transaction. Says whether everybody is answered, or whether to run again, or one by one. */
   async #attempt(prepared: Prepared, looksAhead: boolean): Promise<'done' | 'again' | 'split'> {
     const { batch, link, opened } = prepared;
-    const { keys, onFault } = this.#options;
+    const { keys, onFault, monotonicMs } = this.#options;
     const commands = batch.map(({ command }) => command);
+    const began = monotonicMs();
     let decided: Batch | null = null;
+    let decidedAt = began;
     let isCommitSent = false;
     try {
       const { tx, open, worlds } = await opened;
       decided = await decideBatch(tx, commands, open, { worlds, keys, onFault });
+      decidedAt = monotonicMs();
       if (link.isLost) return 'again';
       if (!decided.writes) {
         await tx`rollback`;
+        this.#tell(batch, decided, { began, decidedAt, committedAt: null });
         this.#answer(batch, decided.answers);
         return 'done';
       }
@@ -185,7 +208,23 @@ export class Lane {
       return this.#recover(prepared, decided, isCommitSent, error);
     }
     this.#finish(batch, decided);
+    this.#tell(batch, decided, { began, decidedAt, committedAt: monotonicMs() });
     return 'done';
+  }
+
+  #tell(
+    batch: readonly Waiting[],
+    { placing }: Batch,
+    times: { began: number; decidedAt: number; committedAt: number | null },
+  ): void {
+    const { began, decidedAt, committedAt } = times;
+    this.#options.onBatch?.({
+      commands: batch.length,
+      events: placing.events.length,
+      waits_ms: batch.map(({ since }) => began - since),
+      decide_ms: decidedAt - began,
+      commit_ms: committedAt === null ? null : committedAt - decidedAt,
+    });
   }
 
   /** Sends the next batch's locks, which wait in the database for this commit. Not past a command that must go first. */

@@ -7,7 +7,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Command, Outcome } from './command.ts';
 import { documentIn, type World } from './event-text.ts';
 import { placeOfEvent } from './id.ts';
-import { BATCH_COMMANDS_MAX, Lane, type LaneOptions } from './lane.ts';
+import { BATCH_COMMANDS_MAX, type BatchFacts, Lane, type LaneOptions } from './lane.ts';
 import { findEventBody, findWorlds, type Remembered } from './ledger.store.ts';
 import { openParts, type Part, subjectsIn } from './personal.ts';
 import { makeOutcome } from './reply.ts';
@@ -29,6 +29,8 @@ export interface LedgerOptions {
   lanes: number;
   constraints: Readonly<Record<string, ErrorCode>>;
   onFault(command: Command, error: unknown): void;
+  /** Told of each batch that was settled. */
+  onBatch?: ((batch: BatchFacts) => void) | null;
   /** Default 200. The bench compares with 1. */
   batchCommandsMax?: number | undefined;
 }
@@ -43,6 +45,8 @@ export interface Ledger {
   commitAll(commands: readonly Command[]): Promise<PromiseSettledResult<Outcome>[]>;
   /** Called after each commit with the worlds that have new events, and those whose configuration changed. */
   onCommit(listener: CommitListener): void;
+  /** How many commands wait for their turn. */
+  waiting(): number;
   stop(): Promise<void>;
 }
 
@@ -69,6 +73,7 @@ export function openLedger(options: LedgerOptions): Ledger {
         for (const listener of listeners) listener(worldIds, configChanged);
       },
       onFault: options.onFault,
+      onBatch: options.onBatch ?? null,
       constraints: options.constraints,
       monotonicMs: () => performance.now(),
       pause: (ms) => pause(ms),
@@ -94,6 +99,7 @@ export function openLedger(options: LedgerOptions): Ledger {
     commit: (command) => laneOf(command.world_id).submit(command),
     commitAll: (commands) => laneOf(commands[0]?.world_id ?? 0).submitAll(commands),
     onCommit: (listener) => void listeners.push(listener),
+    waiting: () => lanes.reduce((sum, lane) => sum + lane.waiting, 0),
     async stop() {
       await Promise.all(lanes.map((lane) => lane.stop()));
     },

@@ -23,14 +23,6 @@ export async function readDatabaseState(sql: Sql): Promise<DatabaseState> {
   return state;
 }
 
-/** Null when the server does not tell (only its superuser may ask). */
-export async function readDataDirectory(sql: Sql): Promise<string | null> {
-  const [row] = await sql<
-    { path: string | null }[]
-  >`select setting as path from pg_settings where name = 'data_directory'`;
-  return row?.path ?? null;
-}
-
 export interface HeadState {
   world_id: number;
   tenant_id: string;
@@ -67,15 +59,4 @@ export function readLogBlock(
     where world_id = ${worldId} and sequence > ${after.sequence} and sequence <= ${upTo}
       and recorded_at >= ${after.recorded_at}
     order by sequence, recorded_at limit ${limit}`;
-}
-
-/** Names of the partitions that exist. */
-export async function listPartitions(sql: Sql): Promise<{ tables: string[]; partitions: string[] }> {
-  const rows = await sql<{ name: string; parent: boolean }[]>`
-    select relname as name, relkind = 'p' as parent from pg_class
-    where relnamespace = 'public'::regnamespace and (relkind = 'p' or relispartition and relkind = 'r')`;
-  return {
-    tables: rows.filter(({ parent }) => parent).map(({ name }) => name),
-    partitions: rows.filter(({ parent }) => !parent).map(({ name }) => name),
-  };
 }

@@ -7,19 +7,12 @@ import { get as httpsGet } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { planPartitions } from '../db/partitions.ts';
+import { listPartitions, planPartitions } from '../db/partitions.ts';
 import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { chainEvent, hashEvent } from '../ledger/event-text.ts';
-import {
-  type HeadState,
-  type LogRow,
-  listHeads,
-  listPartitions,
-  readDatabaseState,
-  readDataDirectory,
-  readLogBlock,
-} from './doctor.store.ts';
+import { readDataDirectory } from '../telemetry/gauges.store.ts';
+import { type HeadState, type LogRow, listHeads, readDatabaseState, readLogBlock } from './doctor.store.ts';
 import { type Opened, openWaypost } from './open.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
@@ -78,8 +71,10 @@ async function checkDatabase(config: Config, opened: Opened, sql: Sql): Promise<
       ? say('ok', 'The roles waypost_app, waypost_ledger and waypost_sender are used.')
       : say('warning', 'Everything runs as the user of DATABASE_URL: it may not make roles, or has no password.'),
   );
-  const { tables, partitions } = await listPartitions(sql);
-  const missing = planPartitions(tables, new Date()).filter(({ name }) => !partitions.includes(name));
+  const partitions = await listPartitions(sql);
+  const missing = planPartitions([...partitions.keys()], new Date()).filter(
+    ({ table, name }) => !partitions.get(table)?.includes(name),
+  );
   if (missing.length > 0)
     findings.push(say('fault', `Day partitions are missing: ${missing.map(({ name }) => name).join(', ')}.`));
   return findings;

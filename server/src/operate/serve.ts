@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { keepPartitions } from '../db/partitions.loop.ts';
 import { openPool } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
+import { errorFields } from '../http/problem.ts';
 import { type Opened, openWaypost, whenThere } from './open.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 import { type MadeTenant, makeFirstTenant } from './tenants.ts';
@@ -21,7 +22,7 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
   const roles = readRoles(options.role);
   const startedMs = performance.now();
   const stopSignal = waitForSignal();
-  const log = pino({ level: config.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null });
+  const log = openLog(config);
   let isReady = false;
   const say = (sentence: string) => (isReady ? log.warn({ msg: sentence }) : tell(sentence));
   const opened = await openWaypost(config, say, 'some');
@@ -36,12 +37,15 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
     // Only now: its keys are shown once, so nothing may fail before they are.
     const first = roles.has('api') ? await makeFirstTenant(opened) : null;
     const url = hereOf(app.url);
+    const health_url = app.health_url === null ? null : hereOf(app.health_url);
     if (roles.has('api')) await writeServerFile(config.dataDir, { url, pid: process.pid });
     isReady = true;
     const tookMs = Math.round(performance.now() - startedMs);
     if (asJson)
-      process.stdout.write(`${JSON.stringify({ url, roles: [...roles], took_ms: tookMs, first_start: first })}\n`);
-    else process.stdout.write(greet(config, url, roles, tookMs, first));
+      process.stdout.write(
+        `${JSON.stringify({ url, health_url, roles: [...roles], took_ms: tookMs, first_start: first })}\n`,
+      );
+    else process.stdout.write(greet(config, { url, health_url }, roles, tookMs, first));
     await stopSignal;
     log.info({ msg: 'server.stopping' });
     await removeServerFile(config.dataDir);
@@ -59,6 +63,14 @@ function readRoles(text: string | undefined): ReadonlySet<ServerRole> {
   const wrong = words.find((word) => !ROLES.some((role) => role === word));
   if (wrong !== undefined) throw new StartError(`There is no role "${wrong}": --role takes api, sender or api,sender.`);
   return new Set(words as ServerRole[]);
+}
+
+/** Lines are written behind the work, many at once when there are many; those of the last moment at the end. */
+function openLog({ logLevel }: Config): Logger {
+  return pino(
+    { level: logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null, serializers: { err: errorFields } },
+    pino.destination({ dest: 1, sync: false }),
+  );
 }
 
 function waitForSignal(): Promise<void> {
@@ -85,17 +97,19 @@ function startPartitions(opened: Opened, log: Logger): () => Promise<void> {
 
 async function explainListening(config: Config, error: unknown): Promise<StartError | null> {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  const { host, port } = config;
+  const { host } = config;
+  const port = (error as { port?: number } | null)?.port ?? config.port;
+  const setting = port === config.healthPort && port !== config.port ? 'WAYPOST_HEALTH_PORT' : 'WAYPOST_PORT';
   if (code === 'EADDRINUSE') {
     const running = await readServerFile(config.dataDir);
     const who =
       running === null ? 'another program' : `the Waypost that runs already (process ${running.pid}, ${running.url})`;
-    return new StartError(`Port ${port} is taken by ${who}: stop it, or set WAYPOST_PORT to another port.`, {
+    return new StartError(`Port ${port} is taken by ${who}: stop it, or set ${setting} to another port.`, {
       cause: error,
     });
   }
   if (code === 'EACCES')
-    return new StartError(`This user may not listen on port ${port}: set WAYPOST_PORT to one above 1023.`, {
+    return new StartError(`This user may not listen on port ${port}: set ${setting} to one above 1023.`, {
       cause: error,
     });
   if (code === 'EADDRNOTAVAIL')
@@ -122,15 +136,16 @@ function hereOf(url: string): string {
 /** What the terminal shows once the server is ready. */
 function greet(
   config: Config,
-  url: string,
+  { url, health_url }: { url: string; health_url: string | null },
   roles: ReadonlySet<ServerRole>,
   tookMs: number,
   first: MadeTenant | null,
 ): string {
   const shown = config.publicUrl ?? url;
   const lines = [`Waypost is ready (${(tookMs / 1000).toFixed(1)} s).`];
-  if (!roles.has('api')) return `${lines[0]} This process only sends.\n`;
-  lines.push('', `  API      ${shown}/v1`, `  OpenAPI  ${shown}/openapi.json`);
+  const health = health_url === null ? [] : [`  health   ${health_url}/readyz`];
+  if (!roles.has('api')) return [`${lines[0]} This process only sends.`, ...health, ''].join('\n');
+  lines.push('', `  API      ${shown}/v1`, `  OpenAPI  ${shown}/openapi.json`, ...health);
   if (first !== null) {
     lines.push(
       '',

@@ -3,6 +3,7 @@
 
 import type { Sql } from '../db/sql.ts';
 import { mintId } from '../ledger/id.ts';
+import { type AttemptFacts, factsOf } from './attempt-facts.ts';
 import type { Attempt } from './endpoint.schema.ts';
 import type { FoundEndpoint } from './endpoint.store.ts';
 import { insertAttempts } from './flush.store.ts';
@@ -17,6 +18,7 @@ export interface EndpointTester {
   destination: Destination;
   secretKey: Buffer;
   now(): number;
+  onAttempted(facts: AttemptFacts): void;
 }
 
 export interface TestedWorld {
@@ -64,6 +66,17 @@ export async function testEndpoint(
   };
   const answer = await new Promise<Answer>((resolve) => void tester.destination.post(posting, resolve));
   const { outcome, duration_ms, status, error, reply } = answer;
+  const subject = {
+    event_id,
+    type: TEST_TYPE,
+    sequence: 0,
+    attempt: 1,
+    correlation_id,
+    recorded_at: null,
+    redrive: null,
+  };
+  const place = { tenant_id: where.tenant_id, world: where.world, endpoint_id: endpoint.id };
+  tester.onAttempted(factsOf(place, { ...subject, bytes: body.length }, answer, tester.now()));
   const shown = {
     endpoint_id: endpoint.id,
     event_id,

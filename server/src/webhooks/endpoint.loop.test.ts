@@ -45,6 +45,7 @@ function startRun(change: Partial<Endpoint>) {
     commitVerified: async () => {},
     commitPaused: async () => {},
     onAttempt: () => {},
+    onDead: () => {},
   };
   const endpoint = { ...defaults, id: 'whe_1', url: 'https://a.example/', topics: [], channel_ids: null } as unknown;
   const config = {

@@ -13,10 +13,11 @@ import {
   restoreCircuit,
 } from './circuit.ts';
 import type { Endpoint } from './endpoint.schema.ts';
+import type { DeadLetterRow } from './flush.store.ts';
 import type { Answer, Destination, Flight } from './http-destination.ts';
 import type { Message, Next } from './lane.ts';
 import type { LogItem, RenderedBody } from './log-item.ts';
-import { Outbox } from './outbox.ts';
+import { type AttemptSubject, Outbox } from './outbox.ts';
 import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen } from './pace.ts';
 import { nextTry, readRetryAfter } from './retry.ts';
 import { headersOf, NO_ANSWER, targetOf } from './sending.ts';
@@ -67,12 +68,12 @@ export interface Surroundings {
   /** Commands of the ledger; they answer when they are committed. */
   commitVerified(run: EndpointRun): Promise<void>;
   commitPaused(run: EndpointRun, reason: 'gone' | 'receiver' | 'broken'): Promise<void>;
-  onAttempt(
-    run: EndpointRun,
-    attempt: { event_id: string; type: string; sequence: number; attempt: number },
-    answer: Answer,
-  ): void;
+  onAttempt(run: EndpointRun, attempt: AttemptSubject, answer: Answer): void;
+  onDead(run: EndpointRun, message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason']): void;
 }
+
+/** A message on its way. */
+type Sending = { message: Message<LogItem>; item: LogItem; bytes: number; started_at: number };
 
 export interface SavedEndpoint {
   cursor: Cursor;
@@ -276,9 +277,10 @@ export class EndpointRun {
     if (missing !== null) extra.push('waypost-missing', String(missing));
     if (rendered.redacted) extra.push('waypost-redacted', 'true');
     if (message.redrive !== null) extra.push('waypost-redrive', message.redrive);
+    const bytes = rendered.body.length;
     const flight = this.#post(row.event_id, rendered.body, extra, now, (answer) => {
       this.#flights.delete(message);
-      if (!this.isStopped) this.#onAnswer(message, item, answer, now);
+      if (!this.isStopped) this.#onAnswer({ message, item, bytes, started_at: now }, answer);
     });
     this.#flights.set(message, flight);
     return true;
@@ -293,12 +295,14 @@ export class EndpointRun {
     );
   }
 
-  #onAnswer(message: Message<LogItem>, item: LogItem, answer: Answer, started_at: number): void {
+  #onAnswer({ message, item, bytes, started_at }: Sending, answer: Answer): void {
     const now = this.#around.now();
     const { row } = item;
-    const said = { event_id: row.event_id, type: row.type, sequence: message.sequence, attempt: message.attempts };
-    this.outbox.attempt({ ...said, correlation_id: row.correlation_id, redrive: message.redrive }, answer, started_at);
-    this.#around.onAttempt(this, said, answer);
+    const { event_id, type, correlation_id, recorded_at } = row;
+    const { sequence, attempts: attempt, redrive } = message;
+    const subject: AttemptSubject = { event_id, type, sequence, attempt, correlation_id, recorded_at, redrive, bytes };
+    this.outbox.attempt(subject, answer, started_at);
+    this.#around.onAttempt(this, subject, answer);
     const { verdict, pause, slower } = judge(answer);
     if (verdict === 'called_off') {
       if (message === this.#probing) this.#probing = null;
@@ -342,16 +346,12 @@ export class EndpointRun {
     this.outbox.park(message);
   }
 
-  #bury(
-    message: Message<LogItem>,
-    item: LogItem,
-    reason: 'tries_used' | 'aborted_by_receiver' | 'too_large',
-    answer: Answer,
-  ): void {
+  #bury(message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason'], answer: Answer): void {
     const dead_letter_id = message.redrive ?? this.#around.mintDeadLetterId();
     this.#redriven.delete(dead_letter_id);
     this.outbox.bury(message, item.row, { dead_letter_id, reason, answer, now: this.#around.now() });
     this.window.bury(message);
+    this.#around.onDead(this, message, item, reason);
     this.#around.changed(this);
   }
 
@@ -426,12 +426,14 @@ export class EndpointRun {
       world,
       endpoint,
     });
-    const said = { event_id, type: TEST_TYPE, sequence: 0, attempt: 1 };
-    const flight = this.#post(event_id, Buffer.from(text), ['waypost-attempt', '1'], now, (answer) => {
+    const body = Buffer.from(text);
+    const said = { event_id, type: TEST_TYPE, sequence: 0, attempt: 1, correlation_id: event_id };
+    const subject: AttemptSubject = { ...said, recorded_at: null, redrive: null, bytes: body.length };
+    const flight = this.#post(event_id, body, ['waypost-attempt', '1'], now, (answer) => {
       this.#flights.delete('test');
       if (this.isStopped) return;
-      this.outbox.attempt({ ...said, correlation_id: event_id, redrive: null }, answer, now);
-      this.#around.onAttempt(this, said, answer);
+      this.outbox.attempt(subject, answer, now);
+      this.#around.onAttempt(this, subject, answer);
       this.#around.changed(this);
       onAnswer(answer);
       this.wake(this.#around.now());

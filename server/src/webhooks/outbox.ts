@@ -16,7 +16,11 @@ export interface AttemptSubject {
   sequence: number;
   attempt: number;
   correlation_id: string;
+  /** When the event was recorded; null for a test, which is in no log. */
+  recorded_at: Date | null;
   redrive: string | null;
+  /** Of the body. */
+  bytes: number;
 }
 
 /** Whose outbox it is. */

@@ -10,6 +10,7 @@ import type { Accepted, Command, Moment } from '../ledger/command.ts';
 import { mintId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
+import { type AttemptFacts, type AttemptPlace, factsOf, levelOf } from './attempt-facts.ts';
 import type { EgressRules } from './egress.ts';
 import type { EndpointRun, Surroundings } from './endpoint.loop.ts';
 import { loadOne, pauseEndpoint, requireEndpoint, type StoredEndpoint, verifyEndpoint } from './endpoint.ts';
@@ -58,6 +59,10 @@ export interface SenderOptions {
   secretKey: Buffer;
   egress: EgressRules;
   log: Logger;
+  /** Told of each attempt that is over. */
+  onAttempted?: ((facts: AttemptFacts) => void) | undefined;
+  /** Told of each message that became a dead letter. */
+  onDead?: ((reason: string) => void) | undefined;
   /** Everything below is given by tests only. */
   clock?: { now(): number };
   leaseClocks?: Clocks;
@@ -68,9 +73,23 @@ export interface SenderOptions {
 export interface Sender {
   /** Something was committed in this world. Commits of the ledger it was given are heard of without this. */
   poke(worldId: number): void;
+  /** How things stand. */
+  state(): SenderState;
   /** Waits for answers for a little while, writes down what came, and gives its leases back. */
   stop(): Promise<void>;
 }
+
+export interface SenderState {
+  /** Endpoints that this process sends to, by what becomes of their messages. */
+  endpoints: Record<EndpointState, number>;
+  in_flight: number;
+  /** Shares of the work that this process holds. */
+  shares: number;
+}
+
+export const endpointStates = ['closed', 'open', 'proving', 'unverified', 'paused'] as const;
+/** The circuit's state while it is active. */
+export type EndpointState = (typeof endpointStates)[number];
 
 export async function startSender(options: SenderOptions): Promise<Sender> {
   const sender = new SenderLoop(options);
@@ -163,6 +182,20 @@ class SenderLoop implements Sender {
     this.#tick = setInterval(() => this.#wakeDue(), TICK_MS);
   }
 
+  state(): SenderState {
+    const state: SenderState = {
+      endpoints: { closed: 0, open: 0, proving: 0, unverified: 0, paused: 0 },
+      in_flight: 0,
+      shares: this.#leases.shares().length,
+    };
+    for (const run of this.#book.runs.values()) {
+      const { status } = run.config.endpoint;
+      state.endpoints[status === 'active' ? run.circuit.state : status]++;
+      state.in_flight += run.inFlight;
+    }
+    return state;
+  }
+
   poke(worldId: number): void {
     this.#worlds.get(worldId)?.poke();
   }
@@ -190,7 +223,7 @@ class SenderLoop implements Sender {
   }
 
   #surroundings(onFault: (error: unknown) => void): Surroundings {
-    const { keys, log } = this.#options;
+    const { keys, log, onAttempted } = this.#options;
     return {
       destination: this.#destination,
       now: () => this.#now(),
@@ -209,22 +242,19 @@ class SenderLoop implements Sender {
         ).catch(onFault),
       commitPaused: (run, reason) =>
         this.#commit(run, 'endpoint.pause', (stored, moment) => pauseEndpoint(stored, moment, reason)).catch(onFault),
-      onAttempt: (run, attempt, answer) => {
-        const isFine = answer.outcome === 'delivered';
-        if (isFine && !log.isLevelEnabled('debug')) return;
-        const { outcome, status, error, duration_ms } = answer;
-        const line = {
-          msg: 'message.attempted',
-          world_id: run.config.world_id,
-          endpoint_id: run.id,
-          ...attempt,
-          outcome,
-          status,
-          error,
-          duration_ms,
-        };
-        if (isFine) log.debug(line);
-        else log.info(line);
+      onAttempt: (run, subject, answer) => {
+        const level = levelOf(answer.outcome);
+        const isLogged = log.isLevelEnabled(level);
+        if (!isLogged && onAttempted === undefined) return;
+        const facts = factsOf(placeOf(run), subject, answer, this.#now());
+        if (isLogged) log[level](facts, 'message.attempted');
+        onAttempted?.(facts);
+      },
+      onDead: (run, message, { row }, reason) => {
+        const { sequence, attempts } = message;
+        const { event_id, type, correlation_id } = row;
+        log.warn({ ...placeOf(run), event_id, type, sequence, attempts, reason, correlation_id }, 'message.dead');
+        this.#options.onDead?.(reason);
       },
     };
   }
@@ -344,6 +374,10 @@ class SenderLoop implements Sender {
     await this.#flusher.settle();
     this.#endShares(shares);
   }
+}
+
+function placeOf({ config, id }: EndpointRun): AttemptPlace {
+  return { tenant_id: config.tenant_id, world: config.world, endpoint_id: id };
 }
 
 /** Resolves when the last of what was called off has told its run. */
