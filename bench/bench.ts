@@ -8,6 +8,7 @@ import { type BenchOptions, type BenchResult, benchCreate } from './create.ts';
 import { benchFootprint } from './footprint.ts';
 import { benchGrowth } from './growth.ts';
 import { benchLatency } from './latency.ts';
+import { benchPeers } from './peers.ts';
 import { benchRead } from './read.ts';
 import { report } from './report.ts';
 import { benchSend } from './send.ts';
@@ -21,6 +22,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   send: benchSend,
   growth: benchGrowth,
   footprint: benchFootprint,
+  peers: benchPeers,
   latency: benchLatency,
 };
 

@@ -114,7 +114,7 @@ export async function startHelper<Said>(file: string, args: readonly string[] = 
   };
 }
 
-async function findFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
