@@ -103,6 +103,11 @@ create table cursors (
   probes integer default 0 not null,
   probe_at timestamp(3) with time zone,
   saved_at timestamp(3) with time zone default now() not null,
+  read_to bigint,
+  filters text,
+  width integer,
+  in_flight integer,
+  proving boolean default false not null,
   constraint cursors_pkey PRIMARY KEY (world_id, endpoint_id)
 ) with (fillfactor=20);
 grant select on cursors to waypost_app;
@@ -164,12 +169,15 @@ create table dead_letters (
   last_status smallint,
   last_error text collate "C",
   settled_at timestamp(3) with time zone,
+  redrive_id text collate "C",
   constraint dead_letters_world_id_endpoint_id_sequence_key UNIQUE (world_id, endpoint_id, sequence),
   constraint dead_letters_pkey PRIMARY KEY (world_id, dead_letter_id),
   constraint dead_letters_reason_check CHECK ((reason = ANY (ARRAY['tries_used'::text, 'aborted_by_receiver'::text, 'too_large'::text]))),
   constraint dead_letters_state_check CHECK ((state = ANY (ARRAY['dead'::text, 'redriving'::text, 'delivered'::text])))
 );
 CREATE INDEX dead_letters_by_death ON public.dead_letters USING btree (world_id, died_at DESC, dead_letter_id DESC);
+CREATE INDEX dead_letters_by_redrive ON public.dead_letters USING btree (world_id, redrive_id, state) WHERE (redrive_id IS NOT NULL);
+CREATE INDEX dead_letters_dead ON public.dead_letters USING btree (world_id, endpoint_id, died_at DESC) WHERE (state = 'dead'::text);
 grant select on dead_letters to waypost_app;
 grant select on dead_letters to waypost_ledger;
 grant delete, insert, select, update on dead_letters to waypost_sender;
@@ -246,6 +254,7 @@ create table endpoints (
   event_id text collate "C" not null,
   hash text collate "C" not null,
   body text not null,
+  headers bytea,
   constraint endpoints_pkey PRIMARY KEY (world_id, endpoint_id),
   constraint endpoints_check CHECK (((previous_secret IS NULL) = (previous_secret_expires_at IS NULL))),
   constraint endpoints_share_check CHECK (((share >= 0) AND (share <= 15))),
@@ -531,16 +540,29 @@ grant select on proposals to waypost_app;
 grant delete, insert, select, update on proposals to waypost_ledger;
 grant select on proposals to waypost_sender;
 
-create table redrive_requests (
+create table redrives (
   world_id integer not null,
-  dead_letter_id text collate "C" not null,
-  endpoint_id text collate "C" not null,
+  redrive_id text collate "C" not null,
   requested_at timestamp(3) with time zone not null,
-  constraint redrive_requests_pkey PRIMARY KEY (world_id, dead_letter_id)
+  matching integer not null,
+  endpoint_ids text[] collate "C",
+  dead_letter_ids text[] collate "C",
+  types text[] collate "C",
+  job_id text collate "C",
+  reason text collate "C",
+  died_since timestamp(3) with time zone,
+  died_until timestamp(3) with time zone,
+  cancelled_at timestamp(3) with time zone,
+  exhausted_at timestamp(3) with time zone,
+  hash text collate "C",
+  constraint redrives_pkey PRIMARY KEY (world_id, redrive_id),
+  constraint redrives_matching_check CHECK ((matching >= 0))
 );
-grant select on redrive_requests to waypost_app;
-grant delete, insert, select, update on redrive_requests to waypost_ledger;
-grant delete, insert, select, update on redrive_requests to waypost_sender;
+CREATE INDEX redrives_by_time ON public.redrives USING btree (world_id, requested_at DESC, redrive_id DESC);
+CREATE INDEX redrives_open ON public.redrives USING btree (world_id) WHERE ((cancelled_at IS NULL) AND (exhausted_at IS NULL));
+grant select on redrives to waypost_app;
+grant delete, insert, select, update on redrives to waypost_ledger;
+grant delete, insert, select, update on redrives to waypost_sender;
 
 create table sender_leases (
   share smallint not null,

@@ -617,6 +617,8 @@ export interface DeadLetter {
   last_error: string | null;
   /** When a redrive was delivered. */
   settled_at: string | null;
+  /** The redrive that sent it again last. */
+  redrive_id: string | null;
   correlation_id: string;
 }
 
@@ -705,7 +707,7 @@ export interface Endpoint {
   in_flight_max: number;
   /** Messages a second at most; null: no limit but the one in flight. */
   rate_per_s: number | null;
-  /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339). */
+  /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at: string | number;
   /** unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent. */
   status: "unverified" | "active" | "paused";
@@ -1320,6 +1322,39 @@ export interface ProofRequirements {
 export interface ProofRequirementsInput {
   on_completion: RequirementSetInput;
   on_failure: RequirementSetInput;
+}
+
+export interface Redrive {
+  /** Identifier of a redrive. */
+  id: string;
+  /** RFC 3339, UTC, milliseconds. */
+  requested_at: string;
+  /** RFC 3339, UTC, milliseconds. */
+  cancelled_at: string | null;
+  /** Null: of every endpoint. */
+  endpoint_ids: string[] | null;
+  /** Null: all that fit the rest. */
+  dead_letter_ids: string[] | null;
+  types: string[] | null;
+  job_id: string | null;
+  reason: "tries_used" | "aborted_by_receiver" | "too_large" | null;
+  /** RFC 3339, UTC, milliseconds. */
+  died_since: string | null;
+  /** RFC 3339, UTC, milliseconds. */
+  died_until: string | null;
+  /** Dead letters that fitted when it was asked for. */
+  matching: number;
+  /** finished: each letter was delivered or died again. cancelled: no further ones are taken on. */
+  state: "running" | "finished" | "cancelled";
+  progress: {
+    /** Dead, and not taken on yet. */
+    remaining: number;
+    /** Being sent, or waiting for their next try. */
+    redriving: number;
+    delivered: number;
+    /** Died again. */
+    dead: number;
+  };
 }
 
 /** What is asked for, by kind. A kind that is not named is off. */
@@ -2036,6 +2071,16 @@ export interface ListDeadLettersQuery {
   endpoint_id?: string | undefined;
   /** Only those in this state. */
   state?: "dead" | "redriving" | "delivered" | undefined;
+  /** Only those of these event types, with `job.*` for all that begin so. */
+  types?: string[] | undefined;
+  /** Only those about this job. */
+  job_id?: string | undefined;
+  /** Only those that died so. */
+  reason?: "tries_used" | "aborted_by_receiver" | "too_large" | undefined;
+  /** Only those that died at or after this instant. */
+  died_since?: string | undefined;
+  /** Only those that died before this instant. */
+  died_until?: string | undefined;
 }
 
 export interface ListDeadLettersReply {
@@ -2045,6 +2090,23 @@ export interface ListDeadLettersReply {
   /** Cursor of the next page; null on the last. */
   next: string | null;
 }
+
+export interface ListRedrivesQuery {
+  /** How many at most; 50 when absent. */
+  limit?: number | undefined;
+  /** `next` of the page before; absent: the first page. */
+  after?: string | undefined;
+}
+
+export interface ListRedrivesReply {
+  data: Redrive[];
+  /** Whether another page follows. */
+  has_more: boolean;
+  /** Cursor of the next page; null on the last. */
+  next: string | null;
+}
+
+export type GetRedriveReply = Redrive;
 
 export type GetDeadLetterReply = DeadLetter;
 
@@ -2774,7 +2836,7 @@ export interface CreateEndpointBody {
   in_flight_max?: number | undefined;
   /** Messages a second at most; null: no limit but the one in flight. */
   rate_per_s?: number | null | undefined;
-  /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339). */
+  /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at?: string | number | undefined;
 }
 
@@ -2803,7 +2865,7 @@ export interface CreateEndpointReply {
   in_flight_max: number;
   /** Messages a second at most; null: no limit but the one in flight. */
   rate_per_s: number | null;
-  /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339). */
+  /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at: string | number;
   /** unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent. */
   status: "unverified" | "active" | "paused";
@@ -2876,20 +2938,23 @@ export interface RotateEndpointSecretBody {
 
 export type RotateEndpointSecretReply = CreateEndpointReply;
 
-export interface RedriveDeadLetterReply {
-  /** Identifier of an endpoint. */
-  endpoint_id: string;
-  /** Those that are sent again. */
-  dead_letter_ids: string[];
-  /** More are dead than one request sends again. */
-  has_more: boolean;
-}
-
 export interface RedriveDeadLettersBody {
   /** Identifier of an endpoint. */
-  endpoint_id: string;
-  /** Absent: all that are dead. */
+  endpoint_id?: string | undefined;
+  /** Only these. */
   dead_letter_ids?: string[] | undefined;
+  /** Only those of these event types, with `job.*` for all that begin so. */
+  types?: string[] | undefined;
+  /** Only those about this job. */
+  job_id?: string | undefined;
+  /** Only those that died so. */
+  reason?: "tries_used" | "aborted_by_receiver" | "too_large" | undefined;
+  /** Only those that died at or after this instant. */
+  died_since?: string | undefined;
+  /** Only those that died before this instant. */
+  died_until?: string | undefined;
 }
 
-export type RedriveDeadLettersReply = RedriveDeadLetterReply;
+export type RedriveDeadLettersReply = Redrive;
+
+export type RedriveDeadLetterReply = Redrive;

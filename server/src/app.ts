@@ -44,9 +44,12 @@ import { readDataDirectory, readGauges } from './telemetry/gauges.store.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { VERSION } from './version.ts';
 import { type AttemptFacts, levelOf } from './webhooks/attempt-facts.ts';
+import { deadLetterOperations } from './webhooks/dead-letter.routes.ts';
 import { type EgressRules, parseCidr } from './webhooks/egress.ts';
-import { type EndpointDesk, endpointOperations } from './webhooks/endpoint.routes.ts';
+import { endpointOperations } from './webhooks/endpoint.routes.ts';
 import { findFilter } from './webhooks/endpoint.store.ts';
+import { endpointActions } from './webhooks/endpoint-action.routes.ts';
+import type { EndpointDesk } from './webhooks/endpoint-desk.routes.ts';
 import { openDestination, resolveBySystem } from './webhooks/http-destination.ts';
 import { messageOperations } from './webhooks/message.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
@@ -320,6 +323,7 @@ export function listOperations(house: House): Operation[] {
     books: { contacts: contactBook, addresses, hubs: hubBook },
     pin_key: house.deriveKey('pins'),
   };
+  const endpointDesk = { reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester };
   return [
     ...eventOperations({
       reads,
@@ -345,8 +349,10 @@ export function listOperations(house: House): Operation[] {
     ...exceptionOperations(jobDesk),
     ...stateMachineOperations(),
     ...jobEventOperations({ reads, keys }),
-    ...endpointOperations({ reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester }),
-    ...messageOperations({ reads, ledger }),
+    ...endpointOperations(endpointDesk),
+    ...endpointActions(endpointDesk),
+    ...messageOperations(reads),
+    ...deadLetterOperations({ reads, ledger }),
   ];
 }
 

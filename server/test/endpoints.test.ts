@@ -97,7 +97,7 @@ test('what cannot be an endpoint is refused with every fault', async () => {
     code: 'unknown_reference',
     pointers: ['/channel_ids/0'],
   });
-  for (const start_at of ['soon', '2026-11-21T00:00:00', 0, 999_999]) {
+  for (const start_at of ['soon', '2026-11-21T00:00:00', 0, 999_999, '2062-11-21T00:00:00Z']) {
     assert.deepEqual(
       await faults({ url: 'https://shop.example/', start_at }),
       { status: 422, code: 'invalid_request', pointers: ['/start_at'] },
@@ -342,18 +342,73 @@ test('a message that its receiver aborts is a dead letter, and is sent again whe
   assert.deepEqual((await house.call('GET', `/v1/dead-letters/${letter.id}`)).body, letter);
   assert.equal((await house.call('GET', `/v1/dead-letters/${letter.id}`, undefined, { as: 'stranger' })).status, 404);
   const asked = await house.call('POST', `/v1/dead-letters/${letter.id}/redrive`);
-  assert.deepEqual([asked.status, asked.body.dead_letter_ids], [202, [letter.id]]);
+  assert.deepEqual(
+    [asked.status, asked.body.dead_letter_ids, asked.body.matching, asked.body.state],
+    [202, [letter.id], 1, 'running'],
+  );
   await until(async () => (await list()).body.data[0].state === 'delivered');
   assert.equal(endpoint.got().at(-1)?.headers['waypost-redrive'], letter.id);
   const late = await house.call('POST', `/v1/dead-letters/${letter.id}/redrive`);
   assert.deepEqual([late.status, late.body.code], [409, 'dead_letter_settled']);
-  const many = await house.call('POST', '/v1/dead-letters/redrive', { endpoint_id: endpoint.id });
-  assert.deepEqual([many.status, many.body.dead_letter_ids], [202, []]);
+  const told = await house.call('GET', asked.headers.get('location') ?? '');
+  assert.deepEqual(told.body.progress, { remaining: 0, redriving: 0, delivered: 1, dead: 0 });
   const unknown = await house.call('POST', '/v1/dead-letters/redrive', {
-    endpoint_id: endpoint.id,
-    dead_letter_ids: ['dlt_01m7yk1xfpe8nb9r0sf3wq6y2h'],
+    dead_letter_ids: [letter.id, 'dlt_01m7yk1xfpe8nb9r0sf3wq6y2h'],
   });
   assert.deepEqual([unknown.status, unknown.body.code], [422, 'unknown_reference']);
+  assert.equal(unknown.body.errors[0].pointer, '/dead_letter_ids/1');
+});
+
+test('all dead letters that match are sent again, with progress, and the others stay', async (t) => {
+  const refusing = await startReceiver();
+  t.after(() => refusing.stop());
+  const made = await Promise.all([
+    create({ url: `${refusing.url}/one`, types: ['job.created', 'driver.created'] }),
+    create({ url: `${refusing.url}/other`, types: ['driver.created'] }),
+  ]);
+  const [endpoint, other] = made.map(({ body }) => ({ id: body.id as string })) as [{ id: string }, { id: string }];
+  for (const { id } of [endpoint, other]) await until(async () => (await get(id)).status === 'active');
+  refusing.answer({ status: 400, headers: { 'webhook-delivery': 'abort' } });
+  const job = await makeJob();
+  for (const name of ['Ada', 'Bo']) await house.call('POST', '/v1/drivers', { name });
+  const list = async (query: string) => (await house.call('GET', `/v1/dead-letters?${query}`)).body.data;
+  const deadOf = async ({ id }: { id: string }) => (await list(`state=dead&endpoint_id=${id}`)).length;
+  await until(async () => (await deadOf(endpoint)) === 3 && (await deadOf(other)) === 2);
+  assert.equal((await list(`endpoint_id=${endpoint.id}&types=job.*`)).length, 1);
+  assert.equal((await list(`job_id=${job.id}`))[0].type, 'job.created');
+  assert.ok((await list('types=driver.created&reason=aborted_by_receiver')).length >= 4);
+  assert.equal((await list('reason=too_large')).length, 0);
+  assert.equal((await list('died_until=2026-01-01T00:00:00Z')).length, 0);
+  refusing.answer({ status: 204 });
+  const filter = { endpoint_id: endpoint.id, types: ['driver.*'], died_since: '2026-01-01T00:00:00Z' };
+  const asked = await house.call('POST', '/v1/dead-letters/redrive', filter);
+  assert.deepEqual([asked.status, asked.body.matching, asked.body.state], [202, 2, 'running'], asked.text);
+  const path = asked.headers.get('location') ?? '';
+  await until(async () => (await house.call('GET', path)).body.state === 'finished');
+  const { body } = await house.call('GET', path);
+  assert.deepEqual(body.progress, { remaining: 0, redriving: 0, delivered: 2, dead: 0 });
+  assert.deepEqual([await deadOf(endpoint), await deadOf(other)], [1, 2]);
+  assert.ok(
+    (await list(`endpoint_id=${endpoint.id}&state=delivered`)).every(
+      (one: { redrive_id: string }) => one.redrive_id === body.id,
+    ),
+  );
+  assert.equal((await house.call('GET', path, undefined, { as: 'stranger' })).status, 404);
+  assert.equal((await house.call('GET', path, undefined, { as: 'bound' })).status, 404);
+  assert.deepEqual((await house.call('GET', '/v1/redrives')).body.data[0], body);
+
+  await house.call('POST', `/v1/endpoints/${other.id}/pause`);
+  await house.call('POST', `/v1/endpoints/${endpoint.id}/pause`);
+  const deadCount = (await list('state=dead&limit=200')).length;
+  const all = await house.call('POST', '/v1/dead-letters/redrive', {});
+  assert.equal(all.body.matching, deadCount);
+  const ended = await house.call('POST', `${all.headers.get('location')}/cancel`);
+  assert.equal(ended.status, 204, ended.text);
+  assert.equal((await house.call('GET', all.headers.get('location') ?? '')).body.state, 'cancelled');
+  const again = await house.call('POST', `${all.headers.get('location')}/cancel`);
+  assert.equal(again.status, 204, 'a second time changes nothing');
+  const misspelt = await house.call('POST', '/v1/dead-letters/redrive', { types: ['jobs.*'] });
+  assert.deepEqual([misspelt.status, misspelt.body.errors[0].pointer], [422, '/types/0']);
 });
 
 test('a deleted endpoint is gone for readers and senders', async () => {

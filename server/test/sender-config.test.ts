@@ -267,6 +267,52 @@ test('a person who was erased through another process is in no message from then
   assert.equal(retry?.headers['waypost-redacted'], 'true');
 });
 
+test('an endpoint that starts at a time that is yet to come gets nothing recorded before', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  await kit.sender();
+  const start_at = new Date(Date.now() + 900).toISOString();
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'], start_at });
+  await kit.active(id);
+  await kit.emit(['early']);
+  await kit.eventually(async () => {
+    await kit.emit(['later']);
+    return receiver.messages.length > 0;
+  });
+  const recorded = receiver.messages.map(({ body }) => (JSON.parse(body) as { recorded_at: string }).recorded_at);
+  assert.ok(recorded.every((at) => at >= start_at));
+  const [first] = receiver.messages;
+  assert.equal(first?.headers['waypost-previous'], 'null', 'nothing before it was owed');
+  assert.ok((first?.sequence ?? 0) > 3);
+});
+
+test('an event that cannot be rendered is a failed attempt of its own: it does not go round, and others pass', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
+  await kit.commit('test.emit', [], () => ({
+    events: [jobEvent('a', { name: 'Ada' })],
+    puts: [],
+    reply: { status: 200, body: null, version: null, location: null },
+    subjects: ['cus_1'],
+  }));
+  await kit.db.sql`delete from subjects where subject_id = 'cus_1'`;
+  await kit.sender({ keys: createSubjectKeys(kit.masterKey) });
+  await kit.active(id);
+  await kit.emit(['b']);
+  await receiver.until(({ messages }) => messages.length === 1);
+  const attempts = () => kit.db.sql<{ outcome: string; error: string; attempt: number }[]>`
+    select outcome, error, attempt from attempts where endpoint_id = ${id} and outcome = 'failed'`;
+  await kit.eventually(async () => (await attempts()).length > 0);
+  await kit.emit(['b', 'b', 'b']);
+  await receiver.until(({ messages }) => messages.length === 4);
+  const rows = await attempts();
+  assert.deepEqual([rows.length, rows[0]?.attempt], [1, 1], 'it waits for its next try');
+  assert.match(rows[0]?.error ?? '', /cannot be rendered.*cus_1/);
+  kit.clock.advance(5_000);
+  await kit.eventually(async () => (await attempts()).length === 2);
+});
+
 /** An event about a job, with the name of its contact. */
 function jobEvent(job: string, contact: { name: string } | null): EventDraft {
   return {

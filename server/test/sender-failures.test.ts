@@ -279,9 +279,7 @@ test('thirteen tries make a dead letter; the next one of the job goes at once; a
   assert.equal(letter?.last_status, 500);
   assert.deepEqual([...(await parked(it))], []);
   isFixed = true;
-  const { redriveDeadLetters } = await import('../src/webhooks/endpoint.ts');
-  const named = [{ dead_letter_id: letter?.dead_letter_id ?? '', event_id: '' }];
-  await it.kit.change(it.id, (stored, moment) => redriveDeadLetters(stored, moment, named, {}));
+  await it.kit.redrive([letter?.dead_letter_id ?? '']);
   await it.kit.eventually(async () => (await dead(it))[0]?.state === 'delivered');
   const last = it.receiver.messages.at(-1);
   assert.equal(last?.sequence, letter?.sequence);

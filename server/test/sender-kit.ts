@@ -22,6 +22,7 @@ import {
   requireEndpoint,
   type StoredEndpoint,
 } from '../src/webhooks/endpoint.ts';
+import { askedBy, requestRedrive } from '../src/webhooks/redrive.ts';
 import { sealSecret, secretKeyId } from '../src/webhooks/sealed-secret.ts';
 import { type Sender, type SenderOptions, startSender } from '../src/webhooks/sender.loop.ts';
 import { writeSecret } from '../src/webhooks/signing.ts';
@@ -145,6 +146,8 @@ export class SenderKit {
   readonly ledger: Ledger;
   readonly keys: SubjectKeys;
   readonly clock = new TestClock();
+  /** Every sender that was started. */
+  readonly senders: Sender[] = [];
   readonly secretKey = randomBytes(32);
   readonly masterKey: Buffer;
   readonly #t: TestContext;
@@ -192,6 +195,7 @@ export class SenderKit {
       isStopped = true;
       await stop();
     };
+    this.senders.push(sender);
     this.#t.after(() => sender.stop());
     return sender;
   }
@@ -228,6 +232,15 @@ export class SenderKit {
   ): Promise<void> {
     await this.commit('endpoint.change', loadOne(id), (set, moment) =>
       decide(set, requireEndpoint(set, id, { channel_ids: null, may_read_contacts: true }), moment),
+    );
+  }
+
+  /** Asks for these dead letters to be sent again, a moment after they died by the clock of the test. */
+  async redrive(dead_letter_ids: string[]): Promise<void> {
+    this.clock.advance(0);
+    const asked = askedBy({ dead_letter_ids }, null);
+    await this.commit('test.redrive', [], (_set, moment) =>
+      requestRedrive({ ...moment, now: new Date(this.clock.now()).toISOString() }, asked, dead_letter_ids.length),
     );
   }
 

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { editEndpoint } from '../src/webhooks/endpoint.ts';
 import { OK, type Receiver, type SenderKit, startKit } from './sender-kit.ts';
 
 const jobsOf = (count: number, jobs = 40) => Array.from({ length: count }, (_, index) => `job_${index % jobs}`);
@@ -224,4 +225,40 @@ test('parked messages outlive a restart, with their tries and their order', asyn
     again.map(({ sequence }) => sequence),
     [...again.map(({ sequence }) => sequence)].sort((a, b) => (a ?? 0) - (b ?? 0)),
   );
+});
+
+test('a message names the same previous one after a crash, though the filter was changed meanwhile', async (t) => {
+  const kit = await startKit(t);
+  const receiver = await kit.receiver();
+  const child = forkSender(kit);
+  t.after(() => child.kill('SIGKILL'));
+  await once(child, 'message');
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.created', 'job.updated'] });
+  await kit.active(id);
+  receiver.script = () => ({ hold: true });
+  await kit.emit(['a'], 'job.created');
+  await kit.emit(['b'], 'job.deleted');
+  await kit.emit(['c'], 'job.updated');
+  await receiver.until(({ messages }) => messages.length === 2);
+  const head = await kit.head();
+  const readTo = () => kit.db.sql<{ read_to: number }[]>`select read_to from cursors where endpoint_id = ${id}`;
+  await kit.eventually(async () => ((await readTo())[0]?.read_to ?? 0) >= head);
+  assert.equal((await kit.db.sql`select 1 from parked_messages`).length, 0, 'nothing of them is written down');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const asker = { channel_ids: null, may_read_contacts: true };
+  await kit.changeWith(id, (set, stored, moment) =>
+    editEndpoint(set, stored, moment, { types: ['job.deleted', 'job.updated'] }, asker),
+  );
+  receiver.script = () => OK;
+  await kit.sender();
+  await kit.emit(['d'], 'job.deleted');
+  await receiver.until(({ messages }) => messages.length === 5);
+  const previous = (job: string) =>
+    receiver.messages.filter(({ job_id }) => job_id === job).map(({ headers }) => headers['waypost-previous']);
+  assert.deepEqual(previous('a'), ['null', 'null']);
+  assert.equal(previous('c')[0], String(head - 2));
+  assert.equal(previous('c')[1], previous('c')[0]);
+  assert.deepEqual(previous('b'), [], 'it was not owed when it was read');
+  assert.deepEqual(previous('d'), [String(head)], 'from then on the new filter holds');
 });

@@ -38,7 +38,7 @@ before(async () => {
   assert.deepEqual(
     made,
     Object.keys(prefixes)
-      .filter((name) => name !== 'dead_letter_id')
+      .filter((name) => name !== 'dead_letter_id' && name !== 'redrive_id')
       .sort(),
     'one of each kind',
   );
@@ -75,6 +75,7 @@ const prefixes: Readonly<Record<string, string>> = {
   exception_id: 'exc',
   proposal_id: 'pro',
   dead_letter_id: 'dlt',
+  redrive_id: 'rdr',
 };
 
 function idName(id: string): string {

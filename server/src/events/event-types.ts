@@ -18,6 +18,7 @@ export const eventTypes = [
   'endpoint.created',
   'endpoint.deleted',
   'endpoint.paused',
+  'endpoint.redrive_cancelled',
   'endpoint.redrive_requested',
   'endpoint.resumed',
   'endpoint.secret_rotated',

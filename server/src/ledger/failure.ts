@@ -41,9 +41,14 @@ export function classifyFailure(error: unknown): Failure {
   return 'statement';
 }
 
-/** The data itself was refused (classes 22 and 23): the same rows will be refused again, whatever waits or is repaired. */
-export function isRowRefused(error: unknown): boolean {
-  return /^2[23]...$/.test(codeOf(error));
+/**
+ * What was to be written is at fault, or the statement, or our own code: trying the same again changes nothing. Not so
+ * when the network failed, or the server lacks something or stops (classes 53, 57, 58): that passes.
+ */
+export function isRefused(error: unknown): boolean {
+  if (classifyFailure(error) !== 'statement') return false;
+  const isOfSystem = typeof error === 'object' && error !== null && 'syscall' in error;
+  return !isOfSystem && !/^5[378]...$/.test(codeOf(error));
 }
 
 /** The refusal that stands for a broken constraint; null when none does. */

@@ -23,6 +23,7 @@ export type Prefix =
   | 'org'
   | 'prf'
   | 'pro'
+  | 'rdr'
   | 'rte'
   | 'sft'
   | 'stp'

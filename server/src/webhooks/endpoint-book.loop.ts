@@ -3,9 +3,10 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { Sql } from '../db/sql.ts';
-import { type EndpointConfig, EndpointRun, type SavedEndpoint, type Surroundings } from './endpoint.loop.ts';
+import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { endpointName } from './flush.store.ts';
+import { startRedrives } from './redrive.loop.ts';
 import {
   type CursorRow,
   claimCursors,
@@ -13,14 +14,13 @@ import {
   type EndpointRow,
   forgetDeleted,
   type ParkedRow,
-  type RedriveRow,
   readEndpoints,
   readParked,
-  readRedriveRequests,
   readRevisions,
   readSettledAhead,
 } from './sender.store.ts';
 import type { SigningKey } from './signing.ts';
+import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import type { ParkedMessage } from './window.ts';
 
 export interface BookOptions {
@@ -38,12 +38,16 @@ export interface EndpointBook {
   /** Loads or loads again what belongs to these shares, in one world or in all. */
   load(shares: readonly number[], worldId: number | null): Promise<void>;
   end(names: Iterable<string>): void;
+  /** Lets everything go, and loads nothing more. */
+  stop(): void;
 }
 
 export function openEndpointBook(options: BookOptions): EndpointBook {
   const { sql } = options;
   const runs = new Map<string, EndpointRun>();
   let loading: Promise<void> = Promise.resolve();
+  let isStopped = false;
+  const redrives = startRedrives({ sql, runs, now: options.around.now });
 
   async function load(shares: readonly number[], worldId: number | null): Promise<void> {
     const rows = await readEndpoints(sql, shares, worldId);
@@ -51,16 +55,12 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
     const configs = new Map(rows.map((row) => [nameOf(row), configOf(options, row, revisions.get(nameOf(row)) ?? [])]));
     const gone = [...runs].filter(([name, run]) => isConcerned(run, shares, worldId) && !configs.has(name));
     end(gone.map(([name]) => name));
-    if (gone.length > 0) {
-      await forgetDeleted(
-        sql,
-        gone.map(([, run]) => ({ world_id: run.config.world_id, endpoint_id: run.id })),
-      );
-    }
+    // With a share comes what its last owner did not get to clear away.
+    if (gone.length > 0 || worldId === null) await forgetDeleted(sql, shares, worldId);
     for (const [name, config] of configs) runs.get(name)?.configure(config);
     const fresh = rows.filter((row) => !runs.has(nameOf(row)));
     if (fresh.length > 0) await start(fresh, configs);
-    await takeRedrives(rows);
+    await redrives.take(new Set(rows.map((row) => row.world_id)));
   }
 
   async function start(rows: readonly EndpointRow[], configs: Map<string, EndpointConfig>): Promise<void> {
@@ -86,11 +86,11 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
     }
   }
 
-  async function takeRedrives(rows: readonly EndpointRow[]): Promise<void> {
-    for (const row of await readRedriveRequests(sql, rows)) {
-      const run = runs.get(nameOf(row));
-      if (run !== undefined) run.redrive(redriveOf(row, options.around.now()));
-    }
+  /** One after the other, so that nothing is started twice. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const next = loading.then(() => (isStopped ? undefined : work()));
+    loading = next.catch(() => {});
+    return next;
   }
 
   function end(names: Iterable<string>): void {
@@ -106,11 +106,11 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
   return {
     runs,
     end,
-    /** One after the other, so that nothing is started twice. */
-    load(shares, worldId) {
-      const next = loading.then(() => load(shares, worldId));
-      loading = next.catch(() => {});
-      return next;
+    load: (shares, worldId) => inTurn(() => load(shares, worldId)),
+    stop() {
+      isStopped = true;
+      redrives.stop();
+      end([...runs.keys()]);
     },
   };
 }
@@ -169,6 +169,7 @@ function savedOf(
     circuit: { open_since: broken_since?.getTime() ?? null, probes, probe_at: probe_at?.getTime() ?? 0 },
     parked: parked.map(parkedOf),
     settled: new Set([...settled, ...ahead].map((row) => row.sequence)),
+    filters: cursor.filters === null ? null : { text: cursor.filters, read_to: cursor.read_to ?? sequence },
   };
 }
 
@@ -187,23 +188,5 @@ function parkedOf(row: ParkedRow): ParkedMessage {
     failed_since: row.failed_since?.getTime() ?? null,
     first_attempt_at: row.first_attempt_at?.getTime() ?? null,
     redrive: row.redrive === '' ? null : row.redrive,
-  };
-}
-
-/** In a lane of its own: it is marked, and holds back nothing. */
-function redriveOf(row: RedriveRow, now: number): ParkedMessage {
-  return {
-    sequence: row.sequence,
-    lane: `redrive ${row.dead_letter_id}`,
-    previous: row.previous,
-    state: 'behind',
-    attempts: row.attempts,
-    rung: 0,
-    revision: row.revision,
-    recorded_at: row.recorded_at.toISOString(),
-    due_at: now,
-    failed_since: null,
-    first_attempt_at: null,
-    redrive: row.dead_letter_id,
   };
 }

@@ -1,7 +1,8 @@
 // Examples of what endpoints, messages and attempts look like, for the OpenAPI document.
 
-import type { Attempt, DeadLetter, Endpoint, Health, Message } from './endpoint.schema.ts';
+import type { Attempt, Endpoint, Health, Message } from './endpoint.schema.ts';
 import { IN_FLIGHT_DEFAULT } from './pace.ts';
+import type { DeadLetter, Redrive } from './redrive.schema.ts';
 import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
 
 const endpoint_id = 'whe_01m7yhqmb4f0pankpv0n1w71v1';
@@ -96,5 +97,22 @@ export const deadLetterExample: DeadLetter = {
   last_status: 500,
   last_error: 'answered with status 500',
   settled_at: null,
+  redrive_id: null,
   correlation_id: '7f0c2a51-order-10293',
+};
+
+export const redriveExample: Redrive = {
+  id: 'rdr_01m7yk1xfpe8nb9r0sf3wq6y2h',
+  requested_at: '2026-11-21T14:00:00.118Z',
+  cancelled_at: null,
+  endpoint_ids: [endpoint_id],
+  dead_letter_ids: null,
+  types: ['job.*'],
+  job_id: null,
+  reason: 'tries_used',
+  died_since: null,
+  died_until: null,
+  matching: 1_204,
+  state: 'running',
+  progress: { remaining: 1_004, redriving: 32, delivered: 168, dead: 0 },
 };

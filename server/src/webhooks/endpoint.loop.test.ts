@@ -4,11 +4,12 @@ import assert from 'node:assert/strict';
 import { createSecretKey } from 'node:crypto';
 import test from 'node:test';
 import type { LogRow } from '../events/log.store.ts';
-import { EndpointRun, type Surroundings } from './endpoint.loop.ts';
+import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { defaults } from './endpoint.schema.ts';
 import type { Answer, Posting } from './http-destination.ts';
 import { itemOf, type LogItem } from './log-item.ts';
+import type { Surroundings } from './surroundings.loop.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00.000Z');
 
@@ -59,7 +60,7 @@ function startRun(change: Partial<Endpoint>) {
   };
   const cursor = { sequence: 0, recorded_at: new Date(NOW).toISOString(), previous: null };
   const circuit = { open_since: null, probes: 0, probe_at: 0 };
-  const run = new EndpointRun(config, 1, { cursor, circuit, parked: [], settled: new Set() }, around);
+  const run = new EndpointRun(config, 1, { cursor, circuit, parked: [], settled: new Set(), filters: null }, around);
   let sequence = 0;
   /** One event of a job: read and, where there is room, sent. */
   const offer = (job_id: string) => {

@@ -1,7 +1,6 @@
 // One endpoint being sent to: takes messages out of its window, posts them, and acts on the answers. It is told of
 // events, of answers and of time; what it has to write down it leaves in its outbox for the next flush.
 
-import { compileFilter, type Filtered } from '../events/filter.ts';
 import {
   type Circuit,
   closeCircuit,
@@ -9,85 +8,40 @@ import {
   newCircuit,
   noteProbe,
   noteResult,
-  probePauseS,
   restoreCircuit,
 } from './circuit.ts';
 import type { Endpoint } from './endpoint.schema.ts';
+import { startOf } from './endpoint.ts';
+import { FilterHistory } from './filter-history.ts';
 import type { DeadLetterRow } from './flush.store.ts';
-import type { Answer, Destination, Flight } from './http-destination.ts';
+import type { Answer, Flight } from './http-destination.ts';
 import type { Message, Next } from './lane.ts';
-import type { LogItem, RenderedBody } from './log-item.ts';
+import type { LogItem } from './log-item.ts';
 import { type AttemptSubject, Outbox } from './outbox.ts';
 import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen } from './pace.ts';
+import { COMMIT_RETRY_MS, Pings } from './ping.loop.ts';
 import { nextTry, readRetryAfter } from './retry.ts';
 import { headersOf, NO_ANSWER, targetOf } from './sending.ts';
-import { liveKeys, type SigningKey } from './signing.ts';
-import { TEST_TYPE, writeTestEvent } from './test-event.ts';
+import { liveKeys } from './signing.ts';
+import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import { judge } from './verdict.ts';
-import { type Cursor, type ParkedMessage, WAITING_LOW, Window } from './window.ts';
+import { type ParkedMessage, WAITING_LOW, Window } from './window.ts';
 
 export const BODY_BYTES_MAX = 1_048_576;
 /** How often what is slow is looked for. */
 const OVERDUE_CHECK_MS = 250;
-/** A command of the sender that could not be committed is tried again after this. */
-const COMMIT_RETRY_MS = 5_000;
-/** An endpoint that never answered is tested for so long. */
-const HANDSHAKE_MAX_MS = 3 * 86_400_000;
-
-/** An endpoint as senders see it. */
-export interface EndpointConfig {
-  world_id: number;
-  world: 'live' | 'test';
-  tenant_id: string;
-  share: number;
-  endpoint: Endpoint;
-  keys: SigningKey[];
-  renderings: ReadonlyMap<number, 'plain' | 'personal'>;
-}
-
-/** What an endpoint needs of the sender around it. */
-export interface Surroundings {
-  destination: Destination;
-  /** Milliseconds by the database's clock. */
-  now(): number;
-  /** Between -1 and 1. */
-  jitter(): number;
-  mintEventId(): string;
-  mintDeadLetterId(): string;
-  /** Whether the lease of a share holds at this moment, by both clocks. */
-  holds(share: number): boolean;
-  render(run: EndpointRun, item: LogItem, rendering: 'plain' | 'personal'): RenderedBody | null;
-  /** Reads the events and keys that these messages lack; then `run.launch` sends them. */
-  prepare(run: EndpointRun, nexts: readonly Next<LogItem>[]): void;
-  /** The outbox has something to write. */
-  changed(run: EndpointRun): void;
-  /** There is room for more events. */
-  hungry(run: EndpointRun): void;
-  /** Wants `wake` to be called at a time. */
-  wakeAt(run: EndpointRun, at: number): void;
-  /** Commands of the ledger; they answer when they are committed. */
-  commitVerified(run: EndpointRun): Promise<void>;
-  commitPaused(run: EndpointRun, reason: 'gone' | 'receiver' | 'broken'): Promise<void>;
-  onAttempt(run: EndpointRun, attempt: AttemptSubject, answer: Answer): void;
-  onDead(run: EndpointRun, message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason']): void;
-}
+/** Dead letters of one endpoint that are on their way again at the same time. */
+export const REDRIVEN_MAX = 200;
 
 /** A message on its way. */
 type Sending = { message: Message<LogItem>; item: LogItem; bytes: number; started_at: number };
-
-export interface SavedEndpoint {
-  cursor: Cursor;
-  circuit: { open_since: number | null; probes: number; probe_at: number };
-  parked: readonly ParkedMessage[];
-  /** Events ahead of the cursor that are settled or parked. */
-  settled: Set<number>;
-}
 
 export class EndpointRun {
   config: EndpointConfig;
   readonly epoch: number;
   readonly window: Window<LogItem>;
   readonly outbox: Outbox;
+  readonly filters: FilterHistory;
   circuit: Circuit;
   /** Order among those that wait for a block of the log. */
   fed_at = 0;
@@ -96,11 +50,10 @@ export class EndpointRun {
   readonly #settled: Set<number>;
   /** Dead letters that are on their way again. */
   readonly #redriven = new Set<string>();
-  readonly #flights = new Map<Message<LogItem> | 'test', Flight>();
+  readonly #flights = new Map<Message<LogItem>, Flight>();
+  readonly #pings: Pings;
   #pace: Pace;
-  #fits: (event: Filtered) => boolean;
   #overdueAt = 0;
-  #handshake = { tries: 0, at: 0 };
   #pausing: 'gone' | 'receiver' | 'broken' | null = null;
   #commitAt = 0;
   /** The message that a broken endpoint is probed with. */
@@ -119,8 +72,9 @@ export class EndpointRun {
     this.circuit = restoreCircuit(saved.circuit);
     this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, around.now());
     this.#settled = saved.settled;
-    this.#fits = compileFilter(endpoint);
+    this.filters = new FilterHistory(saved.filters, endpoint);
     this.#target = targetOf(endpoint);
+    this.#pings = new Pings(this, around);
     for (const row of saved.parked) {
       this.window.restore(row);
       if (row.redrive !== null) this.#redriven.add(row.redrive);
@@ -146,12 +100,29 @@ export class EndpointRun {
     return this.isActive && this.circuit.state !== 'open';
   }
 
-  /** Looks at one event of the log; the filter in force now decides. */
+  /** How wide the window is open now. */
+  get width(): number {
+    return this.#pace.width;
+  }
+
+  /** How many dead letters it takes on. */
+  get redriveRoom(): number {
+    return this.isStopped ? 0 : REDRIVEN_MAX - this.#redriven.size;
+  }
+
+  /** Looks at one event of the log; the filter in force when it was read first decides. */
   offer(item: LogItem): void {
     const { row, place } = item;
-    if (!this.#fits({ type: row.type, topics: item.topics, channel_id: row.channel_id })) this.window.skip(place);
-    else if (this.#settled.delete(row.sequence)) this.window.skipDelivered(place);
-    else this.window.offer(place, row.job_id ?? row.data_id, item, this.#around.now());
+    // What was sent was owed, whatever the filter says by now: the next one names it as its previous.
+    if (this.#settled.delete(row.sequence)) this.window.skipDelivered(place);
+    else if (this.#isOwed(item)) this.window.offer(place, row.job_id ?? row.data_id, item, this.#around.now());
+    else this.window.skip(place);
+  }
+
+  #isOwed({ row, place, topics }: LogItem): boolean {
+    const start = startOf(this.config.endpoint);
+    if (start !== null && place.recorded_at < start) return false;
+    return this.filters.fits(row.sequence, { type: row.type, topics, channel_id: row.channel_id });
   }
 
   /** The endpoint was changed: the new settings hold at once, also for what is in flight. */
@@ -160,7 +131,7 @@ export class EndpointRun {
     const { endpoint } = config;
     const now = this.#around.now();
     this.config = config;
-    this.#fits = compileFilter(endpoint);
+    this.filters.change(endpoint, this.window.readTo.sequence);
     this.#target = targetOf(endpoint);
     this.window.configure(orderOf(endpoint));
     if (widthOf(endpoint) !== this.#pace.width_max || endpoint.rate_per_s !== this.#pace.rate_per_s) {
@@ -169,7 +140,7 @@ export class EndpointRun {
     const isLeaving = endpoint.status !== 'active' && endpoint.status !== before.status;
     if (isLeaving || endpoint.url !== before.url) this.callOff();
     if (endpoint.status === 'paused') this.#pausing = null;
-    if (endpoint.url !== before.url) this.#handshake = { tries: 0, at: now };
+    if (endpoint.url !== before.url) this.#pings.startAgain(now);
     if (endpoint.status === 'active' && before.status !== 'active') {
       this.#recover(now);
       if (before.status === 'paused') narrow(this.#pace);
@@ -177,12 +148,12 @@ export class EndpointRun {
     this.wake(now);
   }
 
-  /** A dead letter that is to be sent again. */
-  redrive(row: ParkedMessage): void {
+  /** A dead letter that is to be sent again, as a redrive asks. */
+  redrive(row: ParkedMessage, redrive_id: string): void {
     if (row.redrive === null || this.#redriven.has(row.redrive)) return;
     this.#redriven.add(row.redrive);
     this.outbox.park(this.window.restore(row));
-    this.outbox.redrive(row.redrive, 'redriving', this.#around.now());
+    this.outbox.redrive(row.redrive, 'redriving', this.#around.now(), redrive_id);
     this.#around.changed(this);
     this.pump();
   }
@@ -206,6 +177,8 @@ export class EndpointRun {
       if (!this.#trySend(next)) unprepared.push(next);
     }
     if (unprepared.length > 0) this.#around.prepare(this, unprepared);
+    // By what was sent first is known how far was read under which filter: it is written down before answers come.
+    if (this.window.in_flight > 0 && this.window.readTo.sequence > this.outbox.savedReadTo) this.#around.changed(this);
     if (this.window.waiting <= WAITING_LOW && this.window.isHungry) this.#around.hungry(this);
     this.#plan(now);
   }
@@ -221,11 +194,27 @@ export class EndpointRun {
     this.window.putBack(message, now);
   }
 
+  /** The message cannot be made: that counts as a failed attempt, so that it neither goes round without a pause nor is lost. */
+  giveBack({ message }: Next<LogItem>, item: LogItem | null, fault: string): void {
+    const now = this.#around.now();
+    const answer = { ...NO_ANSWER, error: fault };
+    if (item !== null) {
+      this.#note({ message, item, bytes: 0, started_at: now }, answer);
+      this.#retry(message, item, answer, now);
+    } else {
+      // Nothing is known of it but its number: there is no row to keep as a dead letter in the end.
+      const at = this.#nextTry(message, answer, now);
+      if (at === null) this.#finish(message);
+      else this.#retryAt(message, at, now);
+    }
+    this.#around.changed(this);
+  }
+
   /** Time has passed: probes, handshakes, retries and slow messages. */
   wake(now: number): void {
     if (this.isStopped) return;
     if (this.#pausing !== null) this.#commitPause(now);
-    else if (this.config.endpoint.status === 'unverified') this.#shakeHands(now);
+    else if (this.config.endpoint.status === 'unverified') this.#pings.shakeHands(now);
     else if (this.isActive) {
       if (this.circuit.state === 'open') this.#probe(now);
       else if (now >= this.#overdueAt) this.#parkOverdue(now);
@@ -238,12 +227,12 @@ export class EndpointRun {
   /** Forgets everything: the lease is lost or the endpoint gone. */
   drop(): void {
     this.isStopped = true;
-    for (const flight of this.#flights.values()) flight.callOff();
+    this.callOff();
     this.#flights.clear();
   }
 
   get inFlight(): number {
-    return this.#flights.size;
+    return this.#flights.size + (this.#pings.isUnderWay ? 1 : 0);
   }
 
   /** False when the event has to be read first. */
@@ -278,7 +267,7 @@ export class EndpointRun {
     if (rendered.redacted) extra.push('waypost-redacted', 'true');
     if (message.redrive !== null) extra.push('waypost-redrive', message.redrive);
     const bytes = rendered.body.length;
-    const flight = this.#post(row.event_id, rendered.body, extra, now, (answer) => {
+    const flight = this.post(row.event_id, rendered.body, extra, now, (answer) => {
       this.#flights.delete(message);
       if (!this.isStopped) this.#onAnswer({ message, item, bytes, started_at: now }, answer);
     });
@@ -286,7 +275,8 @@ export class EndpointRun {
     return true;
   }
 
-  #post(event_id: string, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
+  /** One signed message, or a test. */
+  post(event_id: string, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
     const { endpoint, keys, world } = this.config;
     const headers = headersOf(event_id, body, liveKeys(keys, now), now, extra);
     return this.#around.destination.post(
@@ -298,11 +288,7 @@ export class EndpointRun {
   #onAnswer({ message, item, bytes, started_at }: Sending, answer: Answer): void {
     const now = this.#around.now();
     const { row } = item;
-    const { event_id, type, correlation_id, recorded_at } = row;
-    const { sequence, attempts: attempt, redrive } = message;
-    const subject: AttemptSubject = { event_id, type, sequence, attempt, correlation_id, recorded_at, redrive, bytes };
-    this.outbox.attempt(subject, answer, started_at);
-    this.#around.onAttempt(this, subject, answer);
+    this.#note({ message, item, bytes, started_at }, answer);
     const { verdict, pause, slower } = judge(answer);
     if (verdict === 'called_off') {
       if (message === this.#probing) this.#probing = null;
@@ -322,6 +308,14 @@ export class EndpointRun {
     this.pump();
   }
 
+  #note({ message, item, bytes, started_at }: Sending, answer: Answer): void {
+    const { event_id, type, correlation_id, recorded_at } = item.row;
+    const { sequence, attempts: attempt, redrive } = message;
+    const subject: AttemptSubject = { event_id, type, sequence, attempt, correlation_id, recorded_at, redrive, bytes };
+    this.outbox.attempt(subject, answer, started_at);
+    this.#around.onAttempt(this, subject, answer);
+  }
+
   #deliver(message: Message<LogItem>): void {
     const { redrive, parked } = message;
     this.window.deliver(message);
@@ -335,15 +329,26 @@ export class EndpointRun {
   }
 
   #retry(message: Message<LogItem>, item: LogItem, answer: Answer, now: number): void {
+    const at = this.#nextTry(message, answer, now);
+    if (at === null) this.#bury(message, item, 'tries_used', answer);
+    else this.#retryAt(message, at, now);
+  }
+
+  /** Null: it was its last. */
+  #nextTry(message: Message<LogItem>, answer: Answer, now: number): number | null {
     const failed_since = this.window.failedSince(message, now);
     const retry_after_s = readRetryAfter(answer.retry_after, now);
-    const at = nextTry({ tries: message.rung, failed_since, now, jitter: this.#around.jitter(), retry_after_s });
-    if (at === null) {
-      this.#bury(message, item, 'tries_used', answer);
-      return;
-    }
+    return nextTry({ tries: message.rung, failed_since, now, jitter: this.#around.jitter(), retry_after_s });
+  }
+
+  #retryAt(message: Message<LogItem>, at: number, now: number): void {
     this.window.retry(message, at, now);
     this.outbox.park(message);
+  }
+
+  #finish(message: Message<LogItem>): void {
+    if (message.parked) this.outbox.unpark(message);
+    this.window.bury(message);
   }
 
   #bury(message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason'], answer: Answer): void {
@@ -370,14 +375,14 @@ export class EndpointRun {
       this.#pause('broken', now);
       return;
     }
-    if (now < this.circuit.probe_at || this.#flights.has('test') || this.#probing !== null) return;
+    if (now < this.circuit.probe_at || this.#pings.isUnderWay || this.#probing !== null) return;
     const next = this.window.takeProbe(now);
     if (next !== null && this.#trySend(next)) {
       this.#probing = next.message;
       return;
     }
     if (next !== null) this.window.putBack(next.message, now);
-    this.#sendTest(now, (answer) => this.#onProbe(answer.outcome === 'delivered', this.#around.now()));
+    this.#pings.send(now, (answer) => this.#onProbe(answer.outcome === 'delivered', this.#around.now()));
   }
 
   #onProbe(isPassed: boolean, now: number): void {
@@ -397,50 +402,6 @@ export class EndpointRun {
     this.#around.changed(this);
   }
 
-  #shakeHands(now: number): void {
-    const { endpoint } = this.config;
-    if (
-      this.#flights.has('test') ||
-      now < this.#handshake.at ||
-      now - Date.parse(endpoint.status_since) > HANDSHAKE_MAX_MS
-    )
-      return;
-    const { url } = endpoint;
-    this.#sendTest(now, (answer) => {
-      if (this.config.endpoint.url !== url || this.config.endpoint.status !== 'unverified') return;
-      const pause_s = answer.outcome === 'delivered' ? COMMIT_RETRY_MS / 1_000 : probePauseS(this.#handshake.tries++);
-      this.#handshake.at = this.#around.now() + pause_s * 1_000;
-      if (answer.outcome === 'delivered') void this.#around.commitVerified(this);
-    });
-  }
-
-  #sendTest(now: number, onAnswer: (answer: Answer) => void): void {
-    if (!this.#around.holds(this.config.share)) return;
-    const { endpoint, tenant_id, world } = this.config;
-    const event_id = this.#around.mintEventId();
-    const text = writeTestEvent({
-      event_id,
-      now: new Date(now).toISOString(),
-      correlation_id: event_id,
-      tenant_id,
-      world,
-      endpoint,
-    });
-    const body = Buffer.from(text);
-    const said = { event_id, type: TEST_TYPE, sequence: 0, attempt: 1, correlation_id: event_id };
-    const subject: AttemptSubject = { ...said, recorded_at: null, redrive: null, bytes: body.length };
-    const flight = this.#post(event_id, body, ['waypost-attempt', '1'], now, (answer) => {
-      this.#flights.delete('test');
-      if (this.isStopped) return;
-      this.outbox.attempt(subject, answer, now);
-      this.#around.onAttempt(this, subject, answer);
-      this.#around.changed(this);
-      onAnswer(answer);
-      this.wake(this.#around.now());
-    });
-    this.#flights.set('test', flight);
-  }
-
   #pause(reason: 'gone' | 'receiver' | 'broken', now: number): void {
     if (this.#pausing !== null) return;
     this.#pausing = reason;
@@ -458,15 +419,16 @@ export class EndpointRun {
   /** Ends what is in flight: it waits again where it stood. */
   callOff(): void {
     for (const flight of [...this.#flights.values()]) flight.callOff();
+    this.#pings.callOff();
   }
 
   /** Says when it wants to be woken. */
   #plan(now: number): void {
     if (this.isStopped) return;
     const times: (number | null)[] = [];
-    const isTesting = this.#flights.has('test') || this.#probing !== null;
+    const isTesting = this.#pings.isUnderWay || this.#probing !== null;
     if (this.#pausing !== null) times.push(this.#commitAt);
-    else if (this.config.endpoint.status === 'unverified') times.push(isTesting ? null : this.#handshake.at);
+    else if (this.config.endpoint.status === 'unverified') times.push(isTesting ? null : this.#pings.handshakeAt);
     else if (this.isActive && this.circuit.state === 'open') times.push(isTesting ? null : this.circuit.probe_at);
     else if (this.isActive) {
       times.push(this.window.wakeAt(), this.#isLimited ? roomAt(this.#pace, this.window.in_flight, now) : null);

@@ -17,7 +17,6 @@ export const CHANNELS_MAX = 100;
 export const ORDER_PATIENCE_MAX_S = 3 * 86_400;
 
 export const EndpointId = idOf('whe', 'Identifier of an endpoint.');
-export const DeadLetterId = idOf('dlt', 'Identifier of a dead letter.');
 
 const patterns = (description: string) =>
   Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
@@ -70,7 +69,7 @@ const ratePerS = nullable(Type.Integer({ minimum: 1, maximum: RATE_MAX_PER_S }),
 const startAt = Type.Unsafe<string | number>({
   type: ['string', 'integer'],
   description:
-    'The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339).',
+    'The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come.',
   examples: ['now', 'beginning', 10291, '2026-11-21T00:00:00.000Z'],
 });
 
@@ -164,10 +163,10 @@ export const RotateInput = closed({
 
 export const outcomes = ['delivered', 'refused', 'failed', 'timed_out', 'called_off'] as const;
 
-const status = nullable(Type.Integer({ minimum: 100, maximum: 999 }), {
+export const status = nullable(Type.Integer({ minimum: 100, maximum: 999 }), {
   description: 'HTTP status; null: no answer came.',
 });
-const error = nullable(Type.String(), { description: 'What went wrong, in words.' });
+export const error = nullable(Type.String(), { description: 'What went wrong, in words.' });
 
 export const AttemptSchema = closed(
   {
@@ -250,28 +249,6 @@ export const HealthSchema = closed(
   { $id: 'EndpointHealth' },
 );
 export type Health = Static<typeof HealthSchema>;
-
-export const DeadLetterSchema = closed(
-  {
-    id: DeadLetterId,
-    endpoint_id: EndpointId,
-    event_id: Type.String(),
-    type: Type.String(),
-    job_id: nullable(Type.String()),
-    sequence: Type.Integer({ minimum: 1 }),
-    state: word(['dead', 'redriving', 'delivered'] as const),
-    reason: word(['tries_used', 'aborted_by_receiver', 'too_large'] as const),
-    attempts: Type.Integer({ minimum: 0 }),
-    first_attempt_at: Instant,
-    died_at: Instant,
-    last_status: status,
-    last_error: error,
-    settled_at: nullable(Instant, { description: 'When a redrive was delivered.' }),
-    correlation_id: Type.String(),
-  },
-  { $id: 'DeadLetter' },
-);
-export type DeadLetter = Static<typeof DeadLetterSchema>;
 
 export const defaults = {
   types: ['*'] as string[],

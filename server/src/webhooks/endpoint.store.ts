@@ -106,24 +106,6 @@ export const endpointCountKind: Kind<number> = {
   },
 };
 
-/** What senders are asked to send again; they delete the line when they have taken it on. */
-export const redriveKind: Kind<{ endpoint_id: string; requested_at: Instant }> = {
-  name: 'redrive_request',
-  async load() {
-    return new Map();
-  },
-  write(tx, lines) {
-    return [
-      tx`
-        insert into redrive_requests (world_id, dead_letter_id, endpoint_id, requested_at)
-        select * from unnest(
-          ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
-          ${lines.map(({ value }) => value.endpoint_id)}::text[], ${lines.map(({ value }) => value.requested_at)}::timestamptz[])
-        on conflict (world_id, dead_letter_id) do nothing`.execute(),
-    ];
-  },
-};
-
 export interface FoundEndpoint {
   endpoint: Endpoint;
   secret: Buffer;

@@ -8,7 +8,7 @@ import { SPREAD } from '../ledger/command.ts';
 import { type Loads, refTo } from '../ledger/resource.ts';
 import { diffDocuments } from '../ledger/resource-document.ts';
 import { defaults, ENDPOINTS_MAX, type Endpoint, type EndpointInput, type EndpointPatch } from './endpoint.schema.ts';
-import { endpointCountKind, endpointKind, redriveKind } from './endpoint.store.ts';
+import { endpointCountKind, endpointKind } from './endpoint.store.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';
 
 /** A place in the log; `null` where it is that of the endpoint's own first event. */
@@ -247,26 +247,9 @@ export function deleteEndpoint(set: WorkingSet, stored: StoredEndpoint, moment: 
   };
 }
 
-/** Asks the sender to send dead letters again. They are marked, and may be older than what went before. */
-export function redriveDeadLetters(
-  stored: StoredEndpoint,
-  moment: Moment,
-  letters: readonly { dead_letter_id: string; event_id: string }[],
-  body: unknown,
-): Accepted {
-  const { id } = stored.endpoint;
-  const accepted = accept(stored, 'endpoint.redrive_requested', {}, 202);
-  const [event] = accepted.events as [EventDraft];
-  return {
-    ...accepted,
-    events: [{ ...event, document: null, details: { dead_letters: letters } }],
-    puts: letters.map(({ dead_letter_id }) => ({
-      kind: redriveKind as never,
-      key: dead_letter_id,
-      value: { endpoint_id: id, requested_at: moment.now },
-    })),
-    reply: { status: 202, body, version: null, location: null },
-  };
+/** The instant before which no event is sent, where an endpoint names one that may have been yet to come; else null. */
+export function startOf({ start_at }: Pick<Endpoint, 'start_at'>): Instant | null {
+  return typeof start_at === 'string' && start_at.endsWith('Z') ? start_at : null;
 }
 
 function setStatus(

@@ -24,7 +24,13 @@ function runOf(endpoint_id: string): EndpointRun {
           first_attempt_at: null,
           redrive: `dlt_${endpoint_id}`,
         } as never);
-        into.redrives.push({ ...key, dead_letter_id: `dlt_${endpoint_id}`, state: 'redriving', at: '' });
+        into.redrives.push({
+          ...key,
+          dead_letter_id: `dlt_${endpoint_id}`,
+          redrive_id: 'rdr_1',
+          state: 'redriving',
+          at: '',
+        });
       },
     },
     window: { cursor: () => ({ sequence: 0 }) },
@@ -59,7 +65,7 @@ test('what a lost endpoint was asked to send again is left to its new owner, wit
 });
 
 /** A database that refuses the rows of some endpoints in one table; `saved` are the cursors that it let move. */
-function refusingSql(table: string, refusedIds: readonly string[]) {
+function refusingSql(table: string, refusedIds: readonly string[], code: string) {
   const saved: string[] = [];
   const begin = async (work: (tx: unknown) => Promise<void>) => {
     let cursors: string[] = [];
@@ -67,7 +73,7 @@ function refusingSql(table: string, refusedIds: readonly string[]) {
       const text = strings.join('?');
       const ids = values.flatMap((value) => (Array.isArray(value) ? value : []));
       if (text.includes(`insert into ${table}`) && ids.some((id) => refusedIds.includes(id))) {
-        return Promise.reject(Object.assign(new Error('no partition of relation found for row'), { code: '23514' }));
+        return Promise.reject(Object.assign(new Error('refused'), { code }));
       }
       if (!text.includes('update cursors')) return Promise.resolve([]);
       cursors = values[1] as string[];
@@ -88,8 +94,8 @@ function triedRunOf(endpoint_id: string): EndpointRun {
   return run;
 }
 
-function startRefusing(table: string) {
-  const { sql, saved } = refusingSql(table, ['bad']);
+function startRefusing(table: string, code = '23514') {
+  const { sql, saved } = refusingSql(table, ['bad'], code);
   const told: string[] = [];
   const flusher = startFlusher({
     sql,
@@ -121,4 +127,13 @@ test('an endpoint of which nothing can be written keeps its cursor; the others m
   assert.deepEqual(await flush(), ['one', 'two']);
   flusher.stop();
   assert.deepEqual(told, ['bad all 23514']);
+});
+
+test('it does not matter why a statement fails: the endpoint that fails alone is left out', async () => {
+  for (const code of ['54000', '42501', 'XX002']) {
+    const { flusher, told, flush } = startRefusing('parked_messages', code);
+    assert.deepEqual(await flush(), ['one', 'two']);
+    flusher.stop();
+    assert.deepEqual(told, [`bad all ${code}`]);
+  }
 });

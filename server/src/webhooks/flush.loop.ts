@@ -1,9 +1,9 @@
 // Writes down what endpoints did: every 25 ms or 500 answers, one transaction for all of them. While it cannot write, the
 // same flush is tried again and again; nobody sends on for long without it, because leases cannot be renewed either.
-// Rows that the database refuses are another thing: they stop the endpoint that they belong to, never the others.
+// Rows that are refused are another thing: they stop the endpoint that they belong to, never the others.
 
 import type { Sql } from '../db/sql.ts';
-import { isRowRefused } from '../ledger/failure.ts';
+import { isRefused } from '../ledger/failure.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import { endpointName, type Flush, LeaseLostError, writeFlush } from './flush.store.ts';
 import type { EndpointKey } from './sender.store.ts';
@@ -146,7 +146,7 @@ async function writeAll(flush: Flush, writing: Writing): Promise<unknown> {
         leaveOut(flush, error.endpoints);
         continue;
       }
-      if (isRowRefused(error)) return error;
+      if (isRefused(error)) return error;
       writing.onFault(error);
       await new Promise((done) => setTimeout(done, RETRY_MS));
     }

@@ -31,6 +31,13 @@ export interface CursorUpdate extends Cursor {
   broken_since: Instant | null;
   probes: number;
   probe_at: Instant | null;
+  /** How far the log was read for the endpoint. */
+  read_to: number;
+  /** By which filters what lies after the cursor was judged; null: as was saved last. */
+  filters: string | null;
+  width: number;
+  in_flight: number;
+  proving: boolean;
 }
 
 export interface ParkedUpdate extends ParkedMessage {
@@ -70,7 +77,9 @@ export interface RedriveUpdate {
   world_id: number;
   endpoint_id: string;
   dead_letter_id: string;
-  state: 'redriving' | 'delivered';
+  /** The redrive that takes it on; null when something became of it. */
+  redrive_id: string | null;
+  state: 'redriving' | 'delivered' | 'dead';
   at: Instant;
 }
 
@@ -116,14 +125,19 @@ export async function writeFlush(sql: Sql, flush: Flush): Promise<void> {
 function moveCursors(tx: Tx, rows: readonly CursorUpdate[]) {
   return tx<{ world_id: number; endpoint_id: string }[]>`
     update cursors c set sequence = n.sequence, recorded_at = n.recorded_at, previous = n.previous,
-      broken_since = n.broken_since, probes = n.probes, probe_at = n.probe_at, saved_at = clock_timestamp()
+      broken_since = n.broken_since, probes = n.probes, probe_at = n.probe_at, read_to = n.read_to,
+      filters = coalesce(n.filters, c.filters), width = n.width, in_flight = n.in_flight, proving = n.proving = 1,
+      saved_at = clock_timestamp()
     from unnest(
       ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
       ${rows.map((row) => row.epoch)}::bigint[], ${rows.map((row) => row.sequence)}::bigint[],
       ${rows.map((row) => row.recorded_at)}::timestamptz[], ${rows.map((row) => row.previous)}::bigint[],
       ${rows.map((row) => row.broken_since)}::timestamptz[], ${rows.map((row) => row.probes)}::int[],
-      ${rows.map((row) => row.probe_at)}::timestamptz[])
-      as n (world_id, endpoint_id, epoch, sequence, recorded_at, previous, broken_since, probes, probe_at)
+      ${rows.map((row) => row.probe_at)}::timestamptz[], ${rows.map((row) => row.read_to)}::bigint[],
+      ${rows.map((row) => row.filters)}::text[], ${rows.map((row) => row.width)}::int[],
+      ${rows.map((row) => row.in_flight)}::int[], ${rows.map((row) => (row.proving ? 1 : 0))}::int[])
+      as n (world_id, endpoint_id, epoch, sequence, recorded_at, previous, broken_since, probes, probe_at, read_to, filters,
+        width, in_flight, proving)
     where c.world_id = n.world_id and c.endpoint_id = n.endpoint_id and c.epoch = n.epoch and c.sequence <= n.sequence
     returning c.world_id, c.endpoint_id`;
 }
@@ -194,15 +208,13 @@ function upsertDeadLetters(tx: Tx, rows: readonly DeadLetterRow[]) {
       attempts = excluded.attempts, died_at = excluded.died_at, last_status = excluded.last_status, last_error = excluded.last_error`;
 }
 
-/** The request of the API is done with as soon as the sender has taken the letter on. */
+/** What became of dead letters that are sent again. */
 function updateRedrives(tx: Tx, rows: readonly RedriveUpdate[]) {
   return tx`
-    with n as (
-      select * from unnest(${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.dead_letter_id)}::text[],
-        ${rows.map((row) => row.state)}::text[], ${rows.map((row) => row.at)}::timestamptz[]) as n (world_id, dead_letter_id, state, at)
-    ), taken as (
-      delete from redrive_requests q using n where q.world_id = n.world_id and q.dead_letter_id = n.dead_letter_id
-    )
-    update dead_letters d set state = n.state, settled_at = case when n.state = 'delivered' then n.at end
-    from n where d.world_id = n.world_id and d.dead_letter_id = n.dead_letter_id`;
+    update dead_letters d set state = n.state, redrive_id = coalesce(n.redrive_id, d.redrive_id),
+      settled_at = case when n.state = 'delivered' then n.at end
+    from unnest(${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.dead_letter_id)}::text[],
+      ${rows.map((row) => row.redrive_id)}::text[], ${rows.map((row) => row.state)}::text[],
+      ${rows.map((row) => row.at)}::timestamptz[]) as n (world_id, dead_letter_id, redrive_id, state, at)
+    where d.world_id = n.world_id and d.dead_letter_id = n.dead_letter_id`;
 }

@@ -1,10 +1,10 @@
-// The statements that show what was sent: messages, attempts, health, dead letters. Reading only.
+// The statements that show what was sent: messages, attempts, health. Reading only.
 
 import type { Sql } from '../db/sql.ts';
 import { type LogRow, readPlaces } from '../events/log.store.ts';
 import type { Instant } from '../ledger/command.ts';
 import { placeOfEvent } from '../ledger/id.ts';
-import type { Attempt, DeadLetter, Health, Message } from './endpoint.schema.ts';
+import type { Attempt, Health, Message } from './endpoint.schema.ts';
 
 interface AttemptRow {
   endpoint_id: string;
@@ -224,59 +224,5 @@ export async function readHealth(
     last_delivered_at: lastDelivered?.at.toISOString() ?? null,
     last_failure:
       failure === undefined ? null : { at: failure.at.toISOString(), status: failure.status, error: failure.error },
-  };
-}
-
-interface DeadLetterRow extends Omit<DeadLetter, 'id' | 'first_attempt_at' | 'died_at' | 'settled_at'> {
-  dead_letter_id: string;
-  first_attempt_at: Date;
-  died_at: Date;
-  settled_at: Date | null;
-}
-
-export interface DeadLetterFilter {
-  /** Null: of every endpoint. */
-  endpoint_ids: readonly string[] | null;
-  state: string | null;
-  limit: number;
-}
-
-/** Those that died last first. Asks for one more than `limit`. */
-export async function listDeadLetters(
-  sql: Sql,
-  worldId: number,
-  filter: DeadLetterFilter,
-  after: { at: Instant; id: string } | null,
-): Promise<DeadLetter[]> {
-  const { endpoint_ids, state } = filter;
-  const rows = await sql<DeadLetterRow[]>`
-    select dead_letter_id, endpoint_id, event_id, type, job_id, sequence, state, reason, attempts, first_attempt_at, died_at,
-      last_status, last_error, settled_at, correlation_id
-    from dead_letters
-    where world_id = ${worldId}
-      ${endpoint_ids === null ? sql`` : sql`and endpoint_id = any(${endpoint_ids as string[]}::text[])`}
-      ${state === null ? sql`` : sql`and state = ${state}`}
-      ${after === null ? sql`` : sql`and (died_at, dead_letter_id) < (${after.at}::timestamptz, ${after.id})`}
-    order by died_at desc, dead_letter_id desc
-    limit ${filter.limit + 1}`;
-  return rows.map(showDeadLetter);
-}
-
-export async function findDeadLetter(sql: Sql, worldId: number, deadLetterId: string): Promise<DeadLetter | null> {
-  const [row] = await sql<DeadLetterRow[]>`
-    select dead_letter_id, endpoint_id, event_id, type, job_id, sequence, state, reason, attempts, first_attempt_at, died_at,
-      last_status, last_error, settled_at, correlation_id
-    from dead_letters where world_id = ${worldId} and dead_letter_id = ${deadLetterId}`;
-  return row === undefined ? null : showDeadLetter(row);
-}
-
-function showDeadLetter(row: DeadLetterRow): DeadLetter {
-  const { dead_letter_id, ...rest } = row;
-  return {
-    id: dead_letter_id,
-    ...rest,
-    first_attempt_at: row.first_attempt_at.toISOString(),
-    died_at: row.died_at.toISOString(),
-    settled_at: row.settled_at?.toISOString() ?? null,
   };
 }

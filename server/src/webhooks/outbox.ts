@@ -3,7 +3,8 @@
 
 import type { LogRow } from '../events/log.store.ts';
 import type { Circuit } from './circuit.ts';
-import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush } from './flush.store.ts';
+import type { FilterHistory } from './filter-history.ts';
+import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush, RedriveUpdate } from './flush.store.ts';
 import type { Answer } from './http-destination.ts';
 import type { Message } from './lane.ts';
 import type { LogItem } from './log-item.ts';
@@ -29,6 +30,9 @@ export interface OutboxOwner {
   readonly epoch: number;
   readonly window: Window<LogItem>;
   readonly circuit: Circuit;
+  readonly filters: FilterHistory;
+  /** How wide its window is open now. */
+  readonly width: number;
 }
 
 const instant = (ms: number) => new Date(ms).toISOString();
@@ -39,13 +43,17 @@ export class Outbox {
   /** By message; true: its row stands, false: its row goes. */
   #parked = new Map<Message<LogItem>, boolean>();
   #dead: DeadLetterRow[] = [];
-  #redrives = new Map<string, { state: 'redriving' | 'delivered'; at: number }>();
+  #redrives = new Map<string, { state: RedriveUpdate['state']; redrive_id: string | null; at: number }>();
+  #filters: string | null = null;
   /** The cursor as it was written last. */
   saved: number;
+  /** How far the log was read when it was written last. */
+  savedReadTo: number;
 
   constructor(owner: OutboxOwner, cursor: Cursor) {
     this.#owner = owner;
     this.saved = cursor.sequence;
+    this.savedReadTo = cursor.sequence;
   }
 
   get size(): number {
@@ -88,6 +96,8 @@ export class Outbox {
   ): void {
     const { dead_letter_id, reason, answer, now } = death;
     if (message.parked) this.unpark(message);
+    // The last word: it may have been taken on since the last flush.
+    if (message.redrive !== null) this.redrive(dead_letter_id, 'dead', now);
     this.#dead.push({
       ...this.#key(),
       dead_letter_id,
@@ -108,8 +118,9 @@ export class Outbox {
     });
   }
 
-  redrive(dead_letter_id: string, state: 'redriving' | 'delivered', at: number): void {
-    this.#redrives.set(dead_letter_id, { state, at });
+  redrive(dead_letter_id: string, state: RedriveUpdate['state'], at: number, redrive_id: string | null = null): void {
+    const by = redrive_id ?? this.#redrives.get(dead_letter_id)?.redrive_id ?? null;
+    this.#redrives.set(dead_letter_id, { state, redrive_id: by, at });
   }
 
   /** Moves everything into a flush, with the cursor that it is written under. */
@@ -122,8 +133,8 @@ export class Outbox {
       else into.unparked.push({ ...key, sequence: message.sequence, redrive: message.redrive });
     }
     into.dead.push(...this.#dead);
-    for (const [dead_letter_id, { state, at }] of this.#redrives) {
-      into.redrives.push({ ...key, dead_letter_id, state, at: instant(at) });
+    for (const [dead_letter_id, { state, redrive_id, at }] of this.#redrives) {
+      into.redrives.push({ ...key, dead_letter_id, redrive_id, state, at: instant(at) });
     }
     this.#attempts = [];
     this.#parked.clear();
@@ -136,9 +147,13 @@ export class Outbox {
   }
 
   #cursor(): CursorUpdate {
-    const { circuit, window, epoch } = this.#owner;
+    const { circuit, window, epoch, filters, width } = this.#owner;
     const cursor = window.cursor();
+    const text = filters.textAfter(cursor.sequence);
+    const isKnown = text === this.#filters;
+    this.#filters = text;
     this.saved = cursor.sequence;
+    this.savedReadTo = window.readTo.sequence;
     return {
       ...this.#key(),
       ...cursor,
@@ -146,6 +161,11 @@ export class Outbox {
       broken_since: circuit.open_since === null ? null : instant(circuit.open_since),
       probes: circuit.probes,
       probe_at: circuit.probe_at === 0 ? null : instant(circuit.probe_at),
+      read_to: this.savedReadTo,
+      filters: isKnown ? null : text,
+      width: Math.floor(width),
+      in_flight: window.in_flight,
+      proving: circuit.state === 'proving',
     };
   }
 }

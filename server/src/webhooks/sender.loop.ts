@@ -12,7 +12,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { type AttemptFacts, type AttemptPlace, factsOf, levelOf } from './attempt-facts.ts';
 import type { EgressRules } from './egress.ts';
-import type { EndpointRun, Surroundings } from './endpoint.loop.ts';
+import type { EndpointRun } from './endpoint.loop.ts';
 import { loadOne, pauseEndpoint, requireEndpoint, type StoredEndpoint, verifyEndpoint } from './endpoint.ts';
 import { type EndpointBook, openEndpointBook } from './endpoint-book.loop.ts';
 import { startFlusher } from './flush.loop.ts';
@@ -24,6 +24,7 @@ import { type News, startNews } from './news.loop.ts';
 import { openSecret } from './sealed-secret.ts';
 import type { HeadNews } from './sender.store.ts';
 import { readSecret } from './signing.ts';
+import type { Surroundings } from './surroundings.loop.ts';
 import { WorldRun } from './world.loop.ts';
 
 const TICK_MS = 20;
@@ -210,7 +211,7 @@ class SenderLoop implements Sender {
     await this.#flusher.settle();
     this.#flusher.stop();
     for (const world of this.#worlds.values()) world.stop();
-    this.#book.end([...this.#book.runs.keys()]);
+    this.#book.stop();
     await this.#leases.stop();
     await this.#destination.close();
     await Promise.all([this.#work.end({ timeout: 1 }), this.#leasePool.end({ timeout: 1 })]);

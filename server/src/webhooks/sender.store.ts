@@ -1,7 +1,7 @@
 // The statements of senders about their leases, the news, and what they have to know of endpoints. What they write with
 // each flush is in flush.store.ts.
 
-import type { Sql } from '../db/sql.ts';
+import type { Sql, Tx } from '../db/sql.ts';
 import { LEASE_MS } from './share.ts';
 
 /** Above so many worlds the news are asked for by bucket first. */
@@ -117,6 +117,8 @@ export interface CursorRow {
   broken_since: Date | null;
   probes: number;
   probe_at: Date | null;
+  read_to: number | null;
+  filters: string | null;
 }
 
 /**
@@ -133,7 +135,7 @@ export function claimCursors(sql: Sql, endpoints: readonly (EndpointRow & { epoc
       as n (world_id, endpoint_id, epoch, sequence, recorded_at)
     join heads h on h.world_id = n.world_id
     on conflict (world_id, endpoint_id) do update set epoch = excluded.epoch where c.epoch <= excluded.epoch
-    returning world_id, endpoint_id, sequence, recorded_at, previous, broken_since, probes, probe_at`;
+    returning world_id, endpoint_id, sequence, recorded_at, previous, broken_since, probes, probe_at, read_to, filters`;
 }
 
 export interface EndpointKey {
@@ -192,38 +194,27 @@ export function readRevisions(sql: Sql, endpoints: readonly EndpointKey[]) {
     join endpoint_revisions r on r.world_id = n.world_id and r.endpoint_id = n.endpoint_id`;
 }
 
-export interface RedriveRow extends EndpointKey {
-  dead_letter_id: string;
-  sequence: number;
-  recorded_at: Date;
-  previous: number | null;
-  revision: number;
-  attempts: number;
-}
-
-/** The dead letters that the API was asked to send again. */
-export function readRedriveRequests(sql: Sql, endpoints: readonly EndpointKey[]): Promise<RedriveRow[]> {
-  return sql<RedriveRow[]>`
-    select d.world_id, d.endpoint_id, d.dead_letter_id, d.sequence, d.recorded_at, d.previous, d.revision, d.attempts
-    from unnest(${endpoints.map((each) => each.world_id)}::int[], ${endpoints.map((each) => each.endpoint_id)}::text[]) as n (world_id, endpoint_id)
-    join redrive_requests q on q.world_id = n.world_id and q.endpoint_id = n.endpoint_id
-    join dead_letters d on d.world_id = q.world_id and d.dead_letter_id = q.dead_letter_id`;
-}
-
-/** What senders keep of endpoints that were deleted: how far they were, and what waited for them. */
-export async function forgetDeleted(sql: Sql, endpoints: readonly EndpointKey[]): Promise<void> {
-  const worlds = endpoints.map((each) => each.world_id);
-  const ids = endpoints.map((each) => each.endpoint_id);
+/**
+ * What senders keep of endpoints that were deleted: how far they were, and what waited for them. Their dead letters stay
+ * for people to look at, and nothing is on its way to them any more.
+ */
+export async function forgetDeleted(sql: Sql, shares: readonly number[], worldId: number | null): Promise<void> {
+  const gone = (tx: Sql | Tx) => tx`
+    select e.world_id, e.endpoint_id from endpoints e
+    where e.deleted_at is not null and e.share = any(${shares as number[]}::smallint[])
+      ${worldId === null ? tx`` : tx`and e.world_id = ${worldId}`}`;
   await sql.begin(async (tx) => {
     await tx`
-      delete from cursors c
-      using unnest(${worlds}::int[], ${ids}::text[]) as n (world_id, endpoint_id), endpoints e
-      where c.world_id = n.world_id and c.endpoint_id = n.endpoint_id
-        and e.world_id = n.world_id and e.endpoint_id = n.endpoint_id and e.deleted_at is not null`;
+      -- all worlds: because a share holds endpoints of every world
+      delete from cursors c using (${gone(tx)}) as n
+      where c.world_id = n.world_id and c.endpoint_id = n.endpoint_id`;
     await tx`
-      delete from parked_messages p
-      using unnest(${worlds}::int[], ${ids}::text[]) as n (world_id, endpoint_id), endpoints e
-      where p.world_id = n.world_id and p.endpoint_id = n.endpoint_id
-        and e.world_id = n.world_id and e.endpoint_id = n.endpoint_id and e.deleted_at is not null`;
+      -- all worlds: because a share holds endpoints of every world
+      delete from parked_messages p using (${gone(tx)}) as n
+      where p.world_id = n.world_id and p.endpoint_id = n.endpoint_id`;
+    await tx`
+      -- all worlds: because a share holds endpoints of every world
+      update dead_letters d set state = 'dead' from (${gone(tx)}) as n
+      where d.world_id = n.world_id and d.endpoint_id = n.endpoint_id and d.state = 'redriving'`;
   });
 }

@@ -4,6 +4,7 @@
 
 import type { Sql } from '../db/sql.ts';
 import { BEGINNING, type LogRow, readBlock, readPlaces } from '../events/log.store.ts';
+import { renderEvent } from '../events/render.ts';
 import { subjectsIn } from '../ledger/personal.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
@@ -92,11 +93,25 @@ export class WorldRun {
     );
     for (const { next, item } of found) {
       if (run.isStopped) return;
-      if (item === null)
-        this.#context.onFault(new Error(`event ${next.message.sequence} of world ${this.world_id} is not in the log`));
-      run.launch(next, item);
+      const fault = item === null ? 'the event is not in the log any more' : this.#faultOf(item);
+      if (fault === null) {
+        run.launch(next, item);
+        continue;
+      }
+      this.#context.onFault(new Error(`event ${next.message.sequence} of world ${this.world_id}: ${fault}`));
+      run.giveBack(next, item, fault);
     }
     run.pump();
+  }
+
+  /** Why an event cannot be made into a message, now that all keys that there are were fetched; null: it can. */
+  #faultOf({ row }: LogItem): string | null {
+    try {
+      renderEvent(row, this.#context.keys, 'plain');
+      return null;
+    } catch (error) {
+      return `the event cannot be rendered: ${(error as Error).message}`;
+    }
   }
 
   async #feedAll(): Promise<void> {

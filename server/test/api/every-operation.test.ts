@@ -42,6 +42,7 @@ function listOperations(paths: Record<string, Record<string, Described>>): Opera
 const prefixes: Record<string, string> = {
   endpoint: 'whe',
   dead_letter: 'dlt',
+  redrive: 'rdr',
   address: 'adr',
   channel: 'chn',
   driver: 'drv',

@@ -1,0 +1,71 @@
+// The statements that show dead letters. Senders write them with each flush (flush.store.ts).
+
+import type { Sql } from '../db/sql.ts';
+import type { Instant } from '../ledger/command.ts';
+import type { DeadLetter } from './redrive.schema.ts';
+import { fitsType } from './redrive.store.ts';
+
+interface DeadLetterRow extends Omit<DeadLetter, 'id' | 'first_attempt_at' | 'died_at' | 'settled_at'> {
+  dead_letter_id: string;
+  first_attempt_at: Date;
+  died_at: Date;
+  settled_at: Date | null;
+}
+
+export interface DeadLetterFilter {
+  /** Null: of every endpoint. */
+  endpoint_ids: readonly string[] | null;
+  state: string | null;
+  types: readonly string[] | null;
+  job_id: string | null;
+  reason: string | null;
+  died_since: Instant | null;
+  died_until: Instant | null;
+  limit: number;
+}
+
+const columns = (sql: Sql) => sql`
+  d.dead_letter_id, d.endpoint_id, d.event_id, d.type, d.job_id, d.sequence, d.state, d.reason, d.attempts,
+  d.first_attempt_at, d.died_at, d.last_status, d.last_error, d.settled_at, d.redrive_id, d.correlation_id`;
+
+/** Those that died last first. Asks for one more than `limit`. */
+export async function listDeadLetters(
+  sql: Sql,
+  worldId: number,
+  filter: DeadLetterFilter,
+  after: { at: Instant; id: string } | null,
+): Promise<DeadLetter[]> {
+  const { endpoint_ids, state, types, job_id, reason, died_since, died_until } = filter;
+  const rows = await sql<DeadLetterRow[]>`
+    select ${columns(sql)} from dead_letters d
+    where d.world_id = ${worldId}
+      ${endpoint_ids === null ? sql`` : sql`and d.endpoint_id = any(${endpoint_ids as string[]}::text[])`}
+      ${state === null ? sql`` : sql`and d.state = ${state}`}
+      ${types === null ? sql`` : sql`and ${fitsType(sql, sql`${types as string[]}::text[]`)}`}
+      ${job_id === null ? sql`` : sql`and d.job_id = ${job_id}`}
+      ${reason === null ? sql`` : sql`and d.reason = ${reason}`}
+      ${died_since === null ? sql`` : sql`and d.died_at >= ${died_since}::timestamptz`}
+      ${died_until === null ? sql`` : sql`and d.died_at < ${died_until}::timestamptz`}
+      ${after === null ? sql`` : sql`and (d.died_at, d.dead_letter_id) < (${after.at}::timestamptz, ${after.id})`}
+    order by d.died_at desc, d.dead_letter_id desc
+    limit ${filter.limit + 1}`;
+  return rows.map(showDeadLetter);
+}
+
+export async function findDeadLetters(sql: Sql, worldId: number, ids: readonly string[]): Promise<DeadLetter[]> {
+  const rows = await sql<DeadLetterRow[]>`
+    select ${columns(sql)} from dead_letters d
+    where d.world_id = ${worldId} and d.dead_letter_id = any(${ids as string[]}::text[])`;
+  return rows.map(showDeadLetter);
+}
+
+function showDeadLetter(row: DeadLetterRow): DeadLetter {
+  const { dead_letter_id, ...rest } = row;
+  return {
+    id: dead_letter_id,
+    ...rest,
+    first_attempt_at: row.first_attempt_at.toISOString(),
+    died_at: row.died_at.toISOString(),
+    settled_at: row.settled_at?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,65 @@
+// By which filter an event is judged that may have been sent before: the one that was in force when it was read first,
+// so that every message names the same previous one however often a sender is followed by another.
+// Pure; what a sender saves of it is a text beside its cursor.
+
+import { compileFilter, type Filter, type Filtered } from '../events/filter.ts';
+
+interface Span {
+  /** The last sequence that was read under this filter; null: it is in force. */
+  until: number | null;
+  filter: Filter;
+}
+
+/** What a cursor's row says: as `textAfter` wrote it, and how far the log was read by then. */
+export interface SavedFilters {
+  text: string;
+  read_to: number;
+}
+
+export class FilterHistory {
+  #spans: (Span & { fits: (event: Filtered) => boolean })[];
+  #text: string | null = null;
+
+  constructor(saved: SavedFilters | null, current: Filter) {
+    const spans = saved === null ? [] : (JSON.parse(saved.text) as Span[]);
+    this.#spans = spans.map(({ until, filter }) => compile(until ?? saved?.read_to ?? 0, filter));
+    const last = this.#spans.at(-1);
+    if (last !== undefined && isSame(last.filter, current)) last.until = null;
+    else this.#spans.push(compile(null, current));
+  }
+
+  fits(sequence: number, event: Filtered): boolean {
+    for (const { until, fits } of this.#spans) if (until === null || sequence <= until) return fits(event);
+    return false;
+  }
+
+  /** Another filter is in force for everything after `readTo`. */
+  change(filter: Filter, readTo: number): void {
+    const last = this.#spans.at(-1);
+    if (last === undefined || isSame(last.filter, filter)) return;
+    this.#text = null;
+    const isUsed = readTo > (this.#spans.at(-2)?.until ?? 0);
+    if (isUsed) last.until = readTo;
+    else this.#spans.pop();
+    this.#spans.push(compile(null, filter));
+  }
+
+  /** What has to be known about events after a cursor. */
+  textAfter(cursor: number): string {
+    const needed = this.#spans.filter(({ until }) => until === null || until > cursor);
+    if (needed.length < this.#spans.length) this.#text = null;
+    this.#spans = needed;
+    this.#text ??= JSON.stringify(needed.map(({ until, filter }) => ({ until, filter })));
+    return this.#text;
+  }
+}
+
+function compile(until: number | null, filter: Filter) {
+  const { types, topics, channel_ids } = filter;
+  return { until, filter: { types, topics, channel_ids }, fits: compileFilter(filter) };
+}
+
+function isSame(a: Filter, b: Filter): boolean {
+  const textOf = ({ types, topics, channel_ids }: Filter) => JSON.stringify([types, topics, channel_ids]);
+  return textOf(a) === textOf(b);
+}

@@ -1,0 +1,61 @@
+// What an endpoint that is being sent to begins with, and what it needs of the sender around it. Words only: who sends is
+// endpoint.loop.ts, what surrounds it is made in sender.loop.ts.
+
+import type { EndpointRun } from './endpoint.loop.ts';
+import type { Endpoint } from './endpoint.schema.ts';
+import type { SavedFilters } from './filter-history.ts';
+import type { DeadLetterRow } from './flush.store.ts';
+import type { Answer, Destination } from './http-destination.ts';
+import type { Message, Next } from './lane.ts';
+import type { LogItem, RenderedBody } from './log-item.ts';
+import type { AttemptSubject } from './outbox.ts';
+import type { SigningKey } from './signing.ts';
+import type { Cursor, ParkedMessage } from './window.ts';
+
+/** An endpoint as senders see it. */
+export interface EndpointConfig {
+  world_id: number;
+  world: 'live' | 'test';
+  tenant_id: string;
+  share: number;
+  endpoint: Endpoint;
+  keys: SigningKey[];
+  renderings: ReadonlyMap<number, 'plain' | 'personal'>;
+}
+
+/** What an endpoint needs of the sender around it. */
+export interface Surroundings {
+  destination: Destination;
+  /** Milliseconds by the database's clock. */
+  now(): number;
+  /** Between -1 and 1. */
+  jitter(): number;
+  mintEventId(): string;
+  mintDeadLetterId(): string;
+  /** Whether the lease of a share holds at this moment, by both clocks. */
+  holds(share: number): boolean;
+  render(run: EndpointRun, item: LogItem, rendering: 'plain' | 'personal'): RenderedBody | null;
+  /** Reads the events and keys that these messages lack; then `run.launch` sends them. */
+  prepare(run: EndpointRun, nexts: readonly Next<LogItem>[]): void;
+  /** The outbox has something to write. */
+  changed(run: EndpointRun): void;
+  /** There is room for more events. */
+  hungry(run: EndpointRun): void;
+  /** Wants `wake` to be called at a time. */
+  wakeAt(run: EndpointRun, at: number): void;
+  /** Commands of the ledger; they answer when they are committed. */
+  commitVerified(run: EndpointRun): Promise<void>;
+  commitPaused(run: EndpointRun, reason: 'gone' | 'receiver' | 'broken'): Promise<void>;
+  onAttempt(run: EndpointRun, attempt: AttemptSubject, answer: Answer): void;
+  onDead(run: EndpointRun, message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason']): void;
+}
+
+export interface SavedEndpoint {
+  cursor: Cursor;
+  circuit: { open_since: number | null; probes: number; probe_at: number };
+  parked: readonly ParkedMessage[];
+  /** Events ahead of the cursor that are settled or parked. */
+  settled: Set<number>;
+  /** Null: nobody has read for it yet. */
+  filters: SavedFilters | null;
+}
