@@ -1324,6 +1324,60 @@ export interface ProofRequirementsInput {
   on_failure: RequirementSetInput;
 }
 
+export interface PulledEvent {
+  /** Identifier; the webhook-id of its messages. */
+  id: string;
+  /** Which kind of object changed. */
+  type: string;
+  /** What happened, by name. */
+  topics: string[];
+  /** Version of this form. */
+  schema_version: string;
+  /** Gapless number in the log of its world. */
+  sequence: number;
+  /** Gapless number among the events of its job; null when it is about no job. */
+  job_sequence: number | null;
+  /** When it happened by the clock of whoever says so. */
+  occurred_at: string;
+  /** When it happened after correction of that clock. */
+  effective_at: string;
+  /** When it was recorded; never decreases along the sequence. */
+  recorded_at: string;
+  /** Of the request that caused it. */
+  correlation_id: string;
+  /** Of the request that created the object. */
+  origin_correlation_id: string;
+  /** The event that caused this one; null when a request did. */
+  causation_id: string | null;
+  tenant_id: string;
+  channel_id: string | null;
+  world: "live" | "test";
+  /** Grows when the log was restored from a backup. */
+  log_epoch: number;
+  actor: {
+    type: string;
+    id: string;
+  };
+  /** By which way it came. */
+  cause: string;
+  /** True for a step that was skipped and is known to have happened. */
+  implied: boolean;
+  /** False for a report that is kept but changed no state. */
+  applied: boolean;
+  /** SHA-256 of the previous event of the same object as stored; null for the first. */
+  previous_hash: string | null;
+  /** The whole object as it stands after the event, under its own name. */
+  data: {
+    /** The object that changed: a task, job, customer, address, … */
+    data_id: string;
+    /** Pointer → before and after. */
+    changes: Record<string, unknown[]>;
+    [member: string]: unknown;
+  };
+  /** Sequence of the event before this one that the same filters match: whoever lacks it has missed one. Null when the log holds none, or none among the 10,000 events before `after`. */
+  previous: number | null;
+}
+
 export interface Redrive {
   /** Identifier of a redrive. */
   id: string;
@@ -1704,7 +1758,7 @@ export interface ListEventsQuery {
 }
 
 export interface ListEventsReply {
-  data: Event[];
+  data: PulledEvent[];
   /** True when more events follow now. */
   has_more: boolean;
   /** Send it as `after` to go on. */
@@ -1712,6 +1766,17 @@ export interface ListEventsReply {
 }
 
 export type GetEventReply = Event;
+
+export interface StreamEventsQuery {
+  /** The sequence after which to begin; 0: from the oldest event that is kept. Absent: only what comes from now on. */
+  after?: number | undefined;
+  /** Types or topics, with `job.*` for all that begin so, separated by commas. Absent: all. */
+  types?: string[] | undefined;
+  /** Only events of this job. */
+  job_id?: string | undefined;
+  /** Only what is owed to this endpoint by its filter. */
+  endpoint_id?: string | undefined;
+}
 
 export interface ListKeysQuery {
   /** How many at most; 50 when absent. */

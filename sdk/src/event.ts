@@ -14,3 +14,8 @@ export interface WaypostEvent extends Omit<Event, 'data'> {
     driver?: GetDriverReply;
   };
 }
+
+/** As it is pulled: `previous` is the sequence of the event before it that the same filters match. */
+export interface PulledEvent extends WaypostEvent {
+  previous: number | null;
+}

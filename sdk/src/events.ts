@@ -1,7 +1,7 @@
 // The log by pull: the same events that webhooks deliver, in the same form and order.
 
 import type { ListEventsQuery } from './api.gen.ts';
-import type { WaypostEvent } from './event.ts';
+import type { PulledEvent, WaypostEvent } from './event.ts';
 import type { EventTracker } from './event-tracker.ts';
 import { iteratePages, type Page } from './pages.ts';
 import { memberPath } from './resource.ts';
@@ -21,7 +21,7 @@ export function iterateEvents(
   transport: Transport,
   query: ListEventsQuery,
   call?: CallOptions,
-): AsyncGenerator<WaypostEvent, void, undefined> {
+): AsyncGenerator<PulledEvent, void, undefined> {
   return iteratePages(query.after === undefined ? undefined : String(query.after), (after) =>
     listEvents(
       transport,
@@ -31,7 +31,7 @@ export function iterateEvents(
   );
 }
 
-function listEvents(transport: Transport, query?: ListEventsQuery, call?: CallOptions): Promise<Page<WaypostEvent>> {
+function listEvents(transport: Transport, query?: ListEventsQuery, call?: CallOptions): Promise<Page<PulledEvent>> {
   return transport.send({ method: 'GET', path: PATH, query }, call);
 }
 
@@ -47,10 +47,7 @@ export function eventCalls(transport: Transport) {
       transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
 
     /** Goes on for ever: what is there, then what comes. Ends when `signal` is aborted. */
-    async *follow(
-      query: ListEventsQuery = {},
-      call: FollowOptions = {},
-    ): AsyncGenerator<WaypostEvent, void, undefined> {
+    async *follow(query: ListEventsQuery = {}, call: FollowOptions = {}): AsyncGenerator<PulledEvent, void, undefined> {
       let after = query.after ?? 0;
       while (call.signal?.aborted !== true) {
         const page = await list({ limit: PAGE_LIMIT, ...query, after }, call);
@@ -70,7 +67,7 @@ export function eventCalls(transport: Transport) {
       nowMs: number,
       graceMs: number,
       call?: CallOptions,
-    ): AsyncGenerator<WaypostEvent, void, undefined> {
+    ): AsyncGenerator<PulledEvent, void, undefined> {
       const gaps = new Set(tracker.listGaps(nowMs, graceMs).map((gap) => gap.sequence));
       const last = Math.max(0, ...gaps);
       if (last === 0) return;

@@ -12,7 +12,7 @@ import type {
   UpdateJobBody,
   UpdateJobReply,
 } from './api.gen.ts';
-import type { WaypostEvent } from './event.ts';
+import type { PulledEvent } from './event.ts';
 import { iterateEvents } from './events.ts';
 import { memberPath, resourceCalls } from './resource.ts';
 import type { CallOptions, Transport } from './transport.ts';
@@ -47,7 +47,7 @@ export function jobCalls(transport: Transport) {
     transition: (id: string, input: TransitionInput, call?: CallOptions): Promise<TransitionReply> =>
       transport.send({ method: 'POST', path: memberPath(PATH, id, '/transitions'), body: input }, call),
     /** All events of one job, in order. */
-    events: (id: string, call?: CallOptions): AsyncGenerator<WaypostEvent, void, undefined> =>
+    events: (id: string, call?: CallOptions): AsyncGenerator<PulledEvent, void, undefined> =>
       iterateEvents(transport, { job_id: id }, call),
   };
 }

@@ -15,7 +15,11 @@ import type { DatabaseAddresses } from './db/roles.ts';
 import { BY_KEY, type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
 import { type ErrorCode, WaypostError } from './errors.ts';
 import { eventOperations } from './events/event.routes.ts';
+import { HEARTBEAT_MS, streamEvents } from './events/event-stream.loop.ts';
+import { eventStreamOperations } from './events/event-stream.routes.ts';
+import { type Feed, startFeed } from './events/feed.loop.ts';
 import { jobEventOperations } from './events/job-event.routes.ts';
+import type { PullContext } from './events/pull-query.routes.ts';
 import { driverOperations } from './fleet/driver.routes.ts';
 import { hubOperations } from './fleet/hub.routes.ts';
 import { hubBook } from './fleet/hub.store.ts';
@@ -87,6 +91,8 @@ export interface House {
   deriveKey(purpose: string): Buffer;
   /** Where webhooks may be sent to. */
   egress: EgressRules;
+  /** What is new in the logs, for streams. */
+  feed: Feed;
   rateLimits: RateLimits;
   /** What tests endpoints for the API. */
   tester: EndpointDesk['tester'];
@@ -96,11 +102,7 @@ export interface House {
 export async function startApp(options: AppOptions): Promise<App> {
   const { config, addresses, masterKey, log } = options;
   const keys = createSubjectKeys(masterKey);
-  const reads = openPool(addresses.app, {
-    name: 'waypost reads',
-    connectionsMax: READ_CONNECTIONS_MAX,
-    session: { statement_timeout: READ_TIMEOUT_MS, default_transaction_read_only: 'on', ...BY_KEY },
-  });
+  const reads = openReads(addresses);
   const running: Running = { http: null, sender: null, ledger: null };
   const metrics = await openMetricsFor(options, reads, running);
   const ledger = openLedger({
@@ -127,15 +129,20 @@ export async function startApp(options: AppOptions): Promise<App> {
       metrics?.onAttempt(facts);
     },
   };
+  const feed = openFeed(reads, keys, ledger, log);
   const rateLimits = createRateLimits({ defaultPerS: config.rateLimit, monotonicMs: () => performance.now() });
-  const house: House = { reads, ledger, keys, config, log, deriveKey, egress, tester, rateLimits };
+  const house: House = { reads, ledger, keys, config, log, deriveKey, egress, feed, tester, rateLimits };
   const telemetry = openPool(addresses.ledger, { name: 'waypost telemetry', connectionsMax: 1 });
   const closers: (() => Promise<void>)[] = [];
-  const watchers: ((worldIds: readonly number[]) => void)[] = [(ids) => ids.forEach(keys.forgetWorld)];
+  const watchers: ((worldIds: readonly number[]) => void)[] = [
+    (ids) => ids.forEach(keys.forgetWorld),
+    (ids) => ids.forEach(feed.forgetWorld),
+  ];
   const watch = watchConfig(house, watchers);
   const stop = async () => {
     watch.stop();
     for (const close of closers.reverse()) await close();
+    feed.stop();
     await tester.destination.close();
     await tester.attempts.end({ timeout: 1 });
     await ledger.stop();
@@ -171,6 +178,21 @@ export async function startApp(options: AppOptions): Promise<App> {
     await stop();
     throw error;
   }
+}
+
+function openReads(addresses: DatabaseAddresses): Sql {
+  return openPool(addresses.app, {
+    name: 'waypost reads',
+    connectionsMax: READ_CONNECTIONS_MAX,
+    session: { statement_timeout: READ_TIMEOUT_MS, default_transaction_read_only: 'on', ...BY_KEY },
+  });
+}
+
+function openFeed(reads: Sql, keys: SubjectKeys, ledger: Ledger, log: Logger): Feed {
+  const onFault = (error: unknown) => log.warn({ msg: 'feed.failed', err: error });
+  const feed = startFeed({ reads, keys, quietMs: HEARTBEAT_MS, onFault });
+  ledger.onCommit(feed.poke);
+  return feed;
 }
 
 /** What a broken constraint tells the caller: the second wall behind the rules. */
@@ -323,12 +345,17 @@ export function listOperations(house: House): Operation[] {
     books: { contacts: contactBook, addresses, hubs: hubBook },
     pin_key: house.deriveKey('pins'),
   };
+  const pull: PullContext = {
+    reads,
+    keys,
+    filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId),
+  };
   const endpointDesk = { reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester };
   return [
-    ...eventOperations({
-      reads,
-      keys,
-      filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId),
+    ...eventOperations(pull),
+    ...eventStreamOperations({
+      ...pull,
+      streamEvents: (wish) => streamEvents({ reads, keys, feed: house.feed, heartbeatMs: HEARTBEAT_MS }, wish),
     }),
     ...keyOperations({
       reads,

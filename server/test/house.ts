@@ -134,9 +134,16 @@ export async function send(
     },
     ...(body !== undefined && { body: isRaw ? (body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
   });
-  const text = await reply.text();
+  // A stream of news has no end: its beginning says that it was opened.
+  const isEndless = reply.headers.get('content-type') === 'text/event-stream';
+  const text = isEndless ? await readBeginning(reply) : await reply.text();
   const isJson = text !== '' && /json/.test(reply.headers.get('content-type') ?? '');
   return { status: reply.status, body: isJson ? JSON.parse(text) : undefined, text, headers: reply.headers };
+}
+
+async function readBeginning(reply: Response): Promise<string> {
+  for await (const chunk of reply.body ?? []) return new TextDecoder().decode(chunk);
+  return '';
 }
 
 /** The problem with which a call of the SDK is refused; fails when it succeeds or is refused otherwise. */

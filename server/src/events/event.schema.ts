@@ -1,6 +1,6 @@
 // The wire form of an event, for the API and for webhooks.
 
-import Type from 'typebox';
+import Type, { type TSchema } from 'typebox';
 
 const Instant = (description: string) => Type.String({ format: 'date-time', description });
 
@@ -46,14 +46,33 @@ export const EventSchema = Type.Object(
   { $id: 'Event', additionalProperties: false },
 );
 
-export const EventPage = Type.Object(
+/** As it is pulled: the event, and which one came before it. */
+export const PulledEventSchema = Type.Object(
   {
-    data: Type.Array(EventSchema),
-    has_more: Type.Boolean({ description: 'True when more events follow now.' }),
-    next: Type.String({ description: 'Send it as `after` to go on.' }),
+    ...EventSchema.properties,
+    previous: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description:
+        'Sequence of the event before this one that the same filters match: whoever lacks it has missed one. Null when the log holds none, or none among the 10,000 events before `after`.',
+    }),
   },
-  { additionalProperties: false },
+  { $id: 'PulledEvent', additionalProperties: false },
 );
+
+function pageOf(item: TSchema) {
+  return Type.Object(
+    {
+      data: Type.Array(item),
+      has_more: Type.Boolean({ description: 'True when more events follow now.' }),
+      next: Type.String({ description: 'Send it as `after` to go on.' }),
+    },
+    { additionalProperties: false },
+  );
+}
+
+export const EventPage = pageOf(PulledEventSchema);
+/** The events of one job are counted by themselves: `job_sequence` shows a hole. */
+export const JobEventPage = pageOf(EventSchema);
 
 export const eventExample = {
   id: 'evt_01m7yhqmb4e008000004ph4vfp',
@@ -83,3 +102,5 @@ export const eventExample = {
     changes: {},
   },
 };
+
+export const pulledExample = { ...eventExample, previous: null };

@@ -6,8 +6,9 @@ import { WaypostError } from '../errors.ts';
 import { JsonText, type Operation, operation } from '../http/operation.ts';
 import { timeOfId } from '../ledger/id.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
-import { EventPage, eventExample } from './event.schema.ts';
-import { readJobPage } from './log.store.ts';
+import { eventExample, JobEventPage } from './event.schema.ts';
+import { readJobPage } from './pull.store.ts';
+import { PAGE_LIMITS } from './pull.ts';
 import { renderEvent } from './render.ts';
 
 const LIMIT_DEFAULT = 50;
@@ -48,7 +49,7 @@ export function jobEventOperations(ctx: { reads: Sql; keys: SubjectKeys }): Oper
         },
         { additionalProperties: false },
       ),
-      replies: { 200: { description: 'Events in order of their job_sequence.', schema: EventPage } },
+      replies: { 200: { description: 'Events in order of their job_sequence.', schema: JobEventPage } },
       errors: [],
       reply_example: { data: [eventExample], has_more: false, next: '1' },
       async run({ caller, path, query, rendering }) {
@@ -57,7 +58,12 @@ export function jobEventOperations(ctx: { reads: Sql; keys: SubjectKeys }): Oper
         const limit = query.limit ?? LIMIT_DEFAULT;
         const since = new Date(timeOfId(path.job_id) ?? 0).toISOString();
         const read = (from: number, count: number) =>
-          readJobPage(ctx.reads, world_id, { id: path.job_id, since, after_job_sequence: from }, count, null);
+          readJobPage(
+            ctx.reads,
+            world_id,
+            { id: path.job_id, since, after_job_sequence: from },
+            { ...PAGE_LIMITS, events: count },
+          );
         const { rows, has_more } = await read(after, limit);
         // Past the end of a job nothing is read: its first event tells whether the job is the caller's.
         const [first = null] = rows.length > 0 ? rows : (await read(0, 1)).rows;

@@ -29,94 +29,12 @@ export interface LogRow {
 }
 
 /** What filters judge an event by, and how long its document is; the document itself stays on disk. */
-export interface LogHead extends Omit<LogRow, 'body' | 'personal' | 'job_id' | 'data_id' | 'correlation_id'> {
+export interface LogHead
+  extends Pick<LogRow, 'sequence' | 'recorded_at' | 'type' | 'topics' | 'job_id' | 'job_sequence' | 'channel_id'> {
   bytes: number;
 }
 
 export const BEGINNING: LogCursor = { sequence: 0, recorded_at: '1970-01-01T00:00:00.000Z' };
-
-/** Documents of one page, whatever its limit says: an event may be a quarter of a megabyte long. */
-const PAGE_BYTES_MAX = 8_388_608;
-/** Heads that a filter looks through at a time. */
-const BLOCK_HEADS = 500;
-/** A sparse filter looks through so many events for one page, then hands out the place to go on from. */
-const SCANNED_MAX = 10_000;
-
-/** Some events in order; `next` is the sequence to go on after. */
-export interface LogPage {
-  rows: LogRow[];
-  has_more: boolean;
-  next: number;
-}
-
-/** Null: every event. */
-export type Owed = ((head: LogHead) => boolean) | null;
-
-/** Up to `limit` events after a place and up to the end of the log as it was found. */
-export async function readLogPage(
-  sql: Sql,
-  worldId: number,
-  span: { after: LogCursor; end: number },
-  limit: number,
-  owed: Owed,
-): Promise<LogPage> {
-  const wanted: LogHead[] = [];
-  let place = span.after;
-  for (let scanned = 0; scanned < SCANNED_MAX && place.sequence < span.end && wanted.length <= limit; ) {
-    const heads = await readHeads(sql, worldId, place, owed === null ? limit + 1 : BLOCK_HEADS);
-    const last = heads.at(-1);
-    if (last === undefined) break;
-    scanned += heads.length;
-    place = { sequence: last.sequence, recorded_at: last.recorded_at.toISOString() };
-    for (const head of heads) if (owed === null || owed(head)) wanted.push(head);
-  }
-  return takePage(sql, worldId, wanted, limit, { has_more: place.sequence < span.end, next: place.sequence });
-}
-
-/** The same of one job. `since` is the time in the job's id: none of its events is older. */
-export async function readJobPage(
-  sql: Sql,
-  worldId: number,
-  job: { id: string; since: Instant; after_job_sequence: number },
-  limit: number,
-  owed: Owed,
-): Promise<LogPage> {
-  const wanted: LogHead[] = [];
-  const block = owed === null ? limit + 1 : BLOCK_HEADS;
-  let place = job.after_job_sequence;
-  while (wanted.length <= limit) {
-    const heads = await readJobHeads(sql, worldId, { ...job, after_job_sequence: place }, block);
-    for (const head of heads) if (owed === null || owed(head)) wanted.push(head);
-    place = heads.at(-1)?.job_sequence ?? place;
-    if (heads.length < block) break;
-  }
-  return takePage(sql, worldId, wanted, limit, { has_more: false, next: 0 });
-}
-
-/** Reads the documents of as many heads as a page holds. `end` says how it goes on when it holds them all. */
-async function takePage(
-  sql: Sql,
-  worldId: number,
-  wanted: readonly LogHead[],
-  limit: number,
-  end: { has_more: boolean; next: number },
-): Promise<LogPage> {
-  let [count, bytes] = [0, 0];
-  for (const head of wanted.slice(0, limit)) {
-    bytes += head.bytes;
-    if (count > 0 && bytes > PAGE_BYTES_MAX) break;
-    count++;
-  }
-  const places = wanted.slice(0, count);
-  const rows = await readPlaces(
-    sql,
-    worldId,
-    places.map(({ sequence, recorded_at }) => ({ sequence, recorded_at: recorded_at.toISOString() })),
-  );
-  rows.sort((one, other) => one.sequence - other.sequence);
-  if (count < wanted.length) return { rows, has_more: true, next: places.at(-1)?.sequence ?? end.next };
-  return { rows, ...end };
-}
 
 /**
  * The next events after a cursor, in order. The numbers have no gaps, so a block is a range of them. With a limit alone
@@ -129,18 +47,15 @@ export async function readBlock(sql: Sql, worldId: number, after: LogCursor, lim
   return rows.length > 0 ? rows : readRange(sql, worldId, after, Number.MAX_SAFE_INTEGER, limit);
 }
 
-/** The heads of the next events after a cursor, found like blocks. */
-async function readHeads(sql: Sql, worldId: number, after: LogCursor, limit: number): Promise<LogHead[]> {
-  const heads = (upTo: number) => sql<LogHead[]>`
-    select world_id, sequence, recorded_at, event_id, type, topics, job_sequence, channel_id,
+/** The heads of the events after a cursor up to a sequence, in order: a block is a range here too. */
+export function readHeads(sql: Sql, worldId: number, after: LogCursor, upTo: number): Promise<LogHead[]> {
+  return sql<LogHead[]>`
+    select sequence, recorded_at, type, topics, job_id, job_sequence, channel_id,
       octet_length(body) + octet_length(personal) as bytes
     from events
     where world_id = ${worldId} and sequence > ${after.sequence} and sequence <= ${upTo}
       and recorded_at >= ${after.recorded_at}::timestamptz
-    order by sequence
-    limit ${limit}`;
-  const found = await heads(after.sequence + limit);
-  return found.length > 0 ? found : heads(Number.MAX_SAFE_INTEGER);
+    order by sequence`;
 }
 
 function readRange(sql: Sql, worldId: number, after: LogCursor, upTo: number, limit: number): Promise<LogRow[]> {
@@ -154,14 +69,15 @@ function readRange(sql: Sql, worldId: number, after: LogCursor, upTo: number, li
     limit ${limit}`;
 }
 
-function readJobHeads(
+/** The heads of the next events of a job. `since` is the time in its id: none of its events is older. */
+export function readJobHeads(
   sql: Sql,
   worldId: number,
   job: { id: string; since: Instant; after_job_sequence: number },
   limit: number,
 ): Promise<LogHead[]> {
   return sql<LogHead[]>`
-    select world_id, sequence, recorded_at, event_id, type, topics, job_sequence, channel_id,
+    select sequence, recorded_at, type, topics, job_id, job_sequence, channel_id,
       octet_length(body) + octet_length(personal) as bytes
     from events
     where world_id = ${worldId} and job_id = ${job.id} and job_sequence > ${job.after_job_sequence}
@@ -170,7 +86,7 @@ function readJobHeads(
     limit ${limit}`;
 }
 
-/** Events by their places, for messages that were parked. */
+/** Events by their places, in no order. */
 export async function readPlaces(
   sql: Sql,
   worldId: number,
@@ -226,6 +142,13 @@ export async function findNewest(sql: Sql, worldId: number): Promise<LogCursor> 
     select sequence, recorded_at from heads where world_id = ${worldId}`;
   if (head === undefined) return BEGINNING;
   return { sequence: head.sequence, recorded_at: head.recorded_at.toISOString() };
+}
+
+/** The same of several worlds. */
+export async function findHeads(sql: Sql, worldIds: readonly number[]): Promise<(LogCursor & { world_id: number })[]> {
+  const heads = await sql<{ world_id: number; sequence: number; recorded_at: Date }[]>`
+    select world_id, sequence, recorded_at from heads where world_id = any(${worldIds}::int[])`;
+  return heads.map((head) => ({ ...head, recorded_at: head.recorded_at.toISOString() }));
 }
 
 /** The oldest sequence that the log still holds; one after the head's when it is empty. */

@@ -9,7 +9,7 @@ import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
 import { errorFields, makeProblem, PROBLEM_MEDIA_TYPE, toWaypostError } from './problem.ts';
 import type { Bucket, RateLimits } from './rate-limit.ts';
 import type { Route } from './route.ts';
-import type { StreamBook } from './stream.ts';
+import type { StreamBook } from './stream-book.ts';
 
 /** What all exchanges of a server share. */
 export interface Desk {
@@ -67,7 +67,7 @@ export interface Completion {
   /** How many faults a refusal names. */
   faults: number;
   /** How a stream came to its end; null for a reply in one piece. */
-  ended: 'whole' | 'client_gone' | 'stalled' | 'failed' | null;
+  ended: 'whole' | 'client_gone' | 'stalled' | 'too_slow' | 'failed' | null;
   duration_ms: number;
   bytes_in: number;
   bytes_out: number;

@@ -97,6 +97,7 @@ function describeOperation(operation: Operation, parts: Parts): Json {
     parameters: [
       ...describeParameters('path', operation.path_params, parts),
       ...describeParameters('query', operation.query, parts),
+      ...describeParameters('header', operation.headers, parts),
       ...(writes ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
       ...(takesIfMatch(operation) ? [{ $ref: '#/components/parameters/IfMatch' }] : []),
       { $ref: '#/components/parameters/CorrelationId' },
@@ -123,7 +124,7 @@ function describeSecurity({ scope, own_credential }: Operation): Json[] {
   return scope === null ? [] : [{ bearer: [scope] }];
 }
 
-function describeParameters(place: 'path' | 'query', schema: TObject | undefined, parts: Parts): Json[] {
+function describeParameters(place: 'path' | 'query' | 'header', schema: TObject | undefined, parts: Parts): Json[] {
   return Object.entries((schema?.properties ?? {}) as Record<string, TSchema & Json>).map(([name, property]) => {
     const { description, ...rest } = liftSchemas(property, parts) as Json;
     return {

@@ -26,6 +26,8 @@ export interface Operation {
   path_params?: TObject;
   /** Strings, integers, numbers, booleans, arrays of strings (`a,b`) and records (`name[key]=value`). */
   query?: TObject;
+  /** Texts, by the names of the headers as they are written in documents. */
+  headers?: TObject;
   body?: TSchema;
   /** What the body is held against here when `body`, which the document shows, says more: its items are judged one by one. */
   envelope?: TSchema;
@@ -99,10 +101,17 @@ export interface Caller {
 }
 
 /** One validated request. */
-export interface Call<Path = Record<string, string>, Query = Record<string, unknown>, Body = unknown> {
+export interface Call<
+  Path = Record<string, string>,
+  Query = Record<string, unknown>,
+  Body = unknown,
+  Headers = Record<string, string>,
+> {
   caller: Caller;
   path: Path;
   query: Query;
+  /** Those that the operation declares and the caller sent, not empty. */
+  headers: Headers;
   body: Body;
   correlation_id: string;
   /** From Idempotency-Key; null when the caller sent none. */
@@ -159,22 +168,32 @@ export class ByteStream {
   /** One of those that the operation declares. */
   readonly media_type: string;
   readonly pieces: AsyncIterable<string | Buffer>;
-  constructor(media_type: string, pieces: AsyncIterable<string | Buffer>) {
+  /** Aborted by whoever makes the pieces when the client is too slow for them: the connection is cut at once. */
+  readonly cut: AbortSignal | null;
+  constructor(media_type: string, pieces: AsyncIterable<string | Buffer>, cut: AbortSignal | null = null) {
     this.media_type = media_type;
     this.pieces = pieces;
+    this.cut = cut;
   }
 }
 
 type StaticOr<S, Otherwise> = S extends TSchema ? Static<S> : Otherwise;
 
-interface TypedOperation<P extends TObject | undefined, Q extends TObject | undefined, B extends TSchema | undefined>
-  extends Omit<Operation, 'path_params' | 'query' | 'body' | 'items' | 'run'> {
+type NoMembers = Record<string, never>;
+
+interface TypedOperation<
+  P extends TObject | undefined,
+  Q extends TObject | undefined,
+  B extends TSchema | undefined,
+  H extends TObject | undefined,
+> extends Omit<Operation, 'path_params' | 'query' | 'headers' | 'body' | 'items' | 'run'> {
   path_params?: P;
   query?: Q;
+  headers?: H;
   body?: B;
   items?(body: StaticOr<B, undefined>): number;
   run(
-    call: Call<StaticOr<P, Record<string, never>>, StaticOr<Q, Record<string, never>>, StaticOr<B, undefined>>,
+    call: Call<StaticOr<P, NoMembers>, StaticOr<Q, NoMembers>, StaticOr<B, undefined>, StaticOr<H, NoMembers>>,
   ): Promise<Reply>;
 }
 
@@ -183,7 +202,8 @@ export function operation<
   P extends TObject | undefined = undefined,
   Q extends TObject | undefined = undefined,
   B extends TSchema | undefined = undefined,
->(spec: TypedOperation<P, Q, B>): Operation {
+  H extends TObject | undefined = undefined,
+>(spec: TypedOperation<P, Q, B, H>): Operation {
   return spec as Operation;
 }
 

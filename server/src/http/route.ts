@@ -25,6 +25,9 @@ export interface Route {
   /** Whether If-Match can mean anything: the operation writes one object that may exist. */
   takesIfMatch: boolean;
   readQuery: ReadQuery;
+  /** Names of the headers that the operation declares. */
+  headerNames: readonly string[];
+  validateHeaders: Validate | null;
   validatePath: Validate | null;
   validateBody: Validate | null;
   /** In which success is answered; the first is sent when nothing else is asked for. */
@@ -63,6 +66,8 @@ export function compileRoute(operation: Operation): Route {
       status.startsWith('2') ? mediaTypesOf(reply) : [],
     ),
     readQuery: compileQuery(operation.query),
+    headerNames: Object.keys(operation.headers?.properties ?? {}),
+    validateHeaders: operation.headers === undefined ? null : compileValidator(operation.headers, 'header'),
     validatePath: operation.path_params === undefined ? null : compileValidator(operation.path_params, 'path'),
     validateBody: operation.body === undefined ? null : compileValidator(operation.envelope ?? operation.body, ''),
     validateReply: new Map(
@@ -82,7 +87,8 @@ export function readCall(route: Route, caller: Caller, correlation_id: string, a
   if (route.validatePath !== null) checkPath(route.validatePath, arrived.params);
   const query = route.readQuery(arrived.query);
   const body = route.writes ? readBody(route, arrived.body) : undefined;
-  const call = new ValidatedCall(route, caller, correlation_id, arrived, query, body, if_match);
+  const headers = readHeaders(route, arrived);
+  const call = new ValidatedCall(route, caller, correlation_id, arrived, query, headers, body, if_match);
   if (idempotencyKey !== null) call.claim(idempotencyKey);
   return call;
 }
@@ -99,6 +105,22 @@ function readPrecondition(route: Route, arrived: Arrived): number | null {
     );
   }
   return readIfMatch(given);
+}
+
+const NO_HEADERS: Record<string, string> = Object.freeze({});
+
+/** An empty header says nothing: browsers send an empty Last-Event-ID before the first event. */
+function readHeaders(route: Route, arrived: Arrived): Record<string, string> {
+  if (route.validateHeaders === null) return NO_HEADERS;
+  const given = route.headerNames.flatMap((name) => {
+    const text = arrived.headers[name.toLowerCase()];
+    return text === undefined || text === '' ? [] : [[name, String(text)] as const];
+  });
+  const headers = Object.fromEntries(given);
+  const faults = route.validateHeaders(headers);
+  if (faults === null) return headers;
+  const words = faults.map((fault) => `${fault.pointer.replace('header/', '')} ${fault.message}`).join('; ');
+  throw new WaypostError('invalid_header', `${words}.`, { faults });
 }
 
 /** A path that breaks its schema names something that cannot exist. */
@@ -145,6 +167,7 @@ class ValidatedCall implements Call {
   readonly caller: Caller;
   readonly path: Record<string, string>;
   readonly query: Record<string, unknown>;
+  readonly headers: Record<string, string>;
   readonly body: unknown;
   readonly correlation_id: string;
   readonly if_match: number | null;
@@ -160,12 +183,14 @@ class ValidatedCall implements Call {
     correlation_id: string,
     arrived: Arrived,
     query: Record<string, unknown>,
+    headers: Record<string, string>,
     body: unknown,
     if_match: number | null,
   ) {
     this.caller = caller;
     this.path = arrived.params;
     this.query = query;
+    this.headers = headers;
     this.body = body;
     this.correlation_id = correlation_id;
     this.if_match = if_match;

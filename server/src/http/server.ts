@@ -30,7 +30,8 @@ import { ByteStream, type Caller, type Operation } from './operation.ts';
 import { createRateLimits, type RateLimits } from './rate-limit.ts';
 import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
-import { abortAll, makeStreamBook, STREAM_LIMITS, type StreamLimits, watchDeparture, writeStream } from './stream.ts';
+import { writeStream } from './stream.ts';
+import { type Authenticate, endAll, makeStreamBook, type StreamLimits, watchDeparture } from './stream-book.ts';
 import { documentOperations, healthOperations, type MetricsDesk } from './system.ts';
 
 export const IN_FLIGHT_MAX = 2_000;
@@ -53,7 +54,7 @@ const nobody: Caller = {
 export interface HttpOptions {
   operations: readonly Operation[];
   /** From the Authorization header and the caller's address to the caller; throws unauthorized or key_expired. */
-  authenticate(authorization: string | undefined, from: string): Caller | Promise<Caller>;
+  authenticate: Authenticate;
   log: Logger;
   /** The address that others use, without a slash at its end; null: the one it listens on. */
   publicUrl: string | null;
@@ -106,8 +107,8 @@ export function buildHttp(options: HttpOptions): Http {
     inFlight: 0,
     inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
     isClosing: false,
+    streams: makeStreamBook(options.authenticate, options.streamLimits),
     rateLimits: options.rateLimits ?? createRateLimits({ defaultPerS: 0, monotonicMs: () => performance.now() }),
-    streams: makeStreamBook({ ...STREAM_LIMITS, ...options.streamLimits }),
     onCompleted: options.onCompleted ?? null,
   };
   const health = healthOperations({
@@ -134,12 +135,12 @@ export function buildHttp(options: HttpOptions): Http {
     },
     close() {
       desk.isClosing = true;
-      abortAll(desk.streams);
+      endAll(desk.streams);
       return app.close();
     },
     inject: (request) => app.inject(request),
     inFlight: () => desk.inFlight,
-    streams: () => desk.streams.open,
+    streams: () => desk.streams.open.size,
     document,
   };
 }
@@ -288,13 +289,15 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
       headers: request.raw.headers,
       body: request.body as Buffer | undefined,
       publicUrl: desk.publicUrl,
-      watch: () => watchDeparture(desk, exchange, reply.raw),
+      watch: () => watchDeparture(desk, exchange, reply.raw).signal,
     });
     const { items } = route.operation;
     if (items !== undefined) desk.rateLimits.takeItems(exchange.bucket, items(call.body));
     const made = await route.operation.run(call);
-    if (made.body instanceof ByteStream) await writeStream(desk, exchange, reply.raw, made, made.body);
-    else writeReply(desk, exchange, reply.raw, made);
+    if (made.body instanceof ByteStream) {
+      const credential = { authorization: request.raw.headers.authorization, from: request.ip };
+      await writeStream(desk, exchange, reply.raw, made, made.body, credential);
+    } else writeReply(desk, exchange, reply.raw, made);
   } catch (thrown) {
     writeProblem(desk, exchange, reply.raw, thrown);
   }

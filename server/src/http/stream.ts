@@ -1,69 +1,16 @@
-// Replies that are sent piece by piece: how many there may be, how fast they go, how they end. A line belongs here if it
-// is about what happens between the first byte of a stream and its last.
+// Replies that are sent piece by piece: how fast they go and how they end. A line belongs here if it is about what
+// happens between the first byte of a stream and its last.
 
 import type { ServerResponse } from 'node:http';
-import { WaypostError } from '../errors.ts';
 import { type Desk, type Exchange, headersOf, leaveFlight, pushStandingHeaders, tellCompletion } from './exchange.ts';
 import type { ByteStream, Reply } from './operation.ts';
 import { errorFields } from './problem.ts';
+import { type Credential, openStream, watchDeparture } from './stream-book.ts';
 
-export interface StreamLimits {
-  /** Streams that one process has open at once. */
-  max: number;
-  /** Of these, those of one API key. */
-  perKeyMax: number;
-  /** A client that takes no byte of what waits for it for so long is cut. */
-  stalledAfterMs: number;
-  /** A stream that was told to end and goes on for so long is cut. */
-  endWithinMs: number;
-}
-
-export const STREAM_LIMITS: StreamLimits = { max: 2_000, perKeyMax: 200, stalledAfterMs: 60_000, endWithinMs: 2_000 };
-const RETRY_AFTER_S = 5;
 /** TCP asks so often whether a silent client is still there. */
 const PROBED_AFTER_MS = 30_000;
 
-/** The streams of a server. */
-export interface StreamBook {
-  readonly limits: StreamLimits;
-  open: number;
-  openByKey: Map<string, number>;
-  /** Those who asked to be told when the client goes or the server stops. */
-  departures: Map<AbortController, ServerResponse>;
-}
-
-export function makeStreamBook(limits: StreamLimits): StreamBook {
-  return { limits, open: 0, openByKey: new Map(), departures: new Map() };
-}
-
-/** The signal of an exchange: aborted when its connection ends or the server stops. */
-export function watchDeparture(desk: Desk, exchange: Exchange, response: ServerResponse): AbortSignal {
-  if (exchange.departure !== null) return exchange.departure.signal;
-  const { departures } = desk.streams;
-  const controller = new AbortController();
-  exchange.departure = controller;
-  departures.set(controller, response);
-  const leave = () => {
-    departures.delete(controller);
-    controller.abort();
-  };
-  if (response.destroyed) leave();
-  else response.once('close', leave);
-  if (desk.isClosing) controller.abort();
-  return controller.signal;
-}
-
-/** Tells everything that listens to its signal to end; streams that do not are cut soon after. */
-export function abortAll(book: StreamBook): void {
-  for (const controller of book.departures.keys()) controller.abort();
-  setTimeout(() => {
-    for (const [controller, response] of book.departures) {
-      if (controller.signal.aborted && response.headersSent) response.destroy();
-    }
-  }, book.limits.endWithinMs).unref();
-}
-
-type Ending = 'whole' | 'client_gone' | 'stalled' | 'failed';
+type Ending = 'whole' | 'client_gone' | 'stalled' | 'too_slow' | 'failed';
 
 /** Sends a stream to its end. Throws what is wrong before the first byte: the caller answers with a problem. */
 export async function writeStream(
@@ -72,14 +19,18 @@ export async function writeStream(
   response: ServerResponse,
   reply: Reply,
   stream: ByteStream,
+  credential: Credential,
 ): Promise<void> {
   const declared = exchange.route?.operation.replies[reply.status]?.streams ?? {};
   if (!Object.hasOwn(declared, stream.media_type))
     throw new Error(`${exchange.route?.operation.operation_id} declares no stream of ${stream.media_type}`);
-  const giveBack = takePlace(desk.streams, exchange.caller?.key_id ?? '');
+  const { caller } = exchange;
+  if (caller === null) throw new Error('a stream belongs to a caller');
+  const departure = watchDeparture(desk, exchange, response);
+  const close = openStream(desk.streams, { credential, caller, departure });
   leaveFlight(desk, exchange);
-  // From here on its end is watched, also when the operation itself does not care.
-  watchDeparture(desk, exchange, response);
+  const onCut = () => response.destroy();
+  stream.cut?.addEventListener('abort', onCut);
   const tell = (ended: Ending) => {
     const { status, replayed } = reply;
     tellCompletion(desk, exchange, {
@@ -95,41 +46,17 @@ export async function writeStream(
     const first = await sending.read();
     if (first === null) return tell('client_gone');
     writeHead(desk, exchange, response, reply, stream.media_type);
-    const ended = exchange.method === 'HEAD' ? 'whole' : await sending.sendFrom(first);
+    const went = exchange.method === 'HEAD' ? 'whole' : await sending.sendFrom(first);
+    const ended = stream.cut?.aborted === true ? 'too_slow' : went;
     if (ended === 'whole') response.end();
     else response.destroy();
     if (sending.error !== null) tellFailure(desk, exchange, sending.error);
     tell(ended);
   } finally {
-    giveBack();
+    close();
+    stream.cut?.removeEventListener('abort', onCut);
     sending.close((error) => tellFailure(desk, exchange, error));
   }
-}
-
-/** A place among the streams of this process and, for calls with a key, of the key. */
-function takePlace(book: StreamBook, keyId: string): () => void {
-  const { max, perKeyMax } = book.limits;
-  if (book.open >= max) {
-    throw new WaypostError('busy', `This process has ${max} streams open, as many as it takes.`, {
-      retryAfterS: RETRY_AFTER_S,
-    });
-  }
-  const ofKey = book.openByKey.get(keyId) ?? 0;
-  if (keyId !== '' && ofKey >= perKeyMax) {
-    throw new WaypostError(
-      'too_many_streams',
-      `This API key has ${perKeyMax} streams open here, as many as one may have: end one, or use another key.`,
-      { retryAfterS: RETRY_AFTER_S, extra: { streams_max: perKeyMax } },
-    );
-  }
-  book.open++;
-  book.openByKey.set(keyId, ofKey + 1);
-  return () => {
-    book.open--;
-    const left = (book.openByKey.get(keyId) ?? 1) - 1;
-    if (left === 0) book.openByKey.delete(keyId);
-    else book.openByKey.set(keyId, left);
-  };
 }
 
 /** A stream is the last reply of its connection: nothing that waits behind it could be answered in time. */
