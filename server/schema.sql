@@ -84,6 +84,7 @@ create table client_events (
   applied boolean not null,
   reason text collate "C",
   recorded_at timestamp(3) with time zone not null,
+  event_ids text collate "C",
   constraint client_events_pkey PRIMARY KEY (world_id, client_hash),
   constraint client_events_client_hash_check CHECK ((octet_length(client_hash) = 32))
 );
@@ -371,6 +372,7 @@ create table idempotency_keys (
   event_id text collate "C",
   event_ids text collate "C" not null,
   envelope text not null,
+  operation text collate "C",
   api_version text collate "C" default '2026-11-01'::text not null,
   constraint idempotency_keys_pkey PRIMARY KEY (world_id, key_hash, recorded_at)
 ) partition by range (recorded_at);
@@ -620,6 +622,8 @@ create table tasks (
   driver_id text collate "C",
   window_start timestamp(3) with time zone,
   window_end timestamp(3) with time zone,
+  customer_id text collate "C",
+  address_id text collate "C",
   constraint tasks_pkey PRIMARY KEY (world_id, job_id, task_id),
   constraint tasks_check CHECK (((window_start IS NULL) = (window_end IS NULL))),
   constraint tasks_kind_check CHECK ((kind = ANY (ARRAY['pickup'::text, 'delivery'::text]))),
@@ -627,6 +631,8 @@ create table tasks (
   constraint tasks_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'en_route'::text, 'arrived'::text, 'completed'::text, 'failed'::text, 'exception'::text, 'cancelled'::text])))
 ) with (fillfactor=80);
 CREATE INDEX tasks_by_driver ON public.tasks USING btree (world_id, driver_id, job_id) WHERE (driver_id IS NOT NULL);
+CREATE INDEX tasks_open_by_address ON public.tasks USING btree (world_id, address_id, job_id) WHERE ((address_id IS NOT NULL) AND (status <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])));
+CREATE INDEX tasks_open_by_customer ON public.tasks USING btree (world_id, customer_id, job_id) WHERE ((customer_id IS NOT NULL) AND (status <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])));
 grant select on tasks to waypost_app;
 grant delete, insert, select, update on tasks to waypost_ledger;
 grant select on tasks to waypost_sender;

@@ -492,6 +492,71 @@ export interface Handover {
   on_failure?: "reattempt" | "return" | "hold_at_hub" | "dispose" | undefined;
 }
 
+/** Evidence captured at the stop. */
+export interface Proof2 {
+  /** What was captured. */
+  kind: "photo" | "signature" | "pin" | "barcode" | "id_check" | "note" | "cash" | "temperature";
+  /** When, by the device. Absent: occurred_at. */
+  captured_at?: string | undefined;
+  /** What it proves. Absent: this task. */
+  task_ids?: string[] | undefined;
+  /** Stated where nothing was captured, or typed by hand. Absent: the server judges it. */
+  result?: "skipped" | "waived" | "manual_entry" | undefined;
+  /** Where. Absent: that of the transition. */
+  location?: {
+    /** Degrees north, WGS 84. */
+    lat: number;
+    /** Degrees east, WGS 84. */
+    lng: number;
+    /** Radius of uncertainty in metres; null: not known. */
+    accuracy_m?: number | null | undefined;
+  } | undefined;
+  media?: {
+    /** SHA-256 of the bytes, lower-case hex. */
+    sha256: string;
+    /** Size of the file. */
+    bytes: number;
+    /** Media type. */
+    mime: string;
+  }[] | undefined;
+  /** Who signed. */
+  signer?: {
+    name: string;
+    /** Null: not stated. */
+    relationship?: string | null | undefined;
+  } | undefined;
+  code?: {
+    /** Null: not stated. */
+    symbology?: string | null | undefined;
+    /** The PIN, or what the scan read. */
+    value: string;
+  } | undefined;
+  /** Never a number and never a birth date. */
+  id_check?: {
+    /** Years. Null: age was not checked. */
+    minimum_age?: number | null | undefined;
+    /** Whether the document bore it out. */
+    verified: boolean;
+    /** Null: not stated. */
+    document_kind?: string | null | undefined;
+  } | undefined;
+  cash?: {
+    /** Money in minor units of its currency (ISO 4217 exponent). */
+    amount_minor: number;
+    /** ISO 4217 alphabetic code. */
+    currency: string;
+    /** Null: not stated. */
+    method?: string | null | undefined;
+  } | undefined;
+  reading?: {
+    /** Degrees Celsius. */
+    celsius: number;
+  } | undefined;
+  note?: string | undefined;
+  /** Why it was skipped or waived. */
+  reason_code?: string | undefined;
+}
+
 export interface AddressInput {
   /** Name on the door or of the firm; null: none. */
   name?: string | null | undefined;
@@ -1717,6 +1782,45 @@ export interface TaskAddress {
   receiving_hours: ReceivingHour[];
 }
 
+/** A request or report about one job. */
+export interface TransitionItem {
+  /** The job; or its `reference`. */
+  job_id?: string | undefined;
+  /** Channel of the `reference`. Not needed with a key that is bound to exactly one. */
+  channel_id?: string | undefined;
+  /** The number that the source gave the job, instead of `job_id`. */
+  reference?: string | undefined;
+  /** The transition. */
+  to: "accepted" | "assigned" | "unassigned" | "cancelled" | "returned" | "en_route" | "arrived" | "completed" | "failed" | "exception" | "reopened" | "corrected";
+  /** Needed where the job has more than one open task. */
+  task_id?: string | undefined;
+  /** Assigned: who gets the job. Else: who reports. */
+  driver_id?: string | undefined;
+  /** Success code (completed), any code (corrected). */
+  outcome?: string | undefined;
+  /** Why; a code or an alias of yours. */
+  reason_code?: string | undefined;
+  items?: Item2[] | undefined;
+  proof?: Proof2[] | undefined;
+  location?: {
+    /** Degrees north, WGS 84. */
+    lat: number;
+    /** Degrees east, WGS 84. */
+    lng: number;
+    /** Radius of uncertainty in metres; null: not known. */
+    accuracy_m?: number | null | undefined;
+  } | undefined;
+  note?: string | undefined;
+  /** It has happened already: never refused. Default false: a request. */
+  report?: boolean | undefined;
+  /** When, by the device. Absent: now. */
+  occurred_at?: string | undefined;
+  /** Your own id of this event: the second time it is answered like the first. */
+  client_event_id?: string | undefined;
+  /** The device's own count of its reports. */
+  client_seq?: number | undefined;
+}
+
 /** One try at the door. */
 export interface Visit {
   /** Counts the visits of the task. */
@@ -2747,69 +2851,7 @@ export interface TransitionJobBody {
   /** Why; a code or an alias of yours. */
   reason_code?: string | undefined;
   items?: Item2[] | undefined;
-  proof?: ({
-    /** What was captured. */
-    kind: "photo" | "signature" | "pin" | "barcode" | "id_check" | "note" | "cash" | "temperature";
-    /** When, by the device. Absent: occurred_at. */
-    captured_at?: string | undefined;
-    /** What it proves. Absent: this task. */
-    task_ids?: string[] | undefined;
-    /** Stated where nothing was captured, or typed by hand. Absent: the server judges it. */
-    result?: "skipped" | "waived" | "manual_entry" | undefined;
-    /** Where. Absent: that of the transition. */
-    location?: {
-      /** Degrees north, WGS 84. */
-      lat: number;
-      /** Degrees east, WGS 84. */
-      lng: number;
-      /** Radius of uncertainty in metres; null: not known. */
-      accuracy_m?: number | null | undefined;
-    } | undefined;
-    media?: {
-      /** SHA-256 of the bytes, lower-case hex. */
-      sha256: string;
-      /** Size of the file. */
-      bytes: number;
-      /** Media type. */
-      mime: string;
-    }[] | undefined;
-    /** Who signed. */
-    signer?: {
-      name: string;
-      /** Null: not stated. */
-      relationship?: string | null | undefined;
-    } | undefined;
-    code?: {
-      /** Null: not stated. */
-      symbology?: string | null | undefined;
-      /** The PIN, or what the scan read. */
-      value: string;
-    } | undefined;
-    /** Never a number and never a birth date. */
-    id_check?: {
-      /** Years. Null: age was not checked. */
-      minimum_age?: number | null | undefined;
-      /** Whether the document bore it out. */
-      verified: boolean;
-      /** Null: not stated. */
-      document_kind?: string | null | undefined;
-    } | undefined;
-    cash?: {
-      /** Money in minor units of its currency (ISO 4217 exponent). */
-      amount_minor: number;
-      /** ISO 4217 alphabetic code. */
-      currency: string;
-      /** Null: not stated. */
-      method?: string | null | undefined;
-    } | undefined;
-    reading?: {
-      /** Degrees Celsius. */
-      celsius: number;
-    } | undefined;
-    note?: string | undefined;
-    /** Why it was skipped or waived. */
-    reason_code?: string | undefined;
-  })[] | undefined;
+  proof?: Proof2[] | undefined;
   location?: {
     /** Degrees north, WGS 84. */
     lat: number;
@@ -2839,6 +2881,31 @@ export interface TransitionJobReply {
   job: Job;
   /** Events that were written, in order. */
   events: string[];
+}
+
+export interface TransitionJobsBody {
+  /** When the device sent all of this, by its own clock. */
+  sent_at?: string | undefined;
+  /** In the order in which they happened; those of one job keep it. */
+  transitions: TransitionItem[];
+}
+
+export interface TransitionJobsReply {
+  /** How many items were accepted. */
+  accepted: number;
+  /** How many were refused; nothing of them is written. */
+  refused: number;
+  /** One for each item, in the order of the request. */
+  data: {
+    /** Place of the item in the request, from 0. */
+    index: number;
+    /** The HTTP status that the item would have been answered with alone. */
+    status: number;
+    /** What it would have been answered with. Null: it was refused. */
+    result: TransitionJobReply | null;
+    /** Why it was refused; pointers begin at the item. Null: it was not. */
+    problem: Problem | null;
+  }[];
 }
 
 /** Someone has seen it and looks after it. */

@@ -9,6 +9,8 @@ import type {
   ReplaceJobReply,
   TransitionJobBody,
   TransitionJobReply,
+  TransitionJobsBody,
+  TransitionJobsReply,
   UpdateJobBody,
   UpdateJobReply,
 } from './api.gen.ts';
@@ -46,6 +48,9 @@ export function jobCalls(transport: Transport) {
     /** A request to go on, or with `report: true` the report of what has happened. */
     transition: (id: string, input: TransitionInput, call?: CallOptions): Promise<TransitionReply> =>
       transport.send({ method: 'POST', path: memberPath(PATH, id, '/transitions'), body: input }, call),
+    /** A queue of up to 500 of them, in the order in which they happened; each says which job it is about. */
+    transitionMany: (queue: TransitionJobsBody, call?: CallOptions): Promise<TransitionJobsReply> =>
+      transport.send({ method: 'POST', path: '/v1/transitions', body: queue }, call),
     /** All events of one job, in order. */
     events: (id: string, call?: CallOptions): AsyncGenerator<PulledEvent, void, undefined> =>
       iterateEvents(transport, { job_id: id }, call),

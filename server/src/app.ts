@@ -36,6 +36,7 @@ import { proposalOperations } from './jobs/proposal.routes.ts';
 import { isReasonCode } from './jobs/reason-codes.ts';
 import { stateMachineOperations } from './jobs/state-machine.routes.ts';
 import { transitionOperations } from './jobs/transition.routes.ts';
+import { transitionBatchOperations } from './jobs/transition-batch.routes.ts';
 import type { Kind } from './ledger/command.ts';
 import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
@@ -373,6 +374,7 @@ export function listOperations(house: House): Operation[] {
     ...jobEditOperations(jobDesk),
     ...proposalOperations(jobDesk),
     ...transitionOperations(jobDesk),
+    ...transitionBatchOperations(jobDesk),
     ...exceptionOperations(jobDesk),
     ...stateMachineOperations(),
     ...jobEventOperations({ reads, keys }),

@@ -41,6 +41,7 @@ export function jobBatchOperations(desk: JobDesk): Operation[] {
       body: batchOf(jobInput),
       envelope: batchOf(Type.Unknown()),
       body_bytes_max: BATCH_BODY_BYTES_MAX,
+      items: ({ jobs }) => jobs.length,
       replies: {
         200: { description: 'What became of each order.', schema: itemsReply('job', jobReply, BATCH_JOBS_MAX) },
       },

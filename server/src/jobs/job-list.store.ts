@@ -5,6 +5,7 @@ import { gather } from '../db/gather.ts';
 import type { Sql } from '../db/sql.ts';
 import { type Instant, refKey } from '../ledger/command.ts';
 import type { JobStatus } from './job.schema.ts';
+import { referenceKey } from './job.ts';
 
 /** A job's document as it is kept, with what a reply needs beside it. */
 export interface JobRow {
@@ -58,6 +59,21 @@ export async function findJobByReference(
     where world_id = ${scope.world_id} and channel_id = ${channelId} and reference = ${reference} and holds_reference
       ${inChannels(sql, scope)}`;
   return row ?? null;
+}
+
+/** The ids of the jobs that hold these references, by `referenceKey`. */
+export async function findJobIds(
+  sql: Sql,
+  worldId: number,
+  names: readonly { channel_id: string; reference: string }[],
+): Promise<Map<string, string>> {
+  const rows = await sql<{ channel_id: string; reference: string; job_id: string }[]>`
+    select j.channel_id, j.reference, j.job_id
+    from unnest(${names.map((name) => name.channel_id)}::text[], ${names.map((name) => name.reference)}::text[])
+      as n (channel_id, reference)
+    join jobs j on j.world_id = ${worldId} and j.channel_id = n.channel_id and j.reference = n.reference
+      and j.holds_reference`;
+  return new Map(rows.map((row) => [referenceKey(row.channel_id, row.reference), row.job_id]));
 }
 
 /** What `GET /v1/jobs` filters by; null: not at all. */

@@ -157,6 +157,8 @@ function hasOtherColumns(was: Task, is: Task): boolean {
   return (
     was.status !== is.status ||
     was.driver_id !== is.driver_id ||
+    was.contact?.customer_id !== is.contact?.customer_id ||
+    was.address.id !== is.address.id ||
     was.position !== is.position ||
     was.service_window?.start !== is.service_window?.start ||
     was.service_window?.end !== is.service_window?.end
@@ -166,14 +168,17 @@ function hasOtherColumns(was: Task, is: Task): boolean {
 function upsertTasks(tx: Tx, lines: readonly TaskLine[]): Sent {
   const of = <V>(read: (task: Task) => V) => lines.map((line) => read(line.task));
   return tx`
-    insert into tasks (world_id, job_id, task_id, kind, position, status, driver_id, window_start, window_end)
+    insert into tasks (world_id, job_id, task_id, kind, position, status, driver_id, window_start, window_end,
+      customer_id, address_id)
     select * from unnest(
       ${lines.map((line) => line.world_id)}::int[], ${of((task) => task.job_id)}::text[], ${of((task) => task.id)}::text[],
       ${of((task) => task.kind)}::text[], ${of((task) => task.position)}::smallint[], ${of((task) => task.status)}::text[],
       ${of((task) => task.driver_id)}::text[], ${of((task) => task.service_window?.start ?? null)}::timestamptz[],
-      ${of((task) => task.service_window?.end ?? null)}::timestamptz[])
+      ${of((task) => task.service_window?.end ?? null)}::timestamptz[],
+      ${of((task) => task.contact?.customer_id ?? null)}::text[], ${of((task) => task.address.id)}::text[])
     on conflict (world_id, job_id, task_id) do update set position = excluded.position, status = excluded.status,
-      driver_id = excluded.driver_id, window_start = excluded.window_start, window_end = excluded.window_end`.execute();
+      driver_id = excluded.driver_id, window_start = excluded.window_start, window_end = excluded.window_end,
+      customer_id = excluded.customer_id, address_id = excluded.address_id`.execute();
 }
 
 function deleteTasks(tx: Tx, lines: readonly TaskLine[]): Sent {

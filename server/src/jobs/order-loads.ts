@@ -134,9 +134,14 @@ function requireChannel(set: WorkingSet, channelId: string): StoredChannel {
 
 function unknownChannel(channelId: string): WaypostError {
   const message = `there is no channel ${channelId}`;
-  return new WaypostError('unknown_reference', 'The order names a channel that does not exist.', {
+  return new WaypostError('unknown_reference', `There is no channel ${channelId}.`, {
     faults: [{ pointer: '/channel_id', code: 'unknown_reference', message }],
   });
+}
+
+/** The only channel that the key is bound to. */
+export function impliedChannel({ channel_ids }: Pick<Caller, 'channel_ids'>): string | null {
+  return channel_ids?.length === 1 ? (channel_ids[0] ?? null) : null;
 }
 
 /** The channel of an order: stated, or the only one that the caller's key is bound to. */
@@ -146,9 +151,9 @@ export function channelIdOf(caller: Pick<Caller, 'channel_ids'>, stated: string 
     if (bound !== null && !bound.includes(stated)) throw unknownChannel(stated);
     return stated;
   }
-  const [only] = bound ?? [];
-  if (bound?.length === 1 && only !== undefined) return only;
-  throw new WaypostError('invalid_request', 'The order does not say to which channel it belongs.', {
+  const implied = impliedChannel(caller);
+  if (implied !== null) return implied;
+  throw new WaypostError('invalid_request', 'The channel is not stated, and the key implies none.', {
     faults: [
       {
         pointer: '/channel_id',

@@ -13,6 +13,7 @@ import type { Command, Decision, Moment, Put, WorkingSet } from '../ledger/comma
 import { EVENT_IDS, SPREAD } from '../ledger/command.ts';
 import { fingerprintOf, sameRequest } from '../ledger/fingerprint.ts';
 import { type Loads, type Refs, refTo } from '../ledger/resource.ts';
+import { NotLoadedError } from '../ledger/working-set.ts';
 import { clientEventKey, clientEventKind, type StoredClientEvent } from './client-event.store.ts';
 import { optionsOf } from './create-job.ts';
 import type { Exception } from './exception.schema.ts';
@@ -49,9 +50,8 @@ export function scopeOfTransition(to: RequestedTransition): Scope {
 export function transitionCommand(desk: ExecutionDesk, call: Asking, jobId: string, input: TransitionInput): Command {
   requireScope(call.caller, scopeOfTransition(input.to));
   const { caller } = call;
-  const hidden = hidePins(input, desk.pin_key, jobId);
   // A queue on a device sends again with another sent_at: that makes it no other event.
-  const { sent_at, ...said } = hidden;
+  const { sent_at, ...said } = hidePins(input, desk.pin_key, jobId);
   const fingerprint = fingerprintOf('transition', jobId, said);
   const clientKey = input.client_event_id === undefined ? null : clientEventKey(caller.actor, input.client_event_id);
   const loads: Loads = [
@@ -63,19 +63,16 @@ export function transitionCommand(desk: ExecutionDesk, call: Asking, jobId: stri
     (set) => besideJob(desk, set, jobId),
     (set) => hubRefs(desk, set, jobId),
   ];
-  const command = commandOf(call as Call, 'job.transition', loads, (set, moment) => {
+  const command = commandOf(call, 'job.transition', loads, (set, moment) => {
     const stored = requireJob(set.get(jobKind, jobId), jobId, caller);
     const context = contextOf(desk, call, set, stored.job, moment);
     const first = clientKey === null ? undefined : set.get(clientEventKind, clientKey);
-    if (first !== undefined) return answerAgain(first, fingerprint, stored, context.channel);
+    if (first !== undefined) return answerAgain(first, fingerprint, stored, context.channel, clientKey ?? '');
     if (input.report !== true) requireJobVersion(stored.job, call.if_match);
     return decideTransition(stored, input, context, clientKey, fingerprint);
   });
-  if (call.idempotency === null) return command;
-  return {
-    ...command,
-    idempotency: { ...call.idempotency, fingerprint: fingerprintOf('transition', jobId, hidden), body: hidden },
-  };
+  const idempotency = call.idempotency === null ? null : { ...call.idempotency, fingerprint, body: said };
+  return { ...command, idempotency, queue: jobId };
 }
 
 function decideTransition(
@@ -89,7 +86,7 @@ function decideTransition(
   const pins = [...result.pins].map(([taskId, pin]): Put => ({ ...refTo(pinKind, taskId), value: pin }));
   if ('refusal' in result) return { refusal: result.refusal, record: pins };
   const { job, events, cases, applied, reason } = result;
-  const remembered: StoredClientEvent = { fingerprint, job_id: job.id, applied, reason, event_id: null };
+  const remembered: StoredClientEvent = { fingerprint, job_id: job.id, applied, reason, event_ids: null };
   return {
     events,
     puts: [
@@ -117,29 +114,33 @@ export function putCase(one: Exception): Put {
 }
 
 /** The second time is answered like the first; the job is shown as it stands by now. */
-function answerAgain(first: StoredClientEvent, fingerprint: Buffer, stored: StoredJob, channel: Channel): Decision {
+function answerAgain(
+  first: StoredClientEvent,
+  fingerprint: Buffer,
+  stored: StoredJob,
+  channel: Channel,
+  clientKey: string,
+): Decision {
   const { job } = stored;
   if (first.job_id !== job.id || !sameRequest(first.fingerprint, fingerprint)) {
     throw new WaypostError('client_event_mismatch', 'This client_event_id was used for another event.', {
       extra: { job_id: first.job_id },
     });
   }
-  const shown = { [SPREAD]: 0, live: liveOf(job, optionsOf(channel)) };
+  const { applied, reason, event_ids } = first;
+  // Both came in one batch: once the first is written, the next batch reads which events it made.
+  if (event_ids === null) throw new NotLoadedError(clientEventKind.name, clientKey);
+  const last = event_ids.at(-1);
   return {
     events: [],
     puts: [],
     reply: {
       status: 200,
-      body: {
-        applied: first.applied,
-        reason: first.reason,
-        job: shown,
-        events: first.event_id === null ? [] : [first.event_id],
-      },
+      body: { applied, reason, job: { [SPREAD]: 0, live: liveOf(job, optionsOf(channel)) }, events: event_ids },
       version: job.version,
       location: null,
       document: jobDocument(job),
-      ...(first.event_id !== null && { event_id: first.event_id }),
+      ...(last !== undefined && { event_id: last }),
     },
   };
 }

@@ -1,6 +1,6 @@
 // The operation by which a job goes on: a request of a person or system, or a report of the road.
 
-import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
+import { type Operation, operation, replyOf } from '../http/operation.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { jobIdPath } from './job.routes.ts';
 import { makeJobExample } from './job-example.ts';
@@ -9,6 +9,34 @@ import { type ExecutionDesk, transitionCommand } from './transition-command.ts';
 
 export interface TransitionDesk extends ExecutionDesk {
   ledger: Pick<Ledger, 'commit'>;
+}
+
+export const reportExample = {
+  to: 'completed',
+  task_id: 'tsk_01kaj2w0d4f8tb3h5gk9mzq7x1',
+  outcome: 'delivered_to_recipient',
+  occurred_at: '2026-11-21T13:41:07.512Z',
+  client_event_id: 'a9',
+  report: true,
+  location: { lat: 57.70661, lng: 11.96718, accuracy_m: 8 },
+  proof: [
+    {
+      kind: 'photo',
+      captured_at: '2026-11-21T13:41:02.000Z',
+      media: [
+        {
+          sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+          bytes: 184_204,
+          mime: 'image/jpeg',
+        },
+      ],
+    },
+  ],
+};
+export const SENT_AT_EXAMPLE = '2026-11-21T13:41:09.000Z';
+
+export function makeTransitionExample() {
+  return { applied: true, reason: null, job: makeJobExample(), events: ['evt_01kaj2w0d4f8tb3h5gk9mzq7x2'] };
 }
 
 export function transitionOperations(desk: TransitionDesk): Operation[] {
@@ -38,37 +66,10 @@ export function transitionOperations(desk: TransitionDesk): Operation[] {
         'stale_version',
         'job_too_large',
       ],
-      body_example: {
-        to: 'completed',
-        task_id: 'tsk_01kaj2w0d4f8tb3h5gk9mzq7x1',
-        outcome: 'delivered_to_recipient',
-        occurred_at: '2026-11-21T13:41:07.512Z',
-        sent_at: '2026-11-21T13:41:09.000Z',
-        client_event_id: 'a9',
-        report: true,
-        location: { lat: 57.70661, lng: 11.96718, accuracy_m: 8 },
-        proof: [
-          {
-            kind: 'photo',
-            captured_at: '2026-11-21T13:41:02.000Z',
-            media: [
-              {
-                sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-                bytes: 184_204,
-                mime: 'image/jpeg',
-              },
-            ],
-          },
-        ],
-      },
-      reply_example: {
-        applied: true,
-        reason: null,
-        job: makeJobExample(),
-        events: ['evt_01kaj2w0d4f8tb3h5gk9mzq7x2'],
-      },
+      body_example: { ...reportExample, sent_at: SENT_AT_EXAMPLE },
+      reply_example: makeTransitionExample(),
       async run(call) {
-        const command = transitionCommand(desk, call as Call, call.path.job_id, call.body);
+        const command = transitionCommand(desk, call, call.path.job_id, call.body);
         return replyOf(await desk.ledger.commit(command), call.rendering);
       },
     }),

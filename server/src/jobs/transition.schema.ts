@@ -1,14 +1,27 @@
 // Wire shape of a transition: what a caller asks for or reports, and what the answer says. A member belongs here once
 // a rule of this room reads it.
 
-import type { Static } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import Type from 'typebox';
 import { LocationInput } from '../parties/fields.ts';
 import { itemConditions, remainders } from './item.schema.ts';
 import { jobReply } from './job.schema.ts';
 import { requestedTransitions } from './state-machine.ts';
 import { ITEMS_MAX } from './task.schema.ts';
-import { age, celsius, count, currency, id, instant, minorAmount, name, nullable, oneOf, text } from './wire.schema.ts';
+import {
+  age,
+  celsius,
+  count,
+  currency,
+  id,
+  instant,
+  minorAmount,
+  name,
+  nullable,
+  oneOf,
+  reference,
+  text,
+} from './wire.schema.ts';
 
 export const PROOFS_MAX = 20;
 export const MEDIA_MAX = 20;
@@ -177,6 +190,49 @@ export const transitionInput = Type.Object(
   { additionalProperties: false, description: 'A request to go on, or a report of what has happened.' },
 );
 export type TransitionInput = Static<typeof transitionInput>;
+
+export const TRANSITIONS_MAX = 500;
+const { sent_at, ...itemMembers } = transitionInput.properties;
+
+/** A transition among others: it says which job it is about. */
+export const transitionItem = Type.Object(
+  {
+    job_id: Type.Optional(Type.String({ minLength: 1, maxLength: 40, description: 'The job; or its `reference`.' })),
+    channel_id: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 40,
+        description: 'Channel of the `reference`. Not needed with a key that is bound to exactly one.',
+      }),
+    ),
+    reference: Type.Optional(
+      Type.Unsafe<string>({
+        ...reference,
+        description: 'The number that the source gave the job, instead of `job_id`.',
+      }),
+    ),
+    ...itemMembers,
+  },
+  { $id: 'TransitionItem', additionalProperties: false, description: 'A request or report about one job.' },
+);
+export type TransitionItem = Static<typeof transitionItem>;
+
+/** `item`: the schema of each, or none where they are judged one by one. */
+export function transitionsInput<S extends TSchema>(item: S) {
+  return Type.Object(
+    {
+      sent_at: Type.Optional(
+        Type.Unsafe<string>({ ...sent_at, description: 'When the device sent all of this, by its own clock.' }),
+      ),
+      transitions: Type.Array(item, {
+        minItems: 1,
+        maxItems: TRANSITIONS_MAX,
+        description: 'In the order in which they happened; those of one job keep it.',
+      }),
+    },
+    { additionalProperties: false },
+  );
+}
 
 export const notAppliedReasons = ['already', 'superseded', 'conflict', 'proof_missing'] as const;
 export type NotAppliedReason = (typeof notAppliedReasons)[number];

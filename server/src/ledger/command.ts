@@ -69,6 +69,8 @@ export interface StoredDocument {
   personal: Buffer;
   /** SHA-256 (hex) of the event's stored body and sealed values: the next event of the object names it. */
   hash: string;
+  /** All events of the command that made it, in order. */
+  event_ids: readonly string[];
 }
 
 /** The working set of a batch: what was loaded, and what earlier commands of the same batch changed. */

@@ -47,6 +47,8 @@ export interface Ground {
   set: BatchSet;
 }
 
+type PlacedDocument = Omit<StoredDocument, 'event_ids'>;
+
 /** One world while a batch is placed. */
 interface Site extends World {
   now: Instant;
@@ -121,25 +123,20 @@ export class Placing {
     const { world_id } = command;
     const site = this.#sites.get(world_id);
     if (site === undefined) throw new Error(`world ${world_id} is not locked`);
-    const documents = new Map<string, StoredDocument>();
+    const documents = new Map<string, PlacedDocument>();
     const told = accepted.opens_epoch === true ? this.#openEpoch(site, cuts) : cuts;
     const placed = told.map((cut) => this.#placeEvent(site, command, cut, documents));
+    const event_ids = placed.map((event) => event.event_id);
     for (const put of accepted.puts) {
       const document = put.document_of == null ? undefined : documents.get(put.document_of);
-      if (document !== undefined) this.#ground.set.attach(world_id, put, document);
+      if (document !== undefined) this.#ground.set.attach(world_id, put, { ...document, event_ids });
     }
     for (const subject_id of accepted.erased ?? []) this.#erased.push({ world_id, subject_id, erased_at: site.now });
     if (accepted.config_changed === true || (accepted.erased ?? []).length > 0) this.config_changed.add(world_id);
     this.events.push(...placed);
     const last = cuts.at(-1);
     const document = last?.document_text != null ? { text: last.document_text, parts: last.parts } : reply_document;
-    return this.#answer(
-      command,
-      accepted,
-      site.now,
-      document,
-      placed.map((event) => event.event_id),
-    );
+    return this.#answer(command, accepted, site.now, document, event_ids);
   }
 
   /** What follows in this world belongs to the next epoch; its first events say where the one before ends. */
@@ -151,7 +148,7 @@ export class Placing {
     return cuts.map((cut) => ({ ...cut, draft: { ...cut.draft, details: { ...cut.draft.details, last_sequence } } }));
   }
 
-  #placeEvent(site: Site, command: Command, cut: CutEvent, documents: Map<string, StoredDocument>): AppendedEvent {
+  #placeEvent(site: Site, command: Command, cut: CutEvent, documents: Map<string, PlacedDocument>): AppendedEvent {
     const { world_id, now, log_epoch } = site;
     const { type, topics, data_id, job_id, job_sequence, channel_id, ...draft } = cut.draft;
     const objectId = job_id ?? data_id;
