@@ -1266,7 +1266,7 @@ export interface Problem {
   /** The HTTP status. */
   status: number;
   /** Stable word. */
-  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "dead_letter_settled" | "limit_reached" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
+  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "dead_letter_settled" | "limit_reached" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
   /** What went wrong this time. */
   detail: string;
   /** The path that was asked for. */
@@ -1883,9 +1883,9 @@ export interface StreamEventsQuery {
 }
 
 export interface ListKeysQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
 }
 
@@ -1900,9 +1900,9 @@ export interface ListKeysReply {
 export type GetKeyReply = KeyWithUse;
 
 export interface ListCustomersQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only the one with this number. */
   external_id?: string | undefined;
@@ -1921,9 +1921,9 @@ export interface ListCustomersReply {
 export type GetCustomerReply = Customer;
 
 export interface ListAddressesQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only the one with this number. */
   external_id?: string | undefined;
@@ -1944,9 +1944,9 @@ export interface ListAddressesReply {
 export type GetAddressReply = Address;
 
 export interface ListHubsQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only the one with this number. */
   reference?: string | undefined;
@@ -1967,9 +1967,9 @@ export interface ListHubsReply {
 export type GetHubReply = Hub;
 
 export interface ListDriversQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only the one with this number. */
   reference?: string | undefined;
@@ -2004,9 +2004,9 @@ export interface ListVehiclesReply {
 export type GetVehicleReply = Vehicle;
 
 export interface ListChannelsQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
 }
 
@@ -2021,9 +2021,9 @@ export interface ListChannelsReply {
 export type GetChannelReply = Channel;
 
 export interface ListJobsQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only jobs in one of these. */
   status?: ("created" | "accepted" | "assigned" | "en_route" | "arrived" | "exception" | "completed" | "partially_completed" | "failed" | "cancelled")[] | undefined;
@@ -2056,9 +2056,9 @@ export type ListJobsReply = {
 export type GetJobReply = Job;
 
 export interface ListProposalsQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only those about this job. */
   job_id?: string | undefined;
@@ -2077,9 +2077,9 @@ export interface ListProposalsReply {
 export type GetProposalReply = Proposal;
 
 export interface ListExceptionsQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only in one of these. */
   status?: ("open" | "acknowledged" | "resolved")[] | undefined;
@@ -2177,9 +2177,9 @@ export interface ListJobEventsReply {
 }
 
 export interface ListEndpointsQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only those in this status. */
   status?: "unverified" | "active" | "paused" | undefined;
@@ -2196,9 +2196,9 @@ export interface ListEndpointsReply {
 export type GetEndpointReply = Endpoint;
 
 export interface ListEndpointMessagesQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
 }
 
@@ -2211,9 +2211,9 @@ export interface ListEndpointMessagesReply {
 }
 
 export interface ListEndpointAttemptsQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Only those that ended so. */
   outcome?: "delivered" | "refused" | "failed" | "timed_out" | "called_off" | undefined;
@@ -2232,9 +2232,9 @@ export interface ListEndpointAttemptsReply {
 export type GetEndpointHealthReply = EndpointHealth;
 
 export interface ListDeadLettersQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
   /** Identifier of an endpoint. */
   endpoint_id?: string | undefined;
@@ -2261,9 +2261,9 @@ export interface ListDeadLettersReply {
 }
 
 export interface ListRedrivesQuery {
-  /** How many at most; 50 when absent. */
+  /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
-  /** `next` of the page before; absent: the first page. */
+  /** `next` of the page before; absent: from the first. */
   after?: string | undefined;
 }
 

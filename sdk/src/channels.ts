@@ -1,7 +1,7 @@
 // Channels: order sources of the tenant, and their settings.
 
 import type { GetChannelReply, ListChannelsQuery, UpdateChannelBody, UpdateChannelReply } from './api.gen.ts';
-import { iteratePages, type Page } from './pages.ts';
+import { listCalls } from './pages.ts';
 import { memberPath } from './resource.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
@@ -10,12 +10,8 @@ export type Channel = GetChannelReply;
 const PATH = '/v1/channels';
 
 export function channelCalls(transport: Transport) {
-  const list = (query?: ListChannelsQuery, call?: CallOptions): Promise<Page<Channel>> =>
-    transport.send({ method: 'GET', path: PATH, query }, call);
   return {
-    list,
-    iterate: (query?: ListChannelsQuery, call?: CallOptions): AsyncGenerator<Channel, void, undefined> =>
-      iteratePages(query?.after, (after) => list({ ...query, after }, call)),
+    ...listCalls<Channel, ListChannelsQuery>(transport, PATH),
     get: (id: string, call?: CallOptions): Promise<Channel> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
     patch: (id: string, patch: UpdateChannelBody, call?: CallOptions): Promise<UpdateChannelReply> =>

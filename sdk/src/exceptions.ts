@@ -8,7 +8,7 @@ import type {
   ResolveExceptionBody,
   ResolveExceptionReply,
 } from './api.gen.ts';
-import { iteratePages, type Page } from './pages.ts';
+import { listCalls } from './pages.ts';
 import { memberPath } from './resource.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
@@ -17,12 +17,8 @@ export type Exception = GetExceptionReply;
 const PATH = '/v1/exceptions';
 
 export function exceptionCalls(transport: Transport) {
-  const list = (query?: ListExceptionsQuery, call?: CallOptions): Promise<Page<Exception>> =>
-    transport.send({ method: 'GET', path: PATH, query }, call);
   return {
-    list,
-    iterate: (query?: ListExceptionsQuery, call?: CallOptions): AsyncGenerator<Exception, void, undefined> =>
-      iteratePages(query?.after, (after) => list({ ...query, after }, call)),
+    ...listCalls<Exception, ListExceptionsQuery>(transport, PATH),
     get: (id: string, call?: CallOptions): Promise<Exception> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
     acknowledge: (

@@ -9,7 +9,7 @@ import type {
   RotateKeyBody,
   RotateKeyReply,
 } from './api.gen.ts';
-import { iteratePages, type Page } from './pages.ts';
+import { listCalls } from './pages.ts';
 import { memberPath } from './resource.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
@@ -18,12 +18,8 @@ export type KeyInput = CreateKeyBody;
 const PATH = '/v1/keys';
 
 export function keyCalls(transport: Transport) {
-  const list = (query?: ListKeysQuery, call?: CallOptions): Promise<Page<GetKeyReply>> =>
-    transport.send({ method: 'GET', path: PATH, query }, call);
   return {
-    list,
-    iterate: (query?: ListKeysQuery, call?: CallOptions): AsyncGenerator<GetKeyReply, void, undefined> =>
-      iteratePages(query?.after, (after) => list({ ...query, after }, call)),
+    ...listCalls<GetKeyReply, ListKeysQuery>(transport, PATH),
     get: (id: string, call?: CallOptions): Promise<GetKeyReply> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
     /** The reply is the only one that shows the secret. */

@@ -61,7 +61,7 @@ export interface ReplyFacts {
 
 export interface Transport {
   send<T>(request: Request, options?: CallOptions): Promise<T>;
-  /** An exchange whose body the caller reads itself. Tried until its head has come. */
+  /** An exchange whose body the caller reads itself. Tried, and limited in time, until its head has come. */
   open(
     request: Request,
     options?: CallOptions & { accept: string; headers?: Record<string, string> },
@@ -96,9 +96,10 @@ export function createTransport(options: WaypostOptions): Transport {
     const body = request.body === undefined ? null : JSON.stringify(request.body);
     for (let tries = 1; ; tries++) {
       let delayMs: number;
+      const limit = new AbortController();
+      const timer = setTimeout(() => limit.abort(new DOMException('late', 'TimeoutError')), timeoutMs);
       try {
-        const limit = AbortSignal.timeout(timeoutMs);
-        const signal = call.signal === undefined ? limit : AbortSignal.any([call.signal, limit]);
+        const signal = call.signal === undefined ? limit.signal : AbortSignal.any([call.signal, limit.signal]);
         const response = await fetchNow(url, { method: request.method, headers, body, signal, redirect: 'error' });
         if (response.ok) return await take(response, tries);
         const problem = await readProblem(response);
@@ -113,6 +114,8 @@ export function createTransport(options: WaypostOptions): Transport {
           throw new WaypostUnreachable({ method: request.method, url, tries, timeoutMs, cause: error });
         }
         delayMs = backoffMs(tries, delayMaxMs, random());
+      } finally {
+        clearTimeout(timer);
       }
       await wait(delayMs, call.signal);
     }

@@ -29,9 +29,10 @@ import { createRateLimits, type RateLimits } from './http/rate-limit.ts';
 import { buildHttp, type Http } from './http/server.ts';
 import type { MetricsDesk } from './http/system.ts';
 import { exceptionOperations } from './jobs/exception.routes.ts';
-import { jobOperations } from './jobs/job.routes.ts';
+import { jobOperations, openJobReading } from './jobs/job.routes.ts';
 import { jobBatchOperations } from './jobs/job-batch.routes.ts';
 import { jobEditOperations } from './jobs/job-edit.routes.ts';
+import { jobListOperations } from './jobs/job-list.routes.ts';
 import { proposalOperations } from './jobs/proposal.routes.ts';
 import { isReasonCode } from './jobs/reason-codes.ts';
 import { stateMachineOperations } from './jobs/state-machine.routes.ts';
@@ -352,6 +353,7 @@ export function listOperations(house: House): Operation[] {
     filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId),
   };
   const endpointDesk = { reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester };
+  const jobReading = openJobReading(jobDesk);
   return [
     ...eventOperations(pull),
     ...eventStreamOperations({
@@ -369,7 +371,8 @@ export function listOperations(house: House): Operation[] {
     ...driverOperations(desk),
     ...vehicleOperations(desk),
     ...channelOperations({ ...desk, isReasonCode, hubKind: hubBook.hubs.kind as Kind<unknown> }),
-    ...jobOperations(jobDesk),
+    ...jobOperations(jobReading),
+    ...jobListOperations(jobReading),
     ...jobBatchOperations(jobDesk),
     ...jobEditOperations(jobDesk),
     ...proposalOperations(jobDesk),

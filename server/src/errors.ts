@@ -9,12 +9,13 @@ export const errorCodes = {
   invalid_header: { status: 400, title: 'A header has a form that is not allowed' },
   unsupported_version: { status: 400, title: 'This API version does not exist' },
   key_in_url: { status: 400, title: 'API keys never travel in URLs' },
-  // 401, 403, 404, 405, 408
+  // 401, 403, 404, 405, 406, 408
   unauthorized: { status: 401, title: 'A valid API key is needed' },
   key_expired: { status: 401, title: 'The API key has expired' },
   forbidden: { status: 403, title: 'The API key may not do this' },
   not_found: { status: 404, title: 'Nothing is found here' },
   method_not_allowed: { status: 405, title: 'This path does not know the method' },
+  not_acceptable: { status: 406, title: 'None of the forms in the Accept header is offered' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   // 409: the state of things forbids it
   duplicate_reference: { status: 409, title: 'Another job of the channel has this reference' },

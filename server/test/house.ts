@@ -137,7 +137,7 @@ export async function send(
   // A stream of news has no end: its beginning says that it was opened.
   const isEndless = reply.headers.get('content-type') === 'text/event-stream';
   const text = isEndless ? await readBeginning(reply) : await reply.text();
-  const isJson = text !== '' && /json/.test(reply.headers.get('content-type') ?? '');
+  const isJson = text !== '' && /[/+]json\b/.test(reply.headers.get('content-type') ?? '');
   return { status: reply.status, body: isJson ? JSON.parse(text) : undefined, text, headers: reply.headers };
 }
 

@@ -4,8 +4,9 @@ import Type from 'typebox';
 import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { defineCursor } from '../http/cursor.ts';
+import { listOperation } from '../http/list.ts';
 import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
-import { limitOf, makePage, pageOf, pageQuery } from '../http/paging.ts';
+import { walkBy } from '../http/paging.ts';
 import { RATE_LIMIT_MAX_PER_S } from '../http/rate-limit.ts';
 import { scopes } from '../http/scope.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -179,26 +180,23 @@ async function requireChannels(
 }
 
 function getKeys({ reads }: KeyDesk): Operation {
-  return operation({
+  return listOperation({
     operation_id: 'list_keys',
-    method: 'GET',
     path: '/v1/keys',
     tag: 'keys',
-    summary: 'List the API keys of this world, newest first',
+    many: 'keys',
+    summary: 'List the API keys of this world',
+    description: 'Newest first.',
     scope: 'keys:admin',
-    query: Type.Object({ ...pageQuery }, { additionalProperties: false }),
-    replies: { 200: { description: 'A page of keys.', schema: pageOf(KeyWithUse) } },
-    errors: ['invalid_cursor'],
-    reply_example: { data: [{ ...example, last_used_at: null, last_used_from: null }], has_more: false, next: null },
-    async run({ caller, query }) {
-      const after = query.after === undefined ? null : cursor.decode(query.after);
-      const limit = limitOf(query);
-      const rows = await listKeys(reads, caller.world_id, after, limit + 1);
-      const page = makePage(rows, limit, showKey, (row) =>
-        cursor.encode({ created_at: row.created_at.toISOString(), key_id: row.key_id }),
-      );
-      return { status: 200, body: page };
-    },
+    item: KeyWithUse,
+    example: { ...example, last_used_at: null, last_used_from: null },
+    walk: ({ caller }) =>
+      walkBy({
+        cursor,
+        read: (after, count) => listKeys(reads, caller.world_id, after, count),
+        placeOf: (row) => ({ created_at: row.created_at.toISOString(), key_id: row.key_id }),
+        show: (rows) => rows.map(showKey),
+      }),
   });
 }
 

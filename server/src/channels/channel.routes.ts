@@ -3,8 +3,9 @@
 import Type from 'typebox';
 import { WaypostError } from '../errors.ts';
 import { defineCursor } from '../http/cursor.ts';
+import { listOperation } from '../http/list.ts';
 import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
-import { limitOf, makePage, pageOf, pageQuery } from '../http/paging.ts';
+import { walkBy } from '../http/paging.ts';
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
 import type { Kind } from '../ledger/command.ts';
 import { refTo } from '../ledger/resource.ts';
@@ -33,37 +34,29 @@ const channelIdPath = Type.Object(
 const example = newChannel('chn_01kaj2w0d4f8tb3h5gk9mzq7xe', 'Web shop', null, '2026-11-21T06:00:00.000Z');
 
 export function channelOperations(desk: ChannelDesk): Operation[] {
-  return [listOperation(desk), getOperation(desk), patchOperation(desk)];
+  return [listOfChannels(desk), getOperation(desk), patchOperation(desk)];
 }
 
 const place = defineCursor('channels', { id: 'text' });
 
-function listOperation(desk: ChannelDesk): Operation {
-  return operation({
+function listOfChannels(desk: ChannelDesk): Operation {
+  return listOperation({
     operation_id: 'list_channels',
-    method: 'GET',
     path: '/v1/channels',
     tag: 'channels',
+    many: 'channels',
     summary: 'List channels',
     description: 'Oldest first. A key that is bound to channels sees only these.',
     scope: 'channels:read',
-    query: Type.Object(pageQuery, { additionalProperties: false }),
-    replies: { 200: { description: 'A page of channels.', schema: pageOf(channel) } },
-    errors: ['invalid_cursor'],
-    reply_example: { data: [example], has_more: false, next: null },
-    async run(call) {
-      const limit = limitOf(call.query);
-      const after = call.query.after === undefined ? null : place.decode(call.query.after).id;
-      const { world_id, channel_ids } = call.caller;
-      const rows = await listChannels(desk.reads, world_id, { channel_ids, after, limit: limit + 1 });
-      const body = makePage(
-        rows,
-        limit,
-        (row) => row,
-        (row) => place.encode({ id: row.id }),
-      );
-      return { status: 200, body };
-    },
+    item: channel,
+    example,
+    walk: ({ caller: { world_id, channel_ids } }) =>
+      walkBy({
+        cursor: place,
+        read: (after, count) => listChannels(desk.reads, world_id, channel_ids, after?.id ?? null, count),
+        placeOf: ({ id }) => ({ id }),
+        show: (rows) => rows,
+      }),
   });
 }
 

@@ -99,15 +99,17 @@ export function openStrictnessFinder(sql: Sql): (worldId: number, channelId: str
 export async function listChannels(
   sql: Sql | Tx,
   worldId: number,
-  page: { channel_ids: readonly string[] | null; after: string | null; limit: number },
+  channelIds: readonly string[] | null,
+  after: string | null,
+  count: number,
 ): Promise<Channel[]> {
   const rows = await sql<ChannelRow[]>`
     select * from channels
     where world_id = ${worldId}
-      ${page.channel_ids === null ? sql`` : sql`and channel_id = any(${page.channel_ids as string[]}::text[])`}
-      ${page.after === null ? sql`` : sql`and channel_id > ${page.after}`}
+      ${channelIds === null ? sql`` : sql`and channel_id = any(${channelIds as string[]}::text[])`}
+      ${after === null ? sql`` : sql`and channel_id > ${after}`}
     order by channel_id
-    limit ${page.limit}`;
+    limit ${count}`;
   return rows.map(channelOf);
 }
 

@@ -1,5 +1,6 @@
 // The Accept header (RFC 9110, 12.5.1): which of the media types that an operation offers the caller prefers.
 
+import { WaypostError } from '../errors.ts';
 import type { Header } from './headers.ts';
 
 interface Wish {
@@ -7,12 +8,12 @@ interface Wish {
   quality: number;
 }
 
-/** The first offered one when the header is absent or asks for none of them: an answer serves better than a refusal. */
+/** The first offered one when the header is absent. Where there is a choice, asking for none of it is refused. */
 export function chooseMediaType(accept: Header, offered: readonly string[]): string {
   const [first = 'application/json'] = offered;
-  if (accept === undefined || offered.length < 2) return first;
+  if (accept === undefined || accept === '' || offered.length < 2) return first;
   const wishes = String(accept).split(',').map(readWish);
-  let chosen = first;
+  let chosen: string | null = null;
   let best = 0;
   for (const media_type of offered) {
     const quality = qualityOf(wishes, media_type);
@@ -20,8 +21,15 @@ export function chooseMediaType(accept: Header, offered: readonly string[]): str
     chosen = media_type;
     best = quality;
   }
-  return chosen;
+  if (chosen !== null) return chosen;
+  throw new WaypostError(
+    'not_acceptable',
+    `This is answered as ${offered.map(bareOf).join(', ')}; the Accept header asks for none of these.`,
+    { extra: { offered: offered.map(bareOf) } },
+  );
 }
+
+const bareOf = (media_type: string) => media_type.replace(/;.*/, '');
 
 function readWish(text: string): Wish {
   const [type = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
@@ -32,7 +40,7 @@ function readWish(text: string): Wish {
 
 /** The most exact wish decides: `text/csv` before `text/*` before any. */
 function qualityOf(wishes: readonly Wish[], media_type: string): number {
-  const [bare = ''] = media_type.split(';');
+  const bare = bareOf(media_type);
   for (const name of [bare, bare.replace(/\/.*/, '/*'), '*/*']) {
     const wish = wishes.find(({ type }) => type === name);
     if (wish !== undefined) return wish.quality;

@@ -12,8 +12,8 @@ interface CursorTypes {
   integer: number;
   instant: string;
 }
-type Shape = Readonly<Record<string, keyof CursorTypes>>;
-type Values<S extends Shape> = { -readonly [Name in keyof S]: CursorTypes[S[Name]] };
+export type Shape = Readonly<Record<string, keyof CursorTypes>>;
+export type Values<S extends Shape> = { -readonly [Name in keyof S]: CursorTypes[S[Name]] };
 
 export interface Cursor<S extends Shape> {
   encode(values: Values<S>): string;

@@ -227,7 +227,7 @@ export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
   addIf(operation.own_credential !== undefined, 'unauthorized');
   addIf(operation.scope !== null, 'unauthorized', 'key_expired', 'forbidden', 'rate_limited', 'busy');
   addIf(operation.path.includes('{'), 'not_found');
-  addIf(streams(operation), 'too_many_streams', 'busy');
+  addIf(streams(operation), 'not_acceptable', 'too_many_streams', 'busy');
   addIf(writes, 'malformed_json', 'unsupported_media_type', 'body_too_large');
   addIf(writes, 'idempotency_mismatch', 'outcome_unknown', 'storage_full');
   addIf(takesIfMatch(operation), 'stale_version');

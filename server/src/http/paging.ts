@@ -1,6 +1,9 @@
-// The shape of every list: `?limit=&after=` → `{data, has_more, next}`. A line belongs here if all lists share it.
+// The shape of every list: `?limit=&after=` → `{data, has_more, next}`, and how a list is walked from place to place.
+// A line belongs here if all lists share it.
 
 import Type, { type TObject, type TSchema } from 'typebox';
+import type { Cursor, Shape, Values } from './cursor.ts';
+import { JsonText } from './operation.ts';
 
 export const PAGE_LIMIT_DEFAULT = 50;
 export const PAGE_LIMIT_MAX = 200;
@@ -11,20 +14,13 @@ export const pageQuery = {
     Type.Integer({
       minimum: 1,
       maximum: PAGE_LIMIT_MAX,
-      description: `How many at most; ${PAGE_LIMIT_DEFAULT} when absent.`,
+      description: `How many at most; ${PAGE_LIMIT_DEFAULT} when absent, in an export all.`,
     }),
   ),
   after: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 512, description: '`next` of the page before; absent: the first page.' }),
+    Type.String({ minLength: 1, maxLength: 512, description: '`next` of the page before; absent: from the first.' }),
   ),
 };
-
-export interface Page<T> {
-  data: readonly T[];
-  has_more: boolean;
-  /** Send it as `after` to go on; null on the last page. */
-  next: string | null;
-}
 
 /** Schema of a page of these items. */
 export function pageOf(item: TSchema): TObject {
@@ -41,18 +37,49 @@ export function pageOf(item: TSchema): TObject {
   );
 }
 
-export function limitOf(query: { limit?: number }): number {
-  return query.limit ?? PAGE_LIMIT_DEFAULT;
+/** A value as the list's schema has it, or its JSON as it is kept. */
+export type Item = JsonText | object;
+
+/** Some of a list in its order. */
+export interface Slice {
+  items: readonly Item[];
+  /** The cursor to go on from; null at the end. */
+  next: string | null;
 }
 
-/** Makes a page of rows that were read with `limit + 1`, so that the last page knows that it is the last. */
-export function makePage<Row, T>(
-  rows: readonly Row[],
-  limit: number,
-  render: (row: Row) => T,
-  cursorOf: (row: Row) => string,
-): Page<T> {
-  const last = rows[limit - 1];
-  const has_more = rows.length > limit && last !== undefined;
-  return { data: rows.slice(0, limit).map(render), has_more, next: has_more ? cursorOf(last) : null };
+/** One list in one order, filtered as a call asks for. */
+export interface Walk {
+  /** At most `limit` items after a cursor, or from the first. */
+  readSlice(after: string | null, limit: number): Promise<Slice>;
+}
+
+/** How a list goes by places: the values by which it is ordered. */
+export interface Steps<S extends Shape, Row> {
+  cursor: Cursor<S>;
+  /** At most `count` rows after a place. */
+  read(after: Values<S> | null, count: number): Promise<readonly Row[]>;
+  placeOf(row: Row): Values<S>;
+  show(rows: readonly Row[]): readonly Item[] | Promise<readonly Item[]>;
+}
+
+/** Walks from row to row. One row more than wanted is read, so that the last slice knows that it is the last. */
+export function walkBy<const S extends Shape, Row>({ cursor, read, placeOf, show }: Steps<S, Row>): Walk {
+  return {
+    async readSlice(after, limit) {
+      const rows = await read(after === null ? null : cursor.decode(after), limit + 1);
+      const last = rows.length > limit ? rows[limit - 1] : undefined;
+      return {
+        items: await show(rows.slice(0, limit)),
+        next: last === undefined ? null : cursor.encode(placeOf(last)),
+      };
+    },
+  };
+}
+
+/** The body of a page. Items that are rendered already are not rendered again. */
+export function pageBody({ items, next }: Slice): unknown {
+  const has_more = next !== null;
+  const texts = items.map((item) => (item instanceof JsonText ? item.text : null));
+  if (texts.includes(null)) return { data: items, has_more, next };
+  return new JsonText(`{"data":[${texts.join(',')}],"has_more":${has_more},"next":${JSON.stringify(next)}}`);
 }

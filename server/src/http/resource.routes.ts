@@ -17,8 +17,9 @@ import {
 } from '../ledger/resource.store.ts';
 import type { Base, Loads, Request } from '../ledger/resource.ts';
 import { defineCursor } from './cursor.ts';
-import { type Call, JsonText, type Operation, type Reply, replyOf } from './operation.ts';
-import { limitOf, pageOf, pageQuery } from './paging.ts';
+import { listOperation } from './list.ts';
+import { type Call, JsonText, type Operation, replyOf } from './operation.ts';
+import { walkBy } from './paging.ts';
 import type { Scope } from './scope.ts';
 
 /** What every operation of a resource needs of the house. */
@@ -57,7 +58,7 @@ export function resourceOperations<D extends Base, I extends TSchema, P extends 
 ): Operation[] {
   return [
     createOperation(desk, spec),
-    listOperation(desk, spec),
+    listOf(desk, spec),
     getOperation(desk, spec),
     editOperation(desk, spec),
     ...(spec.remove === null ? [] : [removeOperation(desk, spec, spec.remove)]),
@@ -214,51 +215,51 @@ export function pathId(call: Call, one: string): string {
   return call.path[`${one}_id`] ?? '';
 }
 
-interface ListQuery {
-  limit?: number;
-  after?: string;
-  updated_since?: string;
-}
-
-function listOperation<D extends Base, I extends TSchema, P extends TSchema>(
+function listOf<D extends Base, I extends TSchema, P extends TSchema>(
   desk: ResourceDesk,
   spec: ResourceOperations<D, I, P>,
 ): Operation {
   const { many } = spec.words;
   const newest = defineCursor(many, { at: 'instant', id: 'text' });
   const updated = defineCursor(`${many} updated`, { at: 'instant', id: 'text' });
-  return {
+  const show = (rows: readonly FoundDocument[]) => rows.map((row) => new JsonText(row.text));
+  return listOperation({
     operation_id: `list_${many}`,
-    method: 'GET',
     path: spec.path,
     tag: spec.tag,
+    many,
     summary: `List ${many}`,
     description:
       'Newest first. With `updated_since` in the order of their changes instead, those included that were deleted, so that a copy can follow without missing any.',
     scope: spec.scopes.read,
-    query: listQuery(spec),
-    replies: { 200: { description: `A page of ${many}.`, schema: pageOf(spec.schemas.document) } },
-    errors: ['invalid_cursor'],
-    reply_example: { data: [spec.examples.document], has_more: false, next: null },
-    async run(call) {
-      const query = call.query as ListQuery;
+    filters: filtersOf(spec),
+    item: spec.schemas.document,
+    example: spec.examples.document,
+    walk(call) {
+      const query: Record<string, unknown> = call.query;
+      const { updated_since } = query as { updated_since?: string };
       const reading = { reads: desk.reads, keys: desk.keys, store: spec.store, rendering: call.rendering };
-      const filter = filterOf(spec, call.query);
+      const filter = filterOf(spec, query);
       const { world_id } = call.caller;
-      if (query.updated_since === undefined) {
-        const after = query.after === undefined ? null : newest.decode(query.after);
-        const found = await listNewestResources(reading, world_id, filter, after);
-        return pageReply(found, filter.limit, (row) => newest.encode({ at: row.created_at, id: row.id }));
-      }
-      const since = new Date(query.updated_since).toISOString();
-      const after = query.after === undefined ? null : updated.decode(query.after);
-      const found = await listUpdatedResources(reading, world_id, filter, since, after);
-      return pageReply(found, filter.limit, (row) => updated.encode({ at: row.updated_at, id: row.id }));
+      if (updated_since === undefined)
+        return walkBy({
+          cursor: newest,
+          read: (after, count) => listNewestResources(reading, world_id, filter, after, count),
+          placeOf: (row) => ({ at: row.created_at, id: row.id }),
+          show,
+        });
+      const since = new Date(updated_since).toISOString();
+      return walkBy({
+        cursor: updated,
+        read: (after, count) => listUpdatedResources(reading, world_id, filter, since, after, count),
+        placeOf: (row) => ({ at: row.updated_at, id: row.id }),
+        show,
+      });
     },
-  };
+  });
 }
 
-function listQuery(spec: { filters: ResourceOperations<never, TSchema, TSchema>['filters'] }): TObject {
+function filtersOf(spec: { filters: ResourceOperations<never, TSchema, TSchema>['filters'] }): TProperties {
   const { external_id, parent_id, statuses } = spec.filters;
   const filters: TProperties = {
     [external_id]: Type.Optional(
@@ -281,7 +282,7 @@ function listQuery(spec: { filters: ResourceOperations<never, TSchema, TSchema>[
       description: 'Only those changed at or after this instant, oldest change first.',
     }),
   );
-  return Type.Object({ ...pageQuery, ...filters, updated_since }, { additionalProperties: false });
+  return { ...filters, updated_since };
 }
 
 function filterOf(
@@ -293,14 +294,5 @@ function filterOf(
     external_id: textOf(spec.filters.external_id),
     parent_id: textOf(spec.filters.parent_id),
     status: textOf(spec.filters.statuses === null ? null : 'status'),
-    limit: limitOf(query as ListQuery),
   };
-}
-
-function pageReply(found: readonly FoundDocument[], limit: number, cursorOf: (row: FoundDocument) => string): Reply {
-  const last = found[limit - 1];
-  const has_more = found.length > limit && last !== undefined;
-  const next = has_more ? JSON.stringify(cursorOf(last)) : 'null';
-  const data = found.slice(0, limit).map((row) => row.text);
-  return { status: 200, body: new JsonText(`{"data":[${data.join(',')}],"has_more":${has_more},"next":${next}}`) };
 }

@@ -1,12 +1,12 @@
 // The operations on exceptions: the inbox, one case, and what is done about it.
 
-import type { Static } from 'typebox';
 import Type from 'typebox';
 import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { defineCursor } from '../http/cursor.ts';
+import { type ListCall, listOperation } from '../http/list.ts';
 import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
-import { limitOf, makePage, pageOf, pageQuery } from '../http/paging.ts';
+import { walkBy } from '../http/paging.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import {
   acknowledgeInput,
@@ -29,7 +29,7 @@ export interface ExceptionDesk extends ExecutionDesk {
 }
 
 export function exceptionOperations(desk: ExceptionDesk): Operation[] {
-  return [listOperation(desk), getOperation(desk), acknowledgeOperation(desk), resolveOperation(desk)];
+  return [listOfExceptions(desk), getOperation(desk), acknowledgeOperation(desk), resolveOperation(desk)];
 }
 
 const exceptionIdPath = Type.Object(
@@ -43,32 +43,27 @@ const exceptionIdPath = Type.Object(
   { additionalProperties: false },
 );
 
-const listQuery = Type.Object(
-  {
-    ...pageQuery,
-    status: Type.Optional(
-      Type.Array(oneOf(exceptionStatuses, 'A status.'), {
-        minItems: 1,
-        maxItems: 3,
-        description: 'Only in one of these.',
-      }),
-    ),
-    job_id: Type.Optional(Type.String({ maxLength: 40, description: 'Only those of this job.' })),
-    code: Type.Optional(Type.String({ maxLength: 60, description: 'Only with this reason code.' })),
-    blocking: Type.Optional(Type.Boolean({ description: 'Only those that keep a task waiting, or that do not.' })),
-  },
-  { additionalProperties: false },
-);
+const filters = {
+  status: Type.Optional(
+    Type.Array(oneOf(exceptionStatuses, 'A status.'), {
+      minItems: 1,
+      maxItems: 3,
+      description: 'Only in one of these.',
+    }),
+  ),
+  job_id: Type.Optional(Type.String({ maxLength: 40, description: 'Only those of this job.' })),
+  code: Type.Optional(Type.String({ maxLength: 60, description: 'Only with this reason code.' })),
+  blocking: Type.Optional(Type.Boolean({ description: 'Only those that keep a task waiting, or that do not.' })),
+};
 
 const cursor = defineCursor('exceptions', { at: 'instant', id: 'text' });
 
-function filterOf(query: Static<typeof listQuery>): ExceptionFilter {
+function filterOf(query: ListCall<typeof filters>['query']): ExceptionFilter {
   return {
     statuses: query.status ?? null,
     job_id: query.job_id ?? null,
     code: query.code ?? null,
     blocking: query.blocking ?? null,
-    limit: limitOf(query),
   };
 }
 
@@ -76,31 +71,25 @@ function scopeOf({ caller }: Pick<Call, 'caller'>) {
   return { world_id: caller.world_id, channel_ids: caller.channel_ids };
 }
 
-function listOperation(desk: ExceptionDesk): Operation {
-  return operation({
+function listOfExceptions(desk: ExceptionDesk): Operation {
+  return listOperation({
     operation_id: 'list_exceptions',
-    method: 'GET',
     path: '/v1/exceptions',
     tag: 'exceptions',
+    many: 'exceptions',
     summary: 'List exceptions',
     description: 'Newest first. `status=open,acknowledged` is the inbox.',
     scope: 'exceptions:read',
-    query: listQuery,
-    replies: { 200: { description: 'A page of exceptions.', schema: pageOf(exception) } },
-    errors: ['invalid_cursor'],
-    reply_example: { data: [exceptionExample], has_more: false, next: null },
-    async run(call) {
-      const after = call.query.after === undefined ? null : cursor.decode(call.query.after);
-      const filter = filterOf(call.query);
-      const found = await listExceptions(desk.reads, scopeOf(call), filter, after);
-      const page = makePage(
-        found,
-        filter.limit,
-        (one) => one,
-        (one) => cursor.encode({ at: one.opened_at, id: one.id }),
-      );
-      return { status: 200, body: page };
-    },
+    filters,
+    item: exception,
+    example: exceptionExample,
+    walk: (call) =>
+      walkBy({
+        cursor,
+        read: (after, count) => listExceptions(desk.reads, scopeOf(call), filterOf(call.query), after, count),
+        placeOf: (one) => ({ at: one.opened_at, id: one.id }),
+        show: (found) => found,
+      }),
   });
 }
 

@@ -62,15 +62,15 @@ export interface ExceptionFilter {
   job_id: string | null;
   code: string | null;
   blocking: boolean | null;
-  limit: number;
 }
 
-/** Newest first. Reads one more than the limit, so that the page knows whether another follows. */
+/** Newest first. */
 export async function listExceptions(
   sql: Sql,
   scope: ExceptionScope,
   filter: ExceptionFilter,
   after: { at: Instant; id: string } | null,
+  count: number,
 ): Promise<Exception[]> {
   // Said as `<> 'resolved'` the condition fits the small index of what is open.
   const isInbox = filter.statuses !== null && !filter.statuses.includes('resolved');
@@ -85,6 +85,6 @@ export async function listExceptions(
       ${filter.blocking === null ? sql`` : sql`and blocking = ${filter.blocking}`}
       ${after === null ? sql`` : sql`and (opened_at, exception_id) < (${after.at}::timestamptz, ${after.id})`}
     order by opened_at desc, exception_id desc
-    limit ${filter.limit + 1}`;
+    limit ${count}`;
   return rows.map((row) => JSON.parse(row.body) as Exception);
 }

@@ -88,7 +88,6 @@ export interface JobFilter {
   window_from: Instant | null;
   window_to: Instant | null;
   metadata: Readonly<Record<string, string>> | null;
-  limit: number;
 }
 
 export interface Place {
@@ -96,8 +95,14 @@ export interface Place {
   id: string;
 }
 
-/** Newest first. Reads one more than the limit, so that the page knows whether another follows. */
-export function listNewestJobs(sql: Sql, scope: JobScope, filter: JobFilter, after: Place | null): Promise<JobRow[]> {
+/** Newest first. */
+export function listNewestJobs(
+  sql: Sql,
+  scope: JobScope,
+  filter: JobFilter,
+  after: Place | null,
+  count: number,
+): Promise<JobRow[]> {
   return sql<JobRow[]>`
     select world_id, job_id, channel_id, version, created_at, updated_at, event_id, body, personal
     from jobs
@@ -105,7 +110,7 @@ export function listNewestJobs(sql: Sql, scope: JobScope, filter: JobFilter, aft
       ${after === null ? sql`` : sql`and (created_at, job_id) < (${after.at}::timestamptz, ${after.id})`}
       ${inChannels(sql, scope)} ${matching(sql, scope, filter)}
     order by created_at desc, job_id desc
-    limit ${filter.limit + 1}`;
+    limit ${count}`;
 }
 
 /** In the order of their changes, deleted ones included: who follows it misses nothing. */
@@ -115,6 +120,7 @@ export function listUpdatedJobs(
   filter: JobFilter,
   since: Instant,
   after: Place | null,
+  count: number,
 ): Promise<JobRow[]> {
   return sql<JobRow[]>`
     select world_id, job_id, channel_id, version, created_at, updated_at, event_id, body, personal
@@ -123,7 +129,7 @@ export function listUpdatedJobs(
       ${after === null ? sql`` : sql`and (updated_at, job_id) > (${after.at}::timestamptz, ${after.id})`}
       ${inChannels(sql, scope)} ${matching(sql, scope, filter)}
     order by updated_at, job_id
-    limit ${filter.limit + 1}`;
+    limit ${count}`;
 }
 
 function inChannels(sql: Sql, scope: JobScope) {

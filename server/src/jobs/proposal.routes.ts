@@ -3,8 +3,9 @@
 import Type from 'typebox';
 import { WaypostError } from '../errors.ts';
 import { defineCursor } from '../http/cursor.ts';
+import { listOperation } from '../http/list.ts';
 import { type Call, JsonText, type Operation, operation, replyOf } from '../http/operation.ts';
-import { limitOf, pageOf, pageQuery } from '../http/paging.ts';
+import { walkBy } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import type { Command } from '../ledger/command.ts';
 import type { JobDesk } from './job.routes.ts';
@@ -29,42 +30,35 @@ const proposalIdPath = Type.Object(
 );
 
 export function proposalOperations(desk: JobDesk): Operation[] {
-  return [listOperation(desk), getOperation(desk), decideOperation(desk, 'accept'), decideOperation(desk, 'decline')];
+  return [listOfProposals(desk), getOperation(desk), decideOperation(desk, 'accept'), decideOperation(desk, 'decline')];
 }
 
 const place = defineCursor('proposals', { id: 'text' });
 
-function listOperation(desk: JobDesk): Operation {
-  return operation({
+function listOfProposals(desk: JobDesk): Operation {
+  return listOperation({
     operation_id: 'list_proposals',
-    method: 'GET',
     path: '/v1/proposals',
     tag: 'proposals',
+    many: 'proposals',
     summary: 'List proposals',
     description: 'Newest first.',
     scope: 'jobs:read',
-    query: Type.Object(
-      {
-        ...pageQuery,
-        job_id: Type.Optional(Type.String({ maxLength: 40, description: 'Only those about this job.' })),
-        status: Type.Optional(oneOf(proposalStatuses, 'Only those in this status.')),
-      },
-      { additionalProperties: false },
-    ),
-    replies: { 200: { description: 'A page of proposals.', schema: pageOf(proposalReply) } },
-    errors: ['invalid_cursor'],
-    reply_example: { data: [makeProposalExample()], has_more: false, next: null },
-    async run(call) {
-      const limit = limitOf(call.query);
-      const filter = { job_id: call.query.job_id ?? null, status: call.query.status ?? null, limit };
-      const after = call.query.after === undefined ? null : place.decode(call.query.after).id;
-      const rows = await listProposals(desk.reads, scopeOf(call), filter, after);
-      const page = rows.slice(0, limit);
-      const texts = await desk.keys.open(desk.reads, page, call.rendering);
-      const last = page.at(-1);
-      const has_more = rows.length > limit && last !== undefined;
-      const next = has_more ? JSON.stringify(place.encode({ id: last.proposal_id })) : 'null';
-      return { status: 200, body: new JsonText(`{"data":[${texts.join(',')}],"has_more":${has_more},"next":${next}}`) };
+    filters: {
+      job_id: Type.Optional(Type.String({ maxLength: 40, description: 'Only those about this job.' })),
+      status: Type.Optional(oneOf(proposalStatuses, 'Only those in this status.')),
+    },
+    item: proposalReply,
+    example: makeProposalExample(),
+    walk(call) {
+      const filter = { job_id: call.query.job_id ?? null, status: call.query.status ?? null };
+      return walkBy({
+        cursor: place,
+        read: (after, count) => listProposals(desk.reads, scopeOf(call), filter, after?.id ?? null, count),
+        placeOf: (row) => ({ id: row.proposal_id }),
+        show: async (rows) =>
+          (await desk.keys.open(desk.reads, rows, call.rendering)).map((text) => new JsonText(text)),
+      });
     },
   });
 }

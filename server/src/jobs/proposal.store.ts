@@ -67,8 +67,9 @@ export async function findProposal(sql: Sql, scope: JobScope, proposalId: string
 export function listProposals(
   sql: Sql,
   scope: JobScope,
-  filter: { job_id: string | null; status: Proposal['status'] | null; limit: number },
+  filter: { job_id: string | null; status: Proposal['status'] | null },
   after: string | null,
+  count: number,
 ): Promise<ProposalRow[]> {
   return sql<ProposalRow[]>`
     select world_id, proposal_id, created_at, event_id, event_hash, body, personal
@@ -78,7 +79,7 @@ export function listProposals(
       ${filter.job_id === null ? sql`` : sql`and job_id = ${filter.job_id}`}
       ${filter.status === null ? sql`` : sql`and status = ${filter.status}`}
     order by proposal_id desc
-    limit ${filter.limit + 1}`;
+    limit ${count}`;
 }
 
 function inChannels(sql: Sql, scope: JobScope) {

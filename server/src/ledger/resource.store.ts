@@ -176,7 +176,6 @@ export interface ListFilter {
   external_id: string | null;
   parent_id: string | null;
   status: string | null;
-  limit: number;
 }
 /** Where the page before ended. */
 export interface Place {
@@ -184,12 +183,13 @@ export interface Place {
   id: string;
 }
 
-/** The newest first, by (created_at, id). Asks for one more than `limit`, so that the caller sees whether more follow. */
+/** The newest first, by (created_at, id). */
 export async function listNewestResources<D extends Base>(
   reading: Reading<D>,
   worldId: number,
   filter: ListFilter,
   after: Place | null,
+  count: number,
 ): Promise<FoundDocument[]> {
   const sql = reading.reads;
   const rows = await sql<ShownRow[]>`
@@ -197,7 +197,7 @@ export async function listNewestResources<D extends Base>(
     from ${sql(reading.store.table)}
     where world_id = ${worldId} and deleted_at is null ${whereFilter(sql, filter)}
       ${after === null ? sql`` : sql`and (created_at, id) < (${after.at}::timestamptz, ${after.id})`}
-    order by created_at desc, id desc limit ${filter.limit + 1}`;
+    order by created_at desc, id desc limit ${count}`;
   return showRows(reading, rows);
 }
 
@@ -208,6 +208,7 @@ export async function listUpdatedResources<D extends Base>(
   filter: ListFilter,
   since: Instant,
   after: Place | null,
+  count: number,
 ): Promise<FoundDocument[]> {
   const sql = reading.reads;
   const rows = await sql<ShownRow[]>`
@@ -215,7 +216,7 @@ export async function listUpdatedResources<D extends Base>(
     from ${sql(reading.store.table)}
     where world_id = ${worldId} and updated_at >= ${since}::timestamptz ${whereFilter(sql, filter)}
       ${after === null ? sql`` : sql`and (updated_at, id) > (${after.at}::timestamptz, ${after.id})`}
-    order by updated_at, id limit ${filter.limit + 1}`;
+    order by updated_at, id limit ${count}`;
   return showRows(reading, rows);
 }
 

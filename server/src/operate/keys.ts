@@ -114,7 +114,7 @@ export function makeEnvironment({ config, options, tell }: WordCall): Promise<To
 
 /** A tenant with one channel gets a key that is bound to it, so that its orders need not name it. */
 async function findOnlyChannel(operator: Operator, worldId: number): Promise<string[] | null> {
-  const channels = await listChannels(operator.sql, worldId, { channel_ids: null, after: null, limit: 2 });
+  const channels = await listChannels(operator.sql, worldId, null, null, 2);
   return channels.length === 1 ? channels.map((channel) => channel.id) : null;
 }
 

@@ -5,8 +5,9 @@ import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { patternFaults } from '../events/event-types.ts';
 import { defineCursor } from '../http/cursor.ts';
+import { listOperation } from '../http/list.ts';
 import { type Call, type Caller, type Operation, operation, replyOf } from '../http/operation.ts';
-import { limitOf, makePage, pageOf, pageQuery } from '../http/paging.ts';
+import { walkBy } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { refTo } from '../ledger/resource.ts';
@@ -69,31 +70,31 @@ function requireKnownTypes(types: readonly string[] | undefined, pointerOf: (ind
 }
 
 function getDeadLetters({ reads }: DeadLetterDesk): Operation {
-  return operation({
+  return listOperation({
     operation_id: 'list_dead_letters',
-    method: 'GET',
     path: '/v1/dead-letters',
     tag,
-    summary: 'List dead letters, newest first',
+    many: 'dead letters',
+    summary: 'List dead letters',
+    description: 'Those that died last first.',
     scope: 'webhooks:read',
-    query: closed({
-      ...pageQuery,
+    filters: {
       endpoint_id: Type.Optional(EndpointId),
       state: Type.Optional(word(deadLetterStates, { description: 'Only those in this state.' })),
       ...letterFilters,
-    }),
-    replies: { 200: { description: 'A page of dead letters.', schema: pageOf(DeadLetterSchema) } },
-    errors: ['invalid_cursor'],
-    reply_example: { data: [deadLetterExample], has_more: false, next: null },
-    async run({ caller, query }) {
+    },
+    item: DeadLetterSchema,
+    example: deadLetterExample,
+    async walk({ caller, query }) {
       requireKnownTypes(query.types, () => 'query/types');
-      const limit = limitOf(query);
-      const after = query.after === undefined ? null : letterCursor.decode(query.after);
       const endpoint_ids = await endpointsAsked(reads, caller, query.endpoint_id);
-      const filter = { ...askedBy(query, null), endpoint_ids, state: query.state ?? null, limit };
-      const rows = await listDeadLetters(reads, caller.world_id, filter, after);
-      const cursorOf = ({ died_at, id }: DeadLetter) => letterCursor.encode({ at: died_at, id });
-      return { status: 200, body: makePage(rows, limit, (row) => row, cursorOf) };
+      const filter = { ...askedBy(query, null), endpoint_ids, state: query.state ?? null };
+      return walkBy({
+        cursor: letterCursor,
+        read: (after, count) => listDeadLetters(reads, caller.world_id, filter, after, count),
+        placeOf: ({ died_at, id }) => ({ at: died_at, id }),
+        show: (rows) => rows,
+      });
     },
   });
 }
@@ -212,24 +213,24 @@ async function redrive({ ledger }: DeadLetterDesk, call: Call, asked: Asked, mat
 }
 
 function getRedrives({ reads }: DeadLetterDesk): Operation {
-  return operation({
+  return listOperation({
     operation_id: 'list_redrives',
-    method: 'GET',
     path: '/v1/redrives',
     tag,
-    summary: 'List redrives, newest first',
+    many: 'redrives',
+    summary: 'List redrives',
+    description: 'Newest first.',
     scope: 'webhooks:read',
-    query: closed(pageQuery),
-    replies: { 200: { description: 'A page of redrives.', schema: pageOf(RedriveSchema) } },
-    errors: ['invalid_cursor'],
-    reply_example: { data: [redriveExample], has_more: false, next: null },
-    async run({ caller, query }) {
-      const limit = limitOf(query);
-      const after = query.after === undefined ? null : redriveCursor.decode(query.after);
-      const filter = { visible: await visibleTo(reads, caller), limit };
-      const rows = await showRedrives(reads, caller, await listRedrives(reads, caller.world_id, filter, after));
-      const cursorOf = ({ requested_at, id }: Redrive) => redriveCursor.encode({ at: requested_at, id });
-      return { status: 200, body: makePage(rows, limit, (row) => row, cursorOf) };
+    item: RedriveSchema,
+    example: redriveExample,
+    async walk({ caller }) {
+      const visible = await visibleTo(reads, caller);
+      return walkBy({
+        cursor: redriveCursor,
+        read: (after, count) => listRedrives(reads, caller.world_id, visible, after, count),
+        placeOf: ({ request }) => ({ at: request.requested_at, id: request.id }),
+        show: (rows) => showRedrives(reads, caller, rows),
+      });
     },
   });
 }

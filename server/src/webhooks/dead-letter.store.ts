@@ -21,19 +21,19 @@ export interface DeadLetterFilter {
   reason: string | null;
   died_since: Instant | null;
   died_until: Instant | null;
-  limit: number;
 }
 
 const columns = (sql: Sql) => sql`
   d.dead_letter_id, d.endpoint_id, d.event_id, d.type, d.job_id, d.sequence, d.state, d.reason, d.attempts,
   d.first_attempt_at, d.died_at, d.last_status, d.last_error, d.settled_at, d.redrive_id, d.correlation_id`;
 
-/** Those that died last first. Asks for one more than `limit`. */
+/** Those that died last first. */
 export async function listDeadLetters(
   sql: Sql,
   worldId: number,
   filter: DeadLetterFilter,
   after: { at: Instant; id: string } | null,
+  count: number,
 ): Promise<DeadLetter[]> {
   const { endpoint_ids, state, types, job_id, reason, died_since, died_until } = filter;
   const rows = await sql<DeadLetterRow[]>`
@@ -48,7 +48,7 @@ export async function listDeadLetters(
       ${died_until === null ? sql`` : sql`and d.died_at < ${died_until}::timestamptz`}
       ${after === null ? sql`` : sql`and (d.died_at, d.dead_letter_id) < (${after.at}::timestamptz, ${after.id})`}
     order by d.died_at desc, d.dead_letter_id desc
-    limit ${filter.limit + 1}`;
+    limit ${count}`;
   return rows.map(showDeadLetter);
 }
 

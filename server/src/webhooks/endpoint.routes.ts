@@ -7,11 +7,12 @@ import { WaypostError } from '../errors.ts';
 import { BEGINNING, findCursor, findCursorAt, findNewest, findOldest } from '../events/log.store.ts';
 import { defineCursor } from '../http/cursor.ts';
 import { formats } from '../http/formats.ts';
+import { listOperation } from '../http/list.ts';
 import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
-import { limitOf, makePage, pageOf, pageQuery } from '../http/paging.ts';
+import { walkBy } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import { mintId } from '../ledger/id.ts';
-import { closed, word } from '../parties/fields.ts';
+import { word } from '../parties/fields.ts';
 import {
   EndpointInput,
   EndpointPatch,
@@ -123,34 +124,25 @@ async function findStart(
 }
 
 function getEndpoints({ reads }: EndpointDesk): Operation {
-  return operation({
+  return listOperation({
     operation_id: 'list_endpoints',
-    method: 'GET',
     path: '/v1/endpoints',
     tag: endpointTag,
-    summary: 'List endpoints, newest first',
+    many: 'endpoints',
+    summary: 'List endpoints',
+    description: 'Newest first.',
     scope: 'webhooks:read',
-    query: closed({
-      ...pageQuery,
-      status: Type.Optional(word(endpointStatuses, { description: 'Only those in this status.' })),
-    }),
-    replies: { 200: { description: 'A page of endpoints.', schema: pageOf(EndpointSchema) } },
-    errors: ['invalid_cursor'],
-    reply_example: { data: [endpointExample], has_more: false, next: null },
-    async run({ caller, query }) {
-      const limit = limitOf(query);
-      const after = query.after === undefined ? null : cursor.decode(query.after);
-      const visible = await visibleTo(reads, caller);
-      const rows = await listEndpoints(reads, caller.world_id, { status: query.status ?? null, visible, limit }, after);
-      return {
-        status: 200,
-        body: makePage(
-          rows,
-          limit,
-          (row) => row,
-          (row) => cursor.encode({ at: row.created_at, id: row.id }),
-        ),
-      };
+    filters: { status: Type.Optional(word(endpointStatuses, { description: 'Only those in this status.' })) },
+    item: EndpointSchema,
+    example: endpointExample,
+    async walk({ caller, query }) {
+      const filter = { status: query.status ?? null, visible: await visibleTo(reads, caller) };
+      return walkBy({
+        cursor,
+        read: (after, count) => listEndpoints(reads, caller.world_id, filter, after, count),
+        placeOf: (row) => ({ at: row.created_at, id: row.id }),
+        show: (rows) => rows,
+      });
     },
   });
 }

@@ -121,12 +121,13 @@ export async function findEndpoint(sql: Sql, worldId: number, endpointId: string
   return { endpoint: JSON.parse(row.body) as Endpoint, secret: row.secret, previous_secret: row.previous_secret };
 }
 
-/** The newest first. Asks for one more than `limit`, so that the caller sees whether more follow. */
+/** The newest first. */
 export async function listEndpoints(
   sql: Sql,
   worldId: number,
-  filter: { status: string | null; visible: readonly string[] | null; limit: number },
+  filter: { status: string | null; visible: readonly string[] | null },
   after: { at: Instant; id: string } | null,
+  count: number,
 ): Promise<Endpoint[]> {
   const { visible } = filter;
   const rows = await sql<{ body: string }[]>`
@@ -136,7 +137,7 @@ export async function listEndpoints(
       ${visible === null ? sql`` : sql`and endpoint_id = any(${visible as string[]}::text[])`}
       ${after === null ? sql`` : sql`and (created_at, endpoint_id) < (${after.at}::timestamptz, ${after.id})`}
     order by created_at desc, endpoint_id desc
-    limit ${filter.limit + 1}`;
+    limit ${count}`;
   return rows.map((row) => JSON.parse(row.body) as Endpoint);
 }
 

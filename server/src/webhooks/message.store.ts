@@ -25,7 +25,6 @@ interface AttemptRow {
 export interface AttemptFilter {
   outcome: string | null;
   event_id: string | null;
-  limit: number;
 }
 export interface AttemptPlace {
   at: Instant;
@@ -33,13 +32,14 @@ export interface AttemptPlace {
   attempt: number;
 }
 
-/** The newest first. Asks for one more than `limit`, so that the caller sees whether more follow. */
+/** The newest first. */
 export async function listAttempts(
   sql: Sql,
   worldId: number,
   endpointId: string,
   filter: AttemptFilter,
   after: AttemptPlace | null,
+  count: number,
 ): Promise<Attempt[]> {
   const { outcome, event_id } = filter;
   const place = event_id === null ? null : placeOfEvent(event_id);
@@ -52,7 +52,7 @@ export async function listAttempts(
       ${event_id === null ? sql`` : sql`and event_id = ${event_id} and sequence in (0, ${place?.sequence ?? 0})`}
       ${after === null ? sql`` : sql`and started_at <= ${after.at}::timestamptz and (started_at, sequence, attempt) < (${after.at}::timestamptz, ${after.sequence}, ${after.attempt})`}
     order by started_at desc, sequence desc, attempt desc
-    limit ${filter.limit + 1}`;
+    limit ${count}`;
   return rows.map(showAttempt);
 }
 
@@ -82,7 +82,7 @@ export async function listMessages(
   worldId: number,
   endpointId: string,
   before: number | null,
-  limit: number,
+  count: number,
 ): Promise<Message[]> {
   const end = before ?? Number.MAX_SAFE_INTEGER;
   const [tried, parked] = await Promise.all([
@@ -91,18 +91,18 @@ export async function listMessages(
       from attempts
       where world_id = ${worldId} and endpoint_id = ${endpointId} and sequence > 0 and sequence < ${end}
       order by sequence desc, started_at desc, attempt desc
-      limit ${limit + 1}`,
+      limit ${count}`,
     sql<ParkedRow[]>`
       select sequence, recorded_at, state, attempts, due_at from parked_messages
       where world_id = ${worldId} and endpoint_id = ${endpointId} and redrive = '' and sequence < ${end}
       order by sequence desc
-      limit ${limit + 1}`,
+      limit ${count}`,
   ]);
   const places = new Map<number, Instant>(parked.map((row) => [row.sequence, row.recorded_at.toISOString()]));
   for (const { sequence, event_id } of tried) {
     places.set(sequence, new Date(placeOfEvent(event_id)?.recordedAtMs ?? 0).toISOString());
   }
-  const sequences = [...places.keys()].sort((a, b) => b - a).slice(0, limit + 1);
+  const sequences = [...places.keys()].sort((a, b) => b - a).slice(0, count);
   const [rows, dead] = await Promise.all([
     readPlaces(
       sql,

@@ -110,21 +110,21 @@ export async function findRedrive(sql: Sql, worldId: number, redriveId: string):
   return row === undefined ? null : storedOf(row);
 }
 
-/** The newest first. Asks for one more than `limit`. `visible`: those of these endpoints only. */
+/** The newest first. `visible`: those of these endpoints only. */
 export async function listRedrives(
   sql: Sql,
   worldId: number,
-  filter: { visible: readonly string[] | null; limit: number },
+  visible: readonly string[] | null,
   after: { at: Instant; id: string } | null,
+  count: number,
 ): Promise<StoredRedrive[]> {
-  const { visible, limit } = filter;
   const rows = await sql<Row[]>`
     select ${columns(sql)} from redrives r
     where r.world_id = ${worldId}
       ${visible === null ? sql`` : sql`and r.endpoint_ids <@ ${visible as string[]}::text[]`}
       ${after === null ? sql`` : sql`and (r.requested_at, r.redrive_id) < (${after.at}::timestamptz, ${after.id})`}
     order by r.requested_at desc, r.redrive_id desc
-    limit ${limit + 1}`;
+    limit ${count}`;
   return rows.map(storedOf);
 }
 
