@@ -2834,6 +2834,21 @@ export interface CreateJobsReply {
   }[];
 }
 
+export type ValidateJobBody = JobInput;
+
+export interface ValidateJobReply {
+  /** Whether POST /v1/jobs would accept it now. */
+  valid: boolean;
+  /** What POST /v1/jobs would answer: 201, 200 when this order made a job before, or the refusal. */
+  status: number;
+  /** Null: it would be refused. */
+  job: Job | null;
+  /** Null: it would be accepted. */
+  problem: Problem | null;
+  /** Everything that stands against it, also what `problem` does not come to; empty when it is valid. */
+  faults: Fault[];
+}
+
 export type AcceptProposalReply = Proposal;
 
 export type DeclineProposalReply = Proposal;

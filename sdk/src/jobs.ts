@@ -13,6 +13,7 @@ import type {
   TransitionJobsReply,
   UpdateJobBody,
   UpdateJobReply,
+  ValidateJobReply,
 } from './api.gen.ts';
 import type { PulledEvent } from './event.ts';
 import { iterateEvents } from './events.ts';
@@ -36,6 +37,9 @@ export function jobCalls(transport: Transport) {
     /** Up to 1,000 orders, each made or refused for itself; `data` answers them in their order. */
     createMany: (jobs: readonly JobInput[], call?: CallOptions): Promise<CreateJobsReply> =>
       transport.send({ method: 'POST', path: `${PATH}/batch`, body: { jobs } }, call),
+    /** A dry run: what `create` would answer, and every fault at once. Takes any body. */
+    validate: (input: unknown, call?: CallOptions): Promise<ValidateJobReply> =>
+      transport.send({ method: 'POST', path: `${PATH}/validate`, body: input }, call),
     /** By the number that the source gave it. */
     getByReference: (channel: string, reference: string, call?: CallOptions): Promise<Job> =>
       transport.send({ method: 'GET', path: PATH, query: { channel, reference } }, call),

@@ -33,6 +33,7 @@ import { jobOperations, openJobReading } from './jobs/job.routes.ts';
 import { jobBatchOperations } from './jobs/job-batch.routes.ts';
 import { jobEditOperations } from './jobs/job-edit.routes.ts';
 import { jobListOperations } from './jobs/job-list.routes.ts';
+import { jobValidateOperations } from './jobs/job-validate.routes.ts';
 import { proposalOperations } from './jobs/proposal.routes.ts';
 import { isReasonCode } from './jobs/reason-codes.ts';
 import { stateMachineOperations } from './jobs/state-machine.routes.ts';
@@ -374,6 +375,7 @@ export function listOperations(house: House): Operation[] {
     ...jobOperations(jobReading),
     ...jobListOperations(jobReading),
     ...jobBatchOperations(jobDesk),
+    ...jobValidateOperations(jobDesk),
     ...jobEditOperations(jobDesk),
     ...proposalOperations(jobDesk),
     ...transitionOperations(jobDesk),

@@ -96,6 +96,16 @@ export function findAllFaults(order: JobInput, context: OrderContext): Fault[] {
   return faults;
 }
 
+/** Everything that stands against an order, told together by a dry run; making it stops at the first kind. */
+export function findAllObstacles({ order }: SentOrder, context: OrderContext): Fault[] {
+  const { holder, fingerprint } = context;
+  if (holder !== null && sameRequest(holder.fingerprint, fingerprint)) return [];
+  const faults = findAllFaults(order, context);
+  if (holder === null || order.supersedes === holder.job.id) return faults;
+  const message = `is the reference of the job ${holder.job.id}, whose content is another`;
+  return [...faults, { pointer: '/reference', code: 'duplicate_reference', message }];
+}
+
 /** Whoever sends an order again that once replaced another may say so again. */
 function checkSupersedes(order: JobInput, holder: StoredJob | null, add: AddFault): void {
   if (order.supersedes === undefined || order.supersedes === holder?.job.supersedes) return;

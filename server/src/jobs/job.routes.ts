@@ -28,7 +28,7 @@ import {
 
 /** What operations on jobs need of the house. */
 export interface JobDesk extends ResourceDesk {
-  ledger: Pick<Ledger, 'commit' | 'commitAll'>;
+  ledger: Pick<Ledger, 'commit' | 'commitAll' | 'rehearse'>;
   books: OrderBooks;
   /** Key of the HMAC under which PINs are kept. */
   pin_key: Uint8Array;

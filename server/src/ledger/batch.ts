@@ -67,7 +67,8 @@ export async function openBatch(tx: Tx, commands: readonly Command[], keys: Subj
   return { heads, nowOf, set, remembered };
 }
 
-async function loadRound(tx: Tx, commands: readonly Command[], round: number, set: BatchSet, keys: SubjectKeys) {
+/** Reads what the commands ask for in this round and is not there yet. */
+export async function loadRound(tx: Tx, commands: readonly Command[], round: number, set: BatchSet, keys: SubjectKeys) {
   const wanted = commands.flatMap((command) => {
     const load = command.load[round];
     if (load === undefined) return [];
@@ -176,7 +177,8 @@ function decideOne(command: Command, open: OpenBatch): Decision {
   return command.decide(open.set.view(command.world_id), moment);
 }
 
-function cutDecision(index: number, command: Command, accepted: Accepted): Decided {
+/** Throws when an object has grown too large for an event. */
+export function cutDecision(index: number, command: Command, accepted: Accepted): Decided {
   const events = accepted.events.map(cutEvent);
   for (const event of events) {
     const bytes = Buffer.byteLength(event.document_text ?? '') + JSON.stringify(event.parts).length;

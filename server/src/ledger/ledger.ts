@@ -10,6 +10,7 @@ import { placeOfEvent } from './id.ts';
 import { BATCH_COMMANDS_MAX, type BatchFacts, Lane, type LaneOptions } from './lane.ts';
 import { findEventBody, findWorlds, type Remembered } from './ledger.store.ts';
 import { openParts, type Part, subjectsIn } from './personal.ts';
+import { rehearse } from './rehearsal.ts';
 import { makeOutcome } from './reply.ts';
 import type { SubjectKeys } from './subject-keys.ts';
 
@@ -43,6 +44,8 @@ export interface Ledger {
    * than a hundred sends them in chunks, so that other writers come in between.
    */
   commitAll(commands: readonly Command[]): Promise<PromiseSettledResult<Outcome>[]>;
+  /** What `commit` would answer now, or throw; nothing is written. Ids in it are placeholders. */
+  rehearse(command: Command): Promise<Outcome>;
   /** Called after each commit with the worlds that have new events, and those whose configuration changed. */
   onCommit(listener: CommitListener): void;
   /** How many commands wait for their turn. */
@@ -98,6 +101,7 @@ export function openLedger(options: LedgerOptions): Ledger {
   return {
     commit: (command) => laneOf(command.world_id).submit(command),
     commitAll: (commands) => laneOf(commands[0]?.world_id ?? 0).submitAll(commands),
+    rehearse: (command) => rehearse(options.reads, options.keys, command),
     onCommit: (listener) => void listeners.push(listener),
     waiting: () => lanes.reduce((sum, lane) => sum + lane.waiting, 0),
     async stop() {

@@ -1,0 +1,93 @@
+// The dry run of an order: everything that stands against it, and what it would be answered; nothing is written.
+
+import Type from 'typebox';
+import { type Fault, WaypostError } from '../errors.ts';
+import { type Call, JsonText, type Operation, operation, type Reply } from '../http/operation.ts';
+import { FaultSchema, ProblemSchema } from '../http/problem.ts';
+import { commandOf } from '../http/resource.routes.ts';
+import { refuseBody } from '../http/route.ts';
+import { compileValidator } from '../http/validator.ts';
+import { createJob, findAllObstacles } from './create-job.ts';
+import { contextOf, type JobDesk } from './job.routes.ts';
+import { type JobInput, jobInput, jobReply } from './job.schema.ts';
+import { makeJobExample, orderExample } from './job-example.ts';
+import { channelIdOf, comparableOrder, loadsOfOrder, orderFingerprint } from './order-loads.ts';
+import { nullable } from './wire.schema.ts';
+
+const validation = Type.Object(
+  {
+    valid: Type.Boolean({ description: 'Whether POST /v1/jobs would accept it now.' }),
+    status: Type.Integer({
+      description: 'What POST /v1/jobs would answer: 201, 200 when this order made a job before, or the refusal.',
+    }),
+    job: nullable(jobReply, 'it would be refused'),
+    problem: nullable(ProblemSchema, 'it would be accepted'),
+    faults: Type.Array(FaultSchema, {
+      description: 'Everything that stands against it, also what `problem` does not come to; empty when it is valid.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export function jobValidateOperations(desk: JobDesk): Operation[] {
+  const validate = compileValidator(jobInput, '');
+  return [
+    operation({
+      operation_id: 'validate_job',
+      method: 'POST',
+      path: '/v1/jobs/validate',
+      tag: 'jobs',
+      summary: 'Try an order without sending it',
+      description:
+        'Answers 200 with what POST /v1/jobs would answer now, and with every fault at once: of the form, of the order, names that lead nowhere, a reference that is taken. Once the form is right, `job` shows the job as it would be, with its hub and the pickup there; ids of what would be made are placeholders (`job_00000000000000000000000001`). Nothing is written or counted, and nothing is reserved.',
+      scope: 'jobs:write',
+      body: jobInput,
+      envelope: Type.Object({}),
+      replies: { 200: { description: 'What the order would be answered.', schema: validation } },
+      errors: [],
+      body_example: orderExample,
+      reply_example: { valid: true, status: 201, job: makeJobExample(), problem: null, faults: [] },
+      async run(call) {
+        const faults = validate(call.body);
+        if (faults !== null) return answerRefused(call, refuseBody(faults), faults);
+        return rehearseOrder(desk, call, call.body);
+      },
+    }),
+  ];
+}
+
+type Asked = Pick<Call, 'caller' | 'correlation_id' | 'body_bytes' | 'rendering' | 'problemOf'>;
+
+async function rehearseOrder(desk: JobDesk, call: Asked, order: JobInput): Promise<Reply> {
+  const { caller, correlation_id, body_bytes } = call;
+  let obstacles: readonly Fault[] = [];
+  try {
+    const channelId = channelIdOf(caller, order.channel_id);
+    const comparable = comparableOrder(order, desk.pin_key);
+    const fingerprint = orderFingerprint(comparable);
+    const asking = { caller, correlation_id, body_bytes, idempotency: null };
+    const command = commandOf(asking, 'job.validate', loadsOfOrder(desk.books, order, channelId), (set, moment) => {
+      const context = contextOf(set, desk, call, order, channelId, fingerprint);
+      obstacles = findAllObstacles({ order, comparable }, context);
+      return createJob({ order, comparable }, context, moment);
+    });
+    const outcome = await desk.ledger.rehearse(command);
+    const job = outcome.render(call.rendering);
+    const text = `{"valid":true,"status":${outcome.status},"job":${job},"problem":null,"faults":[]}`;
+    return { status: 200, body: new JsonText(text) };
+  } catch (error) {
+    if (!(error instanceof WaypostError)) throw error;
+    return answerRefused(call, error, obstacles);
+  }
+}
+
+/** A refusal that is about no member, such as that of an owner, is told as a fault of the whole. */
+function answerRefused(call: Asked, error: WaypostError, found: readonly Fault[]): Reply {
+  const whole = { pointer: '', code: error.code, message: error.message };
+  const own = error.faults.length > 0 ? error.faults : [whole];
+  const isTold = (fault: Fault) =>
+    found.some(({ pointer, code }) => code === fault.code && ['', pointer].includes(fault.pointer));
+  const faults = [...own.filter((fault) => !isTold(fault)), ...found];
+  const body = { valid: false, status: error.status, job: null, problem: call.problemOf(error), faults };
+  return { status: 200, body };
+}
