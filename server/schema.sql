@@ -475,6 +475,7 @@ create table migrations (
   applied_at timestamp(3) with time zone default now() not null,
   constraint migrations_pkey PRIMARY KEY (name)
 );
+grant select on migrations to waypost_app;
 
 create table organizations (
   organization_id text collate "C" not null,

@@ -11,6 +11,7 @@ import { channelOperations } from './channels/channel.routes.ts';
 import { findChannel } from './channels/channel.store.ts';
 import { type Config, isLoopback } from './config.ts';
 import { type Heartbeat, startHeartbeat } from './db/heartbeat.loop.ts';
+import { watchReadiness } from './db/readiness.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { BY_KEY, type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
 import { type ErrorCode, WaypostError } from './errors.ts';
@@ -64,7 +65,6 @@ import { type Sender, startSender } from './webhooks/sender.loop.ts';
 const READ_CONNECTIONS_MAX = 8;
 const READ_TIMEOUT_MS = 5_000;
 const KEY_USES_SAVED_EVERY_MS = 10_000;
-const READY_TIMEOUT_MS = 2_000;
 
 export interface AppOptions {
   config: Config;
@@ -97,6 +97,8 @@ export interface House {
   /** What is new in the logs, for streams. */
   feed: Feed;
   rateLimits: RateLimits;
+  /** Every reason for which requests should go elsewhere. */
+  findUnready(): Promise<readonly string[]>;
   /** What tests endpoints for the API. */
   tester: EndpointDesk['tester'];
 }
@@ -106,7 +108,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { config, addresses, masterKey, log } = options;
   const keys = createSubjectKeys(masterKey);
   const reads = openReads(addresses);
-  const running: Running = { http: null, sender: null, ledger: null };
+  const running: Running = { http: null, sender: null, ledger: null, isStopping: false };
   const metrics = await openMetricsFor(options, reads, running);
   const ledger = openLedger({
     address: addresses.ledger,
@@ -122,33 +124,30 @@ export async function startApp(options: AppOptions): Promise<App> {
   running.ledger = ledger;
   const deriveKey = (purpose: string) => Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32));
   const egress = { allow: config.egressAllow.map(parseCidr), loopback_for_test: isLoopback(config.host) };
-  const tester = {
-    attempts: openPool(addresses.sender, { name: 'waypost endpoint tests', connectionsMax: 1 }),
-    destination: openDestination({ egress, resolve: resolveBySystem, now: () => Date.now() }),
-    secretKey: deriveKey('webhook secrets'),
-    now: () => Date.now(),
-    onAttempted: (facts: AttemptFacts) => {
-      log[levelOf(facts.outcome)](facts, 'message.attempted');
-      metrics?.onAttempt(facts);
-    },
-  };
+  const tester = openTester(options, egress, deriveKey('webhook secrets'), metrics);
   const feed = openFeed(reads, keys, ledger, log);
   const rateLimits = createRateLimits({ defaultPerS: config.rateLimit, monotonicMs: () => performance.now() });
-  const house: House = { reads, ledger, keys, config, log, deriveKey, egress, feed, tester, rateLimits };
+  const isReady = await watchReadiness(reads);
+  const findUnready = async () => (running.isStopping ? ['This process is stopping.'] : isReady());
+  const house: House = { reads, ledger, keys, config, log, deriveKey, egress, feed, tester, rateLimits, findUnready };
   const telemetry = openPool(addresses.ledger, { name: 'waypost telemetry', connectionsMax: 1 });
-  const closers: (() => Promise<void>)[] = [];
+  /** What ends together, each waiting for what is under way; the health port last, so that it says so till the end. */
+  const drainers: ((drainMs: number) => Promise<unknown>)[] = [];
+  const closers: (() => Promise<unknown>)[] = [];
   const watchers: ((worldIds: readonly number[]) => void)[] = [
     (ids) => ids.forEach(keys.forgetWorld),
     (ids) => ids.forEach(feed.forgetWorld),
   ];
   const watch = watchConfig(house, watchers);
   const stop = async () => {
+    running.isStopping = true;
     watch.stop();
-    for (const close of closers.reverse()) await close();
+    await Promise.all(drainers.map((drain) => drain(config.drainS * 1_000)));
     feed.stop();
     await tester.destination.close();
     await tester.attempts.end({ timeout: 1 });
     await ledger.stop();
+    for (const close of closers.reverse()) await close();
     await telemetry.end({ timeout: 1 });
     await reads.end({ timeout: 1 });
   };
@@ -161,7 +160,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const api = options.roles.has('api')
       ? await startApi(house, { telemetry, watchers, running, metrics, desk })
       : null;
-    if (api !== null) closers.push(api.stop);
+    if (api !== null) drainers.push(api.stop);
     if (options.roles.has('sender')) {
       const sender = await startSender({
         address: addresses.sender,
@@ -174,13 +173,27 @@ export async function startApp(options: AppOptions): Promise<App> {
         onDead: metrics?.onDead,
       });
       running.sender = sender;
-      closers.push(() => sender.stop());
+      drainers.push((drainMs) => sender.stop(drainMs));
     }
     return { url: api?.url ?? '', health_url: health.url, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** What sends the test messages that operations of the API wait for. */
+function openTester({ addresses, log }: AppOptions, egress: EgressRules, secretKey: Buffer, metrics: Metrics | null) {
+  return {
+    attempts: openPool(addresses.sender, { name: 'waypost endpoint tests', connectionsMax: 1 }),
+    destination: openDestination({ egress, resolve: resolveBySystem, now: () => Date.now() }),
+    secretKey,
+    now: () => Date.now(),
+    onAttempted: (facts: AttemptFacts) => {
+      log[levelOf(facts.outcome)](facts, 'message.attempted');
+      metrics?.onAttempt(facts);
+    },
+  };
 }
 
 function openReads(addresses: DatabaseAddresses): Sql {
@@ -218,11 +231,12 @@ function watchConfig(house: House, watchers: readonly ((worldIds: readonly numbe
   return startConfigWatch(house.reads, tell, (error) => house.log.warn({ msg: 'config_watch.failed', err: error }));
 }
 
-/** What metrics look at while it runs. */
+/** What health and metrics look at while it runs. */
 interface Running {
   http: Http | null;
   sender: Sender | null;
   ledger: Ledger | null;
+  isStopping: boolean;
 }
 
 /** Null when nobody may read them: then nothing is counted, and the library is not even loaded. */
@@ -266,7 +280,7 @@ async function startHealth(
   house: House,
   metrics: MetricsDesk | null,
 ): Promise<{ url: string | null; stop(): Promise<void> }> {
-  const { config, log, reads } = house;
+  const { config, log } = house;
   if (config.healthPort === null) return { url: null, stop: async () => {} };
   const http = buildHttp({
     operations: [],
@@ -275,13 +289,13 @@ async function startHealth(
     },
     log,
     publicUrl: null,
-    findUnready: () => findUnready(reads),
+    findUnready: () => house.findUnready(),
     metrics,
     isForHealth: true,
     tls: await readTls(config),
   });
   const { url } = await http.listen(config.host, config.healthPort);
-  return { url, stop: () => http.close() };
+  return { url, stop: async () => void (await http.close(0)) };
 }
 
 /** Says on the database that this process is alive; the limits of keys are shared among those that serve the API. */
@@ -301,7 +315,7 @@ interface ApiParts {
   desk: MetricsDesk | null;
 }
 
-async function startApi(house: House, parts: ApiParts): Promise<Omit<App, 'health_url'>> {
+async function startApi(house: House, parts: ApiParts): Promise<{ url: string; stop(drainMs: number): Promise<void> }> {
   const { config, log } = house;
   const { telemetry, watchers, running, metrics, desk } = parts;
   const authenticator = createAuthenticator(house.reads, telemetry, () => new Date());
@@ -314,7 +328,7 @@ async function startApi(house: House, parts: ApiParts): Promise<Omit<App, 'healt
     authenticate: authenticator.authenticate,
     log,
     publicUrl: config.publicUrl,
-    findUnready: () => findUnready(house.reads),
+    findUnready: () => house.findUnready(),
     metrics: desk,
     onCompleted: metrics?.onRequest ?? null,
     tags,
@@ -323,16 +337,17 @@ async function startApi(house: House, parts: ApiParts): Promise<Omit<App, 'healt
     trustProxy: config.trustProxy,
   });
   running.http = http;
-  const stop = async () => {
+  const stop = async (drainMs: number) => {
     clearInterval(saving);
-    await http.close();
+    const cut = await http.close(drainMs);
+    if (cut > 0) log.warn({ cut, after_ms: drainMs }, 'requests.cut');
     await authenticator.saveUses().catch(() => {});
   };
   try {
     const bound = await http.listen(config.host, config.port);
     return { url: bound.url, stop };
   } catch (error) {
-    await stop();
+    await stop(0);
     throw error;
   }
 }
@@ -410,16 +425,4 @@ export const tags: Readonly<Record<string, string>> = {
 async function readTls(config: Config): Promise<{ cert: Buffer; key: Buffer } | null> {
   if (config.tlsCert === null || config.tlsKey === null) return null;
   return { cert: await readFile(config.tlsCert), key: await readFile(config.tlsKey) };
-}
-
-async function findUnready(reads: Sql): Promise<string[]> {
-  const timeout = new Promise<'late'>((resolve) => setTimeout(resolve, READY_TIMEOUT_MS, 'late').unref());
-  try {
-    const asked = reads`select 1 as one`.then(() => 'ready' as const);
-    return (await Promise.race([asked, timeout])) === 'ready'
-      ? []
-      : [`The database did not answer within ${READY_TIMEOUT_MS} ms.`];
-  } catch {
-    return ['The database cannot be reached.'];
-  }
 }

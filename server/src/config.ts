@@ -27,6 +27,7 @@ const PROGRAM_DIR = resolve(import.meta.dirname, '../..');
 const LANES_MAX = 16;
 const MASTER_KEY_BYTES = 32;
 const TOKEN_LENGTH_MIN = 16;
+const DRAIN_MAX_S = 300;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
 
 export const options = {
@@ -137,6 +138,15 @@ export const options = {
     sentence: 'Reverse proxies in front of this server, which end TLS and whose X-Forwarded headers are believed.',
     parse: parseCidrs,
   } satisfies Option<string[]>,
+  drainS: {
+    name: 'WAYPOST_DRAIN_S',
+    form: 'seconds',
+    fallback: '10',
+    secret: false,
+    sentence:
+      'How long a process that is told to stop waits for requests and messages that are under way; then it cuts them.',
+    parse: (text) => parseInteger(text, 0, DRAIN_MAX_S),
+  } satisfies Option<number>,
   metricsToken: {
     name: 'WAYPOST_METRICS_TOKEN',
     form: 'text',

@@ -128,6 +128,8 @@ async function grantRights(sql: Sql): Promise<void> {
     `grant usage on schema public to ${everybody}`,
     `revoke all on ${list(tables)} from ${everybody}`,
     `grant select on ${list(tables)} to ${everybody}`,
+    // To say whether it is ready, the API asks what the database has seen.
+    `grant select on migrations to ${roles.app.name}`,
     ...grant('insert', roles.ledger.name, list(tables.filter((name) => APPENDED.includes(name)))),
     ...grant(WRITES, roles.ledger.name, list(tables.filter(isLedgers))),
     ...grant(WRITES, roles.sender.name, list(tables.filter((name) => SENT.includes(name)))),

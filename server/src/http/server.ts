@@ -37,6 +37,7 @@ import { documentOperations, healthOperations, type MetricsDesk } from './system
 export const IN_FLIGHT_MAX = 2_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const BUSY_RETRY_AFTER_S = 1;
+const CLOSE_DRAIN_MS = 10_000;
 
 /** Who asks when no key is needed. */
 const nobody: Caller = {
@@ -82,8 +83,11 @@ export interface HttpOptions {
 
 export interface Http {
   listen(host: string, port: number): Promise<{ host: string; port: number; url: string }>;
-  /** Answers what is under way, ends streams, then ends itself. */
-  close(): Promise<void>;
+  /**
+   * Takes no new connection, ends streams, answers what is under way and, after so long, cuts what is left. Answers how
+   * many requests were cut.
+   */
+  close(drainMs?: number): Promise<number>;
   inject(request: InjectOptions): Promise<LightMyRequestResponse>;
   /** How many requests are being worked on. */
   inFlight(): number;
@@ -133,10 +137,17 @@ export function buildHttp(options: HttpOptions): Http {
       if (options.publicUrl === null) desk.publicUrl = url;
       return { host: bound.address, port: bound.port, url };
     },
-    close() {
+    async close(drainMs = CLOSE_DRAIN_MS) {
       desk.isClosing = true;
       endAll(desk.streams);
-      return app.close();
+      let left = 0;
+      const cut = setTimeout(() => {
+        left = desk.inFlight;
+        app.server.closeAllConnections();
+      }, drainMs);
+      await app.close();
+      clearTimeout(cut);
+      return left;
     },
     inject: (request) => app.inject(request),
     inFlight: () => desk.inFlight,

@@ -1,9 +1,17 @@
 // Holding leases: renews them, takes free ones up to a fair share, gives back what is more than that, and notices when
-// one was lost. It knows nothing about what is sent under them.
+// one was lost or became free. It knows nothing about what is sent under them.
 
 import type { Sql } from '../db/sql.ts';
-import { claimLeases, forgetSenders, type Lease, noteSender, releaseLeases, renewLeases } from './sender.store.ts';
-import { fairShare, LEASE_RENEW_MS, leaseHolds, type Renewal } from './share.ts';
+import {
+  claimLeases,
+  countFreeLeases,
+  forgetSenders,
+  type Lease,
+  noteSender,
+  releaseLeases,
+  renewLeases,
+} from './sender.store.ts';
+import { fairShare, LEASE_FREE_LOOK_MS, LEASE_RENEW_MS, leaseHolds, type Renewal } from './share.ts';
 
 export interface Clocks {
   monotonicMs(): number;
@@ -21,7 +29,7 @@ export interface LeaseHolder {
   /** Claims, renews or gives back now. */
   look(): Promise<void>;
   lose(shares: readonly number[]): void;
-  /** Gives everything back. */
+  /** Gives everything back, each share as soon as nothing of it is under way; renews the others meanwhile. */
   stop(): Promise<void>;
 }
 
@@ -33,8 +41,8 @@ export interface LeaseOptions {
   onClaimed(leases: readonly Lease[]): Promise<void>;
   /** These are not ours any more: stop at once. */
   onLost(shares: readonly number[]): void;
-  /** These will be given back: send nothing more; resolves when what is in flight is over and written down. */
-  onRelease(shares: readonly number[]): Promise<void>;
+  /** This one will be given back: send nothing more; resolves when what is in flight is over and written down. */
+  onRelease(share: number): Promise<void>;
   onFault(error: unknown): void;
 }
 
@@ -46,12 +54,16 @@ class Leases implements LeaseHolder {
   readonly #options: LeaseOptions;
   readonly #held = new Map<number, { epoch: number; renewed: Renewal; isLeaving: boolean }>();
   #offsetMs = 0;
+  #isLeaving = false;
   #isStopped = false;
   #looking: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
+  readonly #watch: NodeJS.Timeout;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
+    this.#watch = setInterval(() => void this.#lookForFree(), LEASE_FREE_LOOK_MS);
+    this.#watch.unref();
   }
 
   holds(share: number): boolean {
@@ -89,13 +101,15 @@ class Leases implements LeaseHolder {
 
   async stop(): Promise<void> {
     const { sql, holder, onFault } = this.#options;
+    this.#isLeaving = true;
+    clearInterval(this.#watch);
+    await this.#looking;
+    // Before anything is free: whoever counts the senders then finds one fewer, and takes all that it gives back.
+    await forgetSenders(sql, holder).catch(onFault);
+    await this.#release(this.shares());
     this.#isStopped = true;
     this.#cancel();
     await this.#looking;
-    const given = this.#leases();
-    this.#held.clear();
-    await releaseLeases(sql, holder, given).catch(onFault);
-    await forgetSenders(sql, holder).catch(onFault);
   }
 
   #cancel(): void {
@@ -114,13 +128,14 @@ class Leases implements LeaseHolder {
 
   async #look(): Promise<void> {
     const { sql, holder, clocks } = this.#options;
+    if (this.#isLeaving) return this.#renew();
     const before = this.#readClocks();
     const { senders, now } = await noteSender(sql, holder);
     this.#offsetMs = now.getTime() - (before.wall_ms + clocks.wallMs()) / 2;
     await this.#renew();
-    if (this.#isStopped) return;
+    if (this.#isLeaving) return;
     const wanted = fairShare(senders);
-    if (this.#held.size > wanted) this.#release([...this.#held.keys()].slice(wanted));
+    if (this.#held.size > wanted) void this.#release([...this.#held.keys()].slice(wanted));
     else if (this.#held.size < wanted) await this.#claim(wanted - this.#held.size);
   }
 
@@ -147,21 +162,25 @@ class Leases implements LeaseHolder {
     });
   }
 
-  /** Renewed until the last answer is in: nobody else may send meanwhile. */
-  #release(shares: readonly number[]): void {
+  /** What another gave back is taken at once: until then nobody sends for it. */
+  async #lookForFree(): Promise<void> {
+    if (this.#looking !== null || this.#isLeaving) return;
+    const free = await countFreeLeases(this.#options.sql).catch(() => 0);
+    if (free > 0 && !this.#isLeaving) await this.look();
+  }
+
+  /** Each share is renewed until the last answer is in: nobody else may send for it meanwhile. */
+  async #release(shares: readonly number[]): Promise<void> {
     const { sql, holder, onRelease, onFault } = this.#options;
-    const leaving = shares.filter((share) => this.#held.get(share)?.isLeaving === false);
-    for (const share of leaving) {
+    const give = async (share: number) => {
       const lease = this.#held.get(share);
-      if (lease !== undefined) lease.isLeaving = true;
-    }
-    if (leaving.length === 0) return;
-    onRelease(leaving)
-      .then(async () => {
-        const given = this.#leases().filter(({ share }) => leaving.includes(share));
-        for (const { share } of given) this.#held.delete(share);
-        await releaseLeases(sql, holder, given);
-      })
-      .catch(onFault);
+      if (lease === undefined || lease.isLeaving) return;
+      lease.isLeaving = true;
+      await onRelease(share);
+      if (this.#held.get(share) !== lease) return;
+      this.#held.delete(share);
+      await releaseLeases(sql, holder, [{ share, epoch: lease.epoch }]);
+    };
+    await Promise.all(shares.map((share) => give(share).catch(onFault)));
   }
 }

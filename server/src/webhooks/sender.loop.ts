@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DatabaseAddress } from '../db/sql.ts';
 import { BY_KEY, openPool } from '../db/sql.ts';
@@ -28,7 +29,9 @@ import type { Surroundings } from './surroundings.loop.ts';
 import { WorldRun } from './world.loop.ts';
 
 const TICK_MS = 20;
-const STOP_GRACE_MS = 5_000;
+const STOP_DRAIN_MS = 5_000;
+/** What a sender that ends has for writing down what came and giving its leases back, once nothing is in flight. */
+const GIVE_BACK_MS = 2_000;
 const DRAIN_LOOK_MS = 20;
 const RELOAD_RETRY_MS = 200;
 /** An endpoint of which nothing could be written waits so long before its messages are sent again. */
@@ -76,8 +79,11 @@ export interface Sender {
   poke(worldId: number): void;
   /** How things stand. */
   state(): SenderState;
-  /** Waits for answers for a little while, writes down what came, and gives its leases back. */
-  stop(): Promise<void>;
+  /**
+   * Sends nothing more, waits so long for answers, writes down what came, and gives its leases back, each as soon as
+   * nothing of it is in flight.
+   */
+  stop(drainMs?: number): Promise<void>;
 }
 
 export interface SenderState {
@@ -114,6 +120,7 @@ class SenderLoop implements Sender {
   #tick: NodeJS.Timeout | null = null;
   #hasStarted = false;
   #isStopping = false;
+  #releaseGraceMs = RELEASE_GRACE_MS;
 
   constructor(options: SenderOptions) {
     const { address, egress, log } = options;
@@ -147,7 +154,7 @@ class SenderLoop implements Sender {
         log.warn({ msg: 'sender.leases_lost', shares });
         this.#endShares(shares);
       },
-      onRelease: (shares) => this.#release(shares),
+      onRelease: (share) => this.#release(share),
       onFault,
     });
     this.#flusher = startFlusher({
@@ -201,18 +208,16 @@ class SenderLoop implements Sender {
     this.#worlds.get(worldId)?.poke();
   }
 
-  async stop(): Promise<void> {
+  async stop(drainMs = STOP_DRAIN_MS): Promise<void> {
     this.#isStopping = true;
+    this.#releaseGraceMs = drainMs;
     this.#news.stop();
     if (this.#tick !== null) clearInterval(this.#tick);
-    const runs = [...this.#book.runs.values()];
-    await drain(runs, STOP_GRACE_MS);
-    await callOff(runs);
-    await this.#flusher.settle();
+    // A database that is away must not keep the process: its leases then run out by themselves.
+    await Promise.race([this.#leases.stop(), pause(drainMs + GIVE_BACK_MS, null, { ref: false })]);
     this.#flusher.stop();
     for (const world of this.#worlds.values()) world.stop();
     this.#book.stop();
-    await this.#leases.stop();
     await this.#destination.close();
     await Promise.all([this.#work.end({ timeout: 1 }), this.#leasePool.end({ timeout: 1 })]);
   }
@@ -346,10 +351,6 @@ class SenderLoop implements Sender {
     }
   }
 
-  #runsOf(shares: readonly number[]): EndpointRun[] {
-    return [...this.#book.runs.values()].filter((run) => shares.includes(run.config.share));
-  }
-
   #endShares(shares: readonly number[]): void {
     this.#book.end([...this.#book.runs].flatMap(([name, run]) => (shares.includes(run.config.share) ? [name] : [])));
   }
@@ -369,11 +370,12 @@ class SenderLoop implements Sender {
     }, RESTART_MS).unref();
   }
 
-  async #release(shares: readonly number[]): Promise<void> {
-    await drain(this.#runsOf(shares), RELEASE_GRACE_MS);
-    await callOff(this.#runsOf(shares));
+  async #release(share: number): Promise<void> {
+    const runs = () => [...this.#book.runs.values()].filter((run) => run.config.share === share);
+    await drain(runs, () => this.#releaseGraceMs);
+    await callOff(runs());
     await this.#flusher.settle();
-    this.#endShares(shares);
+    this.#endShares([share]);
   }
 }
 
@@ -387,10 +389,8 @@ async function callOff(runs: readonly EndpointRun[]): Promise<void> {
   while (runs.some((run) => run.inFlight > 0)) await new Promise((done) => setImmediate(done));
 }
 
-/** Waits until nothing is in flight, or for so long. */
-async function drain(runs: readonly EndpointRun[], grace_ms: number): Promise<void> {
-  const end = performance.now() + grace_ms;
-  while (performance.now() < end && runs.some((run) => run.inFlight > 0)) {
-    await new Promise((done) => setTimeout(done, DRAIN_LOOK_MS));
-  }
+/** Waits until nothing is in flight, or for so long; the time may become shorter meanwhile. */
+async function drain(runs: () => readonly EndpointRun[], graceMs: () => number): Promise<void> {
+  const began = performance.now();
+  while (performance.now() - began < graceMs() && runs().some((run) => run.inFlight > 0)) await pause(DRAIN_LOOK_MS);
 }

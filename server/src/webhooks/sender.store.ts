@@ -66,6 +66,13 @@ export function renewLeases(sql: Sql, holder: string, leases: readonly Lease[]):
     returning l.share, l.epoch`;
 }
 
+/** How many shares nobody holds. */
+export async function countFreeLeases(sql: Sql): Promise<number> {
+  const [row] = await sql<{ free: number }[]>`
+    select count(*)::int as free from sender_leases where holder is null or expires_at < clock_timestamp()`;
+  return row?.free ?? 0;
+}
+
 /** Takes up to `count` shares that nobody holds, each under a new epoch. */
 export function claimLeases(sql: Sql, holder: string, count: number): Promise<Lease[]> {
   return sql<Lease[]>`

@@ -7,6 +7,8 @@ export const SHARES = 16;
 /** A lease that is not renewed for so long is free for others. */
 export const LEASE_MS = 5_000;
 export const LEASE_RENEW_MS = 1_000;
+/** How often it is looked whether another has given one back. */
+export const LEASE_FREE_LOOK_MS = 100;
 /** A sender stops so long before its lease ends: what it sends then has reached the network while the lease held. */
 export const LEASE_MARGIN_MS = 1_500;
 
