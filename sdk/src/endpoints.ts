@@ -5,6 +5,8 @@ import type {
   CreateEndpointReply,
   GetEndpointHealthReply,
   GetEndpointReply,
+  ListEndpointAttemptsQuery,
+  ListEndpointAttemptsReply,
   ListEndpointsQuery,
   RotateEndpointSecretBody,
   RotateEndpointSecretReply,
@@ -16,6 +18,8 @@ import type { CallOptions, Transport } from './transport.ts';
 
 export type Endpoint = GetEndpointReply;
 export type EndpointInput = CreateEndpointBody;
+export type EndpointHealth = GetEndpointHealthReply;
+export type Attempt = ListEndpointAttemptsReply['data'][number];
 
 const PATH = '/v1/endpoints';
 
@@ -35,6 +39,11 @@ export function endpointCalls(transport: Transport) {
       input: RotateEndpointSecretBody = {},
       call?: CallOptions,
     ): Promise<RotateEndpointSecretReply> => act(id, 'rotate-secret', input, call),
+    /** Sends a signed `endpoint.test` and leaves the endpoint as it is. */
+    test: (id: string, call?: CallOptions): Promise<VerifyEndpointReply> => act(id, 'test', undefined, call),
+    /** One page of what was tried, newest first. */
+    attempts: (id: string, query?: ListEndpointAttemptsQuery, call?: CallOptions): Promise<ListEndpointAttemptsReply> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id, '/attempts'), query }, call),
     pause: (id: string, call?: CallOptions): Promise<Endpoint> => act(id, 'pause', undefined, call),
     resume: (id: string, call?: CallOptions): Promise<Endpoint> => act(id, 'resume', undefined, call),
     health: (id: string, call?: CallOptions): Promise<GetEndpointHealthReply> =>

@@ -17,6 +17,7 @@ import type {
 } from './api.gen.ts';
 import type { PulledEvent } from './event.ts';
 import { iterateEvents } from './events.ts';
+import type { Page } from './pages.ts';
 import { memberPath, resourceCalls } from './resource.ts';
 import type { CallOptions, Transport } from './transport.ts';
 
@@ -43,6 +44,9 @@ export function jobCalls(transport: Transport) {
     /** By the number that the source gave it. */
     getByReference: (channel: string, reference: string, call?: CallOptions): Promise<Job> =>
       transport.send({ method: 'GET', path: PATH, query: { channel, reference } }, call),
+    /** Every job that has this reference: one in each channel at most. */
+    listByReference: (reference: string, call?: CallOptions): Promise<Page<Job>> =>
+      transport.send({ method: 'GET', path: PATH, query: { reference } }, call),
     /** The reply says what the change does, or under whose proposal it waits. */
     patch: (id: string, patch: UpdateJobBody, call?: CallOptions): Promise<UpdateJobReply> =>
       transport.send({ method: 'PATCH', path: memberPath(PATH, id), body: patch }, call),

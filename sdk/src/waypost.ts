@@ -2,6 +2,7 @@
 // called stands in its own file, webhooks and errors have entries of their own (`@waypost/sdk/webhooks`, `/errors`).
 
 import { channelCalls } from './channels.ts';
+import { deadLetterCalls } from './dead-letters.ts';
 import { endpointCalls } from './endpoints.ts';
 import { eventCalls } from './events.ts';
 import { exceptionCalls } from './exceptions.ts';
@@ -9,7 +10,7 @@ import { driverCalls, hubCalls, vehicleCalls } from './fleet.ts';
 import { jobCalls } from './jobs.ts';
 import { keyCalls } from './keys.ts';
 import { addressCalls, customerCalls } from './parties.ts';
-import { createTransport, type WaypostOptions } from './transport.ts';
+import { type CallOptions, createTransport, type WaypostOptions } from './transport.ts';
 
 /** A client of one server with one key. It holds no connection and no state. */
 export class Waypost {
@@ -17,6 +18,7 @@ export class Waypost {
   readonly exceptions: ReturnType<typeof exceptionCalls>;
   readonly events: ReturnType<typeof eventCalls>;
   readonly endpoints: ReturnType<typeof endpointCalls>;
+  readonly deadLetters: ReturnType<typeof deadLetterCalls>;
   readonly customers: ReturnType<typeof customerCalls>;
   readonly addresses: ReturnType<typeof addressCalls>;
   readonly drivers: ReturnType<typeof driverCalls>;
@@ -24,6 +26,8 @@ export class Waypost {
   readonly hubs: ReturnType<typeof hubCalls>;
   readonly channels: ReturnType<typeof channelCalls>;
   readonly keys: ReturnType<typeof keyCalls>;
+  /** What the server says about its API: every operation with its schemas and examples (OpenAPI 3.1). */
+  readonly openapi: (call?: CallOptions) => Promise<Record<string, unknown>>;
 
   constructor(options: WaypostOptions) {
     const transport = createTransport(options);
@@ -31,6 +35,7 @@ export class Waypost {
     this.exceptions = exceptionCalls(transport);
     this.events = eventCalls(transport);
     this.endpoints = endpointCalls(transport);
+    this.deadLetters = deadLetterCalls(transport);
     this.customers = customerCalls(transport);
     this.addresses = addressCalls(transport);
     this.drivers = driverCalls(transport);
@@ -38,5 +43,6 @@ export class Waypost {
     this.hubs = hubCalls(transport);
     this.channels = channelCalls(transport);
     this.keys = keyCalls(transport);
+    this.openapi = (call) => transport.send({ method: 'GET', path: '/openapi.json' }, call);
   }
 }

@@ -6,6 +6,8 @@ import { readConfig } from './config.ts';
 import { StartError } from './db/start-error.ts';
 import { WaypostError } from './errors.ts';
 import { nearestWord } from './http/suggestion.ts';
+import { type ClientWord, nameWords, readClientWords } from './operate/client-words.ts';
+import { writeCompletion } from './operate/completion.ts';
 import { runDoctor } from './operate/doctor.ts';
 import { createKeyByWord, listKeysByWord, makeEnvironment, revokeKeyByWord, rotateKeyByWord } from './operate/keys.ts';
 import { openWaypost } from './operate/open.ts';
@@ -104,6 +106,13 @@ const words: Readonly<Record<string, Word>> = {
     names: 0,
     run: runDoctor,
   },
+  completion: {
+    usage: 'completion bash|zsh',
+    sentence: 'Prints a script for your shell: eval "$(./waypost completion bash)"',
+    options: {},
+    names: 1,
+    run: (call) => writeCompletion(call, Object.keys(words)),
+  },
 };
 
 async function migrateByWord({ config, tell }: WordCall): Promise<Told> {
@@ -122,6 +131,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const found = findWord(argv);
     if (found === null) return printHelp(argv);
     const { word, rest } = found;
+    if (rest.includes('--help') || rest.includes('-h')) {
+      process.stdout.write(`${describeWord(word).join('\n')}\n`);
+      return 0;
+    }
     const { options, names } = readArguments(word, rest);
     const tell = (sentence: string) => process.stderr.write(`${sentence}\n`);
     const told = await word.run({ config: readConfig(process.env), options, names, asJson, tell });
@@ -168,28 +181,47 @@ function readArguments(word: Word, rest: string[]): { options: Record<string, st
 function printHelp(argv: readonly string[]): number {
   const [first] = argv;
   const isAsked = first === undefined || first === 'help' || first === '--help' || first === '-h';
-  const lines = Object.values(words).flatMap(({ usage, sentence, options }) => [
+  const client = readClientWords();
+  if (isAsked) {
+    process.stdout.write(writeHelp(client));
+    return 0;
+  }
+  const known = [...Object.keys(words), ...nameWords(client)];
+  const guess = nearestWord(argv.slice(0, 2).join(' '), known) ?? nearestWord(first, known.flatMap(firstAndWhole));
+  process.stderr.write(
+    `waypost: there is no word "${first}".${guess === null ? '' : ` Did you mean "${guess}"?`} waypost help lists them all.\n`,
+  );
+  return 2;
+}
+
+function firstAndWhole(name: string): string[] {
+  return [name.split(' ')[0] ?? name, name];
+}
+
+function writeHelp(client: readonly ClientWord[]): string {
+  return [
+    'Waypost: self-hosted last-mile delivery API.',
+    '',
+    'To operate it:',
+    ...Object.values(words).flatMap(describeWord),
+    '',
+    'To use it (with WAYPOST_URL and WAYPOST_KEY: eval "$(./waypost env)"):',
+    ...client.flatMap(({ first, seconds, sentence }) => [
+      `  waypost ${[first, seconds.join('|')].join(' ').trimEnd()}`,
+      `      ${sentence}`,
+    ]),
+    '',
+    'All take --json and --help. Settings: waypost config.',
+    '',
+  ].join('\n');
+}
+
+function describeWord({ usage, sentence, options }: Word): string[] {
+  return [
     `  waypost ${usage}`,
     `      ${sentence}`,
     ...Object.entries(options).map(([name, meaning]) => `      --${name}  ${meaning}`),
-  ]);
-  const text = [
-    'Waypost: self-hosted last-mile delivery API.',
-    '',
-    ...lines,
-    '',
-    'All take --json. Settings: waypost config.',
-    '',
-  ].join('\n');
-  if (isAsked) {
-    process.stdout.write(text);
-    return 0;
-  }
-  const guess = nearestWord(argv.slice(0, 2).join(' '), Object.keys(words)) ?? nearestWord(first, Object.keys(words));
-  process.stderr.write(
-    `waypost: there is no word "${first}".${guess === null ? '' : ` Did you mean "${guess}"?`}\n\n${text}`,
-  );
-  return 2;
+  ];
 }
 
 /** A sentence where we know what is wrong; a stack where we do not, since then it is a fault of ours. */

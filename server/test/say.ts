@@ -12,12 +12,19 @@ export interface Said {
 }
 
 /** Runs `./waypost` with nothing in its environment but what it is given and what every program needs. */
-export function runWords(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Said> {
+export function runWords(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input?: string,
+): Promise<Said> {
   const { PATH = '', HOME = '', NODE_OPTIONS = '', RECORD_STATEMENTS_TO = '' } = process.env;
   const child = spawn(LAUNCHER, words, {
     env: { PATH, HOME, NODE_OPTIONS, RECORD_STATEMENTS_TO, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // A word that does not read leaves before it has been told everything.
+  child.stdin.on('error', () => {});
+  child.stdin.end(input ?? '');
   const said: Said = { code: null, out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => {
     said.out += chunk.toString();

@@ -1,0 +1,80 @@
+// The words `dead-letters …`: messages that could not be delivered for days, and sending them again.
+
+import type { DeadLetter } from '@waypost/sdk/dead-letters';
+import { findEndpoint } from './find-endpoint.ts';
+import { alignRows, plural } from './terminal.ts';
+import { countOption, EXIT, textOption, type Word, WordError } from './word.ts';
+
+const LISTED_DEFAULT = 20;
+const POLL_MS = 500;
+const NAMED_MAX = 200;
+const STATES = ['dead', 'redriving', 'delivered'] as const;
+
+export const deadLettersList: Word = {
+  usage: 'dead-letters list [--state …] [--limit N]',
+  sentence: 'Lists messages that failed all their tries, newest first.',
+  options: {
+    state: { value: 'STATE', meaning: `${STATES.join(', ')}; all by default` },
+    limit: { value: 'N', meaning: `how many at most, ${LISTED_DEFAULT} by default` },
+  },
+  names: [0, 0],
+  async run(call) {
+    const { terminal } = call;
+    const limit = countOption(call, 'limit', 1, LISTED_DEFAULT);
+    const asked = textOption(call, 'state');
+    const state = STATES.find((each) => each === asked);
+    if (asked !== undefined && state === undefined)
+      throw new WordError(`There is no state "${asked}": --state takes ${STATES.join(', ')}.`);
+    const letters: DeadLetter[] = [];
+    for await (const letter of call.open().deadLetters.iterate(state === undefined ? {} : { state }))
+      if (letters.push(letter) >= limit) break;
+    const rows = letters.map((letter) => [
+      terminal.paint('dim', letter.id),
+      terminal.paint(letter.state === 'delivered' ? 'green' : 'red', letter.state),
+      String(letter.sequence ?? ''),
+      letter.type,
+      `${plural(letter.attempts, 'attempt')}, ${letter.last_error ?? letter.last_status ?? letter.reason}`,
+      terminal.paint('dim', letter.endpoint_id),
+    ]);
+    for (const line of alignRows(rows, [2])) terminal.say(line);
+    if (letters.length === 0) terminal.say('No dead letter.');
+    terminal.give(letters);
+  },
+};
+
+export const deadLettersRedrive: Word = {
+  usage: 'dead-letters redrive [DEAD_LETTER_ID…] [--endpoint ENDPOINT] [--all]',
+  sentence: 'Sends dead letters again, with progress; Ctrl-C leaves it to the server.',
+  options: {
+    all: { value: null, meaning: 'everything that is dead' },
+    endpoint: { value: 'ENDPOINT', meaning: 'everything that is dead of this endpoint (id or URL)' },
+  },
+  names: [0, NAMED_MAX],
+  async run(call) {
+    const { terminal, names, signal } = call;
+    const client = call.open();
+    const word = textOption(call, 'endpoint');
+    const ways = [names.length > 0, call.options.all === true, word !== undefined].filter(Boolean).length;
+    if (ways !== 1)
+      throw new WordError('Name dead letters, or an --endpoint, or --all: waypost dead-letters list shows them.');
+    const endpoint_id = word === undefined ? undefined : (await findEndpoint(client, word)).id;
+    let redrive = await client.deadLetters.redriveMany({
+      ...(names.length > 0 && { dead_letter_ids: [...names] }),
+      ...(endpoint_id !== undefined && { endpoint_id }),
+    });
+    while (redrive.state === 'running' && !signal.aborted) {
+      const { remaining, redriving, delivered } = redrive.progress;
+      terminal.progress(
+        `${delivered} of ${redrive.matching} delivered, ${redriving} on their way, ${remaining} to come`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      redrive = await client.deadLetters.getRedrive(redrive.id);
+    }
+    terminal.endProgress();
+    const { delivered, dead } = redrive.progress;
+    const words = `${plural(redrive.matching, 'dead letter')}: ${delivered} delivered, ${dead} died again`;
+    terminal.say(`${words}${redrive.state === 'running' ? '; it goes on at the server' : ''}.  ${redrive.id}`);
+    terminal.give(redrive);
+    return dead === 0 ? EXIT.done : EXIT.refused;
+  },
+};

@@ -1,0 +1,133 @@
+// The words `endpoints …`: where events are sent to, how each fares, and what can be done about it.
+
+import type { Waypost } from '@waypost/sdk';
+import type { Endpoint, EndpointInput } from '@waypost/sdk/endpoints';
+import { findEndpoint } from './find-endpoint.ts';
+import { alignRows, type Terminal } from './terminal.ts';
+import { listOption, textOption, type Word, type WordCall, WordError } from './word.ts';
+
+export const endpointsList: Word = {
+  usage: 'endpoints list',
+  sentence: 'Lists endpoints, newest first.',
+  options: {},
+  names: [0, 0],
+  async run(call) {
+    const { terminal } = call;
+    const endpoints: Endpoint[] = [];
+    for await (const endpoint of call.open().endpoints.iterate()) endpoints.push(endpoint);
+    const rows = endpoints.map((endpoint) => [
+      terminal.paint('dim', endpoint.id),
+      paintEndpoint(endpoint.status, terminal.paint),
+      endpoint.url,
+      describeFilter(endpoint),
+      endpoint.description ?? '',
+    ]);
+    for (const line of alignRows(rows)) terminal.say(line);
+    if (endpoints.length === 0) terminal.say('No endpoint yet: ./waypost endpoints create http://127.0.0.1:9090/');
+    terminal.give(endpoints);
+  },
+};
+
+export const endpointsCreate: Word = {
+  usage: 'endpoints create URL [--types …] [--start-at …] [--description …]',
+  sentence: 'Makes an endpoint and prints the secret with which its messages are signed.',
+  options: {
+    types: { value: 'A,B', meaning: 'only these events, with job.* for all that begin so; all by default' },
+    'start-at': { value: 'WHEN', meaning: 'now (default), beginning, a sequence or a time' },
+    description: { value: 'TEXT', meaning: 'what it is' },
+  },
+  names: [1, 1],
+  async run(call) {
+    const { terminal } = call;
+    const start = textOption(call, 'start-at') ?? 'now';
+    const types = listOption(call, 'types');
+    const description = textOption(call, 'description');
+    const input: EndpointInput = {
+      url: call.names[0] ?? '',
+      start_at: /^\d+$/.test(start) ? Number(start) : start,
+      ...(types !== undefined && { types }),
+      ...(description !== undefined && { description }),
+    };
+    const made = await call.open().endpoints.create(input);
+    terminal.say(`${terminal.paint('green', made.id)}  ${made.url}`);
+    terminal.say(`  secret ${made.secret}  (shown once)`);
+    terminal.say('  It is unverified until it answers a signed test with 2xx: ./waypost endpoints test');
+    terminal.give(made);
+  },
+};
+
+export const endpointsTest: Word = {
+  usage: 'endpoints test [ENDPOINT]',
+  sentence: 'Sends a signed test message now; one that is unverified becomes active by answering it.',
+  options: {},
+  names: [0, 1],
+  async run(call) {
+    const { terminal } = call;
+    const client = call.open();
+    const endpoint = await findEndpoint(client, call.names[0]);
+    const isNew = endpoint.status === 'unverified';
+    const result = await client.endpoints[isNew ? 'verify' : 'test'](endpoint.id);
+    const { attempt, delivered } = result;
+    const words = delivered
+      ? `answered ${attempt.status} in ${attempt.duration_ms} ms`
+      : (attempt.error ?? `answered ${attempt.status}`);
+    const now = delivered && isNew ? '; it is active now' : '';
+    terminal.say(`${endpoint.url} ${terminal.paint(delivered ? 'green' : 'red', words)}${now}`);
+    terminal.give(result);
+    return delivered ? 0 : 1;
+  },
+};
+
+export const endpointsDelete = change(
+  'delete',
+  'Deletes an endpoint; nothing is sent to it any more.',
+  async (client, { id }) => {
+    await client.endpoints.delete(id);
+    return 'is deleted';
+  },
+);
+
+export const endpointsPause = change('pause', 'Stops sending; its events stay in the log.', async (client, { id }) => {
+  await client.endpoints.pause(id);
+  return 'is paused: its events wait in the log';
+});
+
+export const endpointsResume = change('resume', 'Goes on sending from where it stood.', async (client, { id }) => {
+  const { status } = await client.endpoints.resume(id);
+  return `is ${status}`;
+});
+
+function change(verb: string, sentence: string, act: (client: Waypost, endpoint: Endpoint) => Promise<string>): Word {
+  return {
+    usage: `endpoints ${verb} ENDPOINT`,
+    sentence,
+    options: {},
+    names: [1, 1],
+    async run(call: WordCall) {
+      const client = call.open();
+      const endpoint = await findEndpoint(client, call.names[0]);
+      const now = await act(client, endpoint);
+      call.terminal.say(`${endpoint.id} (${endpoint.url}) ${now}.`);
+      call.terminal.give({ id: endpoint.id, url: endpoint.url, done: verb });
+    },
+  };
+}
+
+export function paintEndpoint(status: string, paint: Terminal['paint']): string {
+  return paint(status === 'active' ? 'green' : 'yellow', status);
+}
+
+function describeFilter({ types, topics }: Endpoint): string {
+  const wanted = [...types, ...topics];
+  return wanted.length === 0 ? 'all events' : wanted.join(', ');
+}
+
+/** All endpoints, or the one that is named. */
+export async function chooseEndpoints(client: Waypost, word: string | undefined): Promise<Endpoint[]> {
+  if (word !== undefined) return [await findEndpoint(client, word)];
+  const all: Endpoint[] = [];
+  for await (const endpoint of client.endpoints.iterate()) all.push(endpoint);
+  if (all.length === 0)
+    throw new WordError('There is no endpoint yet: ./waypost endpoints create http://127.0.0.1:9090/', 1);
+  return all;
+}

@@ -1,0 +1,109 @@
+// The word `listen`: events come to this machine by pull, are signed with a secret that it prints, and are handed to a
+// program of the developer's exactly as a webhook would be.
+
+import { randomBytes } from 'node:crypto';
+import type { PulledEvent } from '@waypost/sdk/event';
+import { Webhook } from 'standardwebhooks';
+import { eventLine } from './event-line.ts';
+import { findLogEnd } from './log-end.ts';
+import { formatMs } from './terminal.ts';
+import { countOption, EXIT, listOption, textOption, type Word, type WordCall, WordError } from './word.ts';
+
+const POLL_MS = 250;
+const TIMEOUT_MS = 15_000;
+const SECRET_BYTES = 32;
+const REPLY_SHOWN_MAX = 200;
+
+/** What became of one event. */
+interface Handed {
+  status: number | null;
+  duration_ms: number;
+  reply: string;
+}
+
+export const listen: Word = {
+  usage: 'listen [--forward URL] [--replay N] [--types …] [--secret …] [--limit N]',
+  sentence: 'Receives events on this machine and hands each, signed like a webhook, to a program of yours.',
+  options: {
+    forward: { value: 'URL', meaning: 'where to hand them to, such as http://localhost:3000/hooks' },
+    replay: { value: 'N', meaning: 'begin with what the last N numbers of the log hold; by default with what comes' },
+    types: { value: 'A,B', meaning: 'only these types or topics, with job.* for all that begin so' },
+    secret: { value: 'SECRET', meaning: 'whsec_…, to sign with; a new one by default' },
+    limit: { value: 'N', meaning: 'end after so many' },
+  },
+  names: [0, 0],
+  async run(call) {
+    const { terminal, signal } = call;
+    const client = call.open();
+    const forward = readForward(textOption(call, 'forward'));
+    const secret = readSecret(textOption(call, 'secret'));
+    const limit = countOption(call, 'limit', 1, Number.POSITIVE_INFINITY);
+    const types = listOption(call, 'types');
+    const after = Math.max(0, (await findLogEnd(client)) - countOption(call, 'replay', 1, 0));
+    if (forward !== null) terminal.note(`Signing with ${secret}: verify with it as with the secret of an endpoint.`);
+    terminal.note(`Listening from ${after} on${forward === null ? '' : `, handing to ${forward}`}. Ctrl-C ends it.`);
+    let seen = 0;
+    let failed = 0;
+    const query = { after, ...(types !== undefined && { types }) };
+    for await (const event of client.events.follow(query, { signal, pollMs: POLL_MS })) {
+      terminal.say(eventLine(event, terminal.paint));
+      const handed = forward === null ? null : await hand(event, forward, secret);
+      if (handed !== null) failed += tellHanded(call, handed);
+      terminal.giveLine({ event, handed });
+      if (++seen >= limit) break;
+    }
+    return failed === 0 ? EXIT.done : EXIT.refused;
+  },
+};
+
+function readForward(text: string | undefined): URL | null {
+  if (text === undefined) return null;
+  // As people write it: a port, or a host without its scheme.
+  const whole = /^\d+$/.test(text) ? `http://localhost:${text}/` : /^https?:\/\//.test(text) ? text : `http://${text}`;
+  if (URL.canParse(whole)) return new URL(whole);
+  throw new WordError(`--forward takes a URL such as http://localhost:3000/hooks, not "${text}".`);
+}
+
+function readSecret(text: string | undefined): string {
+  if (text === undefined) return `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+  if (/^whsec_[A-Za-z0-9+/]{16,}={0,2}$/.test(text)) return text;
+  throw new WordError('--secret takes whsec_ followed by base64, as endpoints have it.');
+}
+
+/** The message as a sender would make it: what a pull tells beside the event is a header there. */
+async function hand({ previous, ...event }: PulledEvent, forward: URL, secret: string): Promise<Handed> {
+  const body = JSON.stringify(event);
+  const at = new Date();
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    'webhook-id': event.id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': new Webhook(secret).sign(event.id, at, body),
+    'waypost-sequence': String(event.sequence),
+    'waypost-previous': String(previous),
+    'waypost-attempt': '1',
+  };
+  const began = performance.now();
+  const took = () => Math.round(performance.now() - began);
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await fetch(forward, { method: 'POST', headers, body, signal, redirect: 'manual' });
+    return { status: response.status, reply: await response.text(), duration_ms: took() };
+  } catch (error) {
+    const { name, cause, message } = error as Error & { cause?: { code?: string; message?: string } };
+    const reason =
+      name === 'TimeoutError' ? `no answer within ${TIMEOUT_MS / 1_000} s` : (cause?.code ?? cause?.message ?? message);
+    return { status: null, reply: reason, duration_ms: took() };
+  }
+}
+
+/** Answers 1 when a sender would try it again. */
+function tellHanded({ terminal }: WordCall, { status, reply, duration_ms }: Handed): number {
+  const isDelivered = status !== null && status >= 200 && status < 300;
+  const words = status === null ? `no answer: ${reply}` : `${status} in ${formatMs(duration_ms)}`;
+  const first = (status === null ? '' : reply.trim()).split('\n')[0]?.slice(0, REPLY_SHOWN_MAX) ?? '';
+  terminal.say(
+    `                → ${terminal.paint(isDelivered ? 'green' : 'red', words)}${first === '' ? '' : `  ${first}`}`,
+  );
+  return isDelivered ? 0 : 1;
+}

@@ -1,0 +1,59 @@
+// A receiver in 40 lines: it registers itself, verifies every message, keeps a record of what it got, and knows by
+// `waypost-previous` what is missing. Run it:  ./waypost run examples/receiver.ts
+// What it holds against what Waypost holds:    ./waypost events compare receiver.ndjson
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { Waypost } from '@waypost/sdk';
+import type { WaypostEvent } from '@waypost/sdk/event';
+import { createEventTracker, readMessage } from '@waypost/sdk/event-tracker';
+import { verifyWebhook } from '@waypost/sdk/webhooks';
+
+const { WAYPOST_URL = '', WAYPOST_KEY = '', PORT = '9090', RECORD = 'receiver.ndjson' } = process.env;
+process.on('uncaughtException', ({ message }) => process.exit(console.error(`receiver: ${message}`) ?? 1));
+const client = new Waypost({ url: WAYPOST_URL, key: WAYPOST_KEY });
+
+// The secret is shown once, so it is kept. An endpoint that the server no longer has is made anew.
+const url = `http://127.0.0.1:${PORT}/`;
+const kept = existsSync(`${RECORD}.key`) ? JSON.parse(readFileSync(`${RECORD}.key`, 'utf8')) : null;
+const isKnown = kept !== null && (await client.endpoints.get(kept.id).catch(() => null)) !== null;
+const { id, secret } = isKnown ? kept : await client.endpoints.create({ url, start_at: 'now' });
+writeFileSync(`${RECORD}.key`, JSON.stringify({ id, secret }), { mode: 0o600 });
+writeFileSync(RECORD, '', { flag: isKnown ? 'a' : 'w' });
+
+const tracker = createEventTracker();
+const newest = new Map<string, number>();
+let outOfOrder = 0;
+function remember({ sequence, data: { job } }: WaypostEvent, previous: number | null): void {
+  tracker.take({ sequence, previous }, Date.now());
+  if (job !== undefined && job.job_sequence < (newest.get(job.id) ?? 0)) outOfOrder += 1;
+  if (job !== undefined) newest.set(job.id, job.job_sequence);
+}
+const record = readFileSync(RECORD, 'utf8')
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => JSON.parse(line));
+for (const { waypost_previous, ...event } of record) remember(event, waypost_previous);
+let events = record.length;
+const quiet = setTimeout(() => {
+  const missing = tracker.listGaps(Date.now(), 0).length;
+  console.log(`${events} events of ${newest.size} jobs: missing ${missing}, out of order ${outOfOrder}`);
+}, 1_000);
+
+createServer(async (request, response) => {
+  const body = await text(request);
+  const event = await verifyWebhook({ secret, headers: request.headers, body }).catch((refused: Error) => refused);
+  if (event instanceof Error) return void response.writeHead(400).end(event.message);
+  const { sequence, previous } = readMessage(request.headers);
+  if (sequence !== null && !tracker.has(sequence)) {
+    appendFileSync(RECORD, `{"waypost_previous":${previous},${body.slice(1)}\n`); // on disk before the 2xx
+    remember(event, previous);
+    events += 1;
+    console.log(sequence, event.data.job?.reference, event.topics.join(', '), event.implied ? '(implied)' : '');
+  }
+  response.writeHead(204).end();
+  quiet.refresh();
+}).listen(Number(PORT), '127.0.0.1', async () => {
+  const { delivered } = await client.endpoints.verify(id);
+  console.log(`Listening on ${url} as ${id}: ${delivered ? 'verified' : 'the test message failed'}`);
+});

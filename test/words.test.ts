@@ -1,0 +1,331 @@
+// The words of the client, said through the launcher to a running server as a person says them.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { verifyWebhook } from '@waypost/sdk/webhooks';
+import { words } from '../cli/src/words.ts';
+import { nameWords, readClientWords } from '../server/src/operate/client-words.ts';
+import { type House, startHouse } from '../server/test/house.ts';
+import { type Receiver, startReceiver } from '../server/test/receiver.ts';
+import { runWords, type Said } from '../server/test/say.ts';
+import { until } from '../server/test/until.ts';
+
+let house: House;
+let receiver: Receiver;
+let env: Record<string, string> = {};
+const folder = mkdtempSync(join(tmpdir(), 'waypost-words-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+before(async () => {
+  house = await startHouse({ roles: ['api', 'sender'] });
+  receiver = await startReceiver();
+  env = { WAYPOST_URL: house.server.url, WAYPOST_KEY: house.keys.bound, WAYPOST_DISPATCH_KEY: house.keys.dispatch };
+});
+
+const split = (line: string) => line.split(' ').filter((word) => word !== '');
+const say = (line: string, input?: string, more: Record<string, string> = {}): Promise<Said> =>
+  runWords(split(line), { ...env, ...more }, input);
+
+async function hear(line: string, input?: string): Promise<string> {
+  const { code, out, err } = await say(line, input);
+  assert.equal(code, 0, `${line}: ${err}${out}`);
+  return out;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: replies are looked into freely by tests
+async function hearJson(line: string, input?: string): Promise<any> {
+  return JSON.parse(await hear(`${line} --json`, input));
+}
+
+async function givenJob(): Promise<string> {
+  const order = await hear('example job');
+  await hear('jobs create', order);
+  return JSON.parse(order).reference;
+}
+
+test('cli/words.txt names exactly the words that the client has', () => {
+  const told = nameWords(readClientWords()).filter((name) => name !== 'run');
+  assert.deepEqual(told.toSorted(), Object.keys(words).toSorted());
+});
+
+test('every word explains itself and its options', async () => {
+  const firsts = new Set(Object.keys(words).map((name) => name.split(' ')[0] ?? name));
+  const groups = await Promise.all([...firsts].map((first) => hear(`${first} --help`)));
+  const told = groups.join('');
+  for (const [name, { usage, options }] of Object.entries(words)) {
+    assert.ok(told.includes(`waypost ${usage}`), name);
+    for (const option of Object.keys(options)) assert.ok(told.includes(`--${option}`), `${name} --${option}`);
+  }
+  const alone = await hear('jobs list --help');
+  assert.match(alone, /^ {2}waypost jobs list.*\n(?!.*jobs create)/);
+  assert.match(await hear('help'), /waypost jobs create\|get\|list/);
+  assert.match((await say('jobs')).out, /waypost jobs trace REF/);
+});
+
+const wrong: [line: string, code: number, sentence: RegExp, env?: Record<string, string>][] = [
+  ['job creat', 2, /there is no word "job"\. Did you mean "jobs create"\?/],
+  ['jobs creat', 2, /There is no word "jobs creat"\. Did you mean "jobs create"\? jobs knows: create, get/],
+  ['jobs list --limt 3', 2, /There is no option --limt\. Did you mean --limit\? Usage: waypost jobs list/],
+  ['jobs list --limit many', 2, /--limit takes a whole number from 1/],
+  ['jobs get', 2, /"jobs get" is not complete\. Usage: waypost jobs get REF/],
+  ['jobs get A B', 2, /"B" is one too many/],
+  ['jobs get NOWHERE-1', 1, /No job has the reference NOWHERE-1: waypost jobs list/],
+  ['jobs create /nowhere/order.json', 2, /There is no file \/nowhere\/order\.json\./],
+  ['endpoints health http://127.0.0.1:1/', 1, /There is no endpoint yet/],
+  ['events compare /nowhere.ndjson', 2, /There is no file/],
+  ['listen --forward http://[', 2, /--forward takes a URL/],
+  ['listen --secret geheim', 2, /--secret takes whsec_/],
+  ['dead-letters redrive', 2, /Name dead letters, or an --endpoint, or --all/],
+  ['run', 1, /run takes a file/],
+  ['run nowhere.ts', 1, /there is no file nowhere\.ts here to run/],
+  ['jobs list', 2, /WAYPOST_KEY is not set: start the server \(npm start\), then run eval/, { WAYPOST_KEY: '' }],
+  ['jobs list', 2, /WAYPOST_URL is not set/, { WAYPOST_URL: '' }],
+  ['jobs list', 2, /url must begin with http/, { WAYPOST_URL: 'localhost:8080' }],
+  ['jobs list', 1, /This API key does not exist[\s\S]*waypost env/, { WAYPOST_KEY: `wp_test_${'x'.repeat(43)}` }],
+  [
+    'jobs list',
+    3,
+    /No server answers at http:\/\/127\.0\.0\.1:9 .*start it with npm start/,
+    { WAYPOST_URL: 'http://127.0.0.1:9' },
+  ],
+];
+for (const [line, code, sentence, more] of wrong) {
+  test(`"${line}"${more === undefined ? '' : ` with ${Object.keys(more)}`} fails with ${code} and a sentence`, async () => {
+    const said = await say(line, '', more);
+    assert.match(said.err, sentence);
+    assert.equal(said.code, code);
+    assert.equal(said.out, '');
+    assert.doesNotMatch(said.err, /\n {4}at /, 'no stack');
+  });
+}
+
+test('with --json a failure is a value', async () => {
+  const { code, out } = await say('jobs create --json', await hear('example job --bad'));
+  assert.equal(code, 1);
+  const { error, problem } = JSON.parse(out);
+  assert.match(error, /422 invalid_request/);
+  assert.equal(problem.code, 'invalid_request');
+});
+
+test('the example order is taken as it is; sent again it is the same job, counted as a duplicate', async () => {
+  const order = await hear('example job');
+  const first = await hear('jobs create', order);
+  assert.match(first, /^201 Created {2}ORD-\w+ {2}accepted {2}job_/);
+  assert.match(await hear('jobs create', order), /^200 OK .*counted as a duplicate \(\d+ in this channel today\)/);
+  const again = await hearJson('jobs create', order);
+  assert.deepEqual([again.status, again.job.reference], [200, JSON.parse(order).reference]);
+  assert.ok(again.duplicates >= 2);
+});
+
+test('its windows lie ahead, whenever it is asked for, and every reference is new', async () => {
+  const orders = (await hear('example jobs 20'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(new Set(orders.map(({ reference }) => reference)).size, 20);
+  for (const { deliveries } of orders) assert.ok(Date.parse(deliveries[0].service_window.start) > Date.now());
+});
+
+test('an order with the usual mistakes is refused with every fault at once, in words', async () => {
+  const { code, err } = await say('jobs create', await hear('example job --bad'));
+  assert.equal(code, 1);
+  assert.match(err, /422 invalid_request {2}The body has 6 faults:/);
+  for (const fault of [
+    /\/priorty +is not a known field; did you mean "priority"\?/,
+    /\/priority +is required/,
+    /\/country +must be a country by its two capital letters/,
+    /\/quantity +must be a whole number; text was given: leave the quotes out/,
+    /\/start +must be an instant with its offset/,
+    /\/precision .*did you mean "rooftop"\?/,
+  ])
+    assert.match(err, fault);
+});
+
+test('of many orders a bad one does not stop the others', async () => {
+  const [bad = '', good = ''] = [await hear('example jobs 1 --bad'), await hear('example jobs 1')];
+  const { code, out } = await say('jobs create', good + bad + good);
+  assert.equal(code, 1);
+  assert.match(out, /^201 Created.*\n422 invalid_request[\s\S]*\n200 OK/);
+});
+
+test('the example report ends a job that a driver has, and the steps before it are implied', async () => {
+  const reference = await givenJob();
+  assert.match(await hear(`jobs assign ${reference}`), /is assigned to Example driver\./);
+  const completion = await hear('example completion');
+  assert.match(
+    await hear(`jobs report ${reference}`, completion),
+    /^Applied: ORD-\w+ is completed, 4 events written\./,
+  );
+  assert.match(await hear(`jobs report ${reference}`, completion), /^Applied|^Kept/);
+  const story = await hear(`jobs trace ${reference}`);
+  assert.match(story, /the order by "Test" \(source\)/);
+  assert.equal(story.match(/ implied$/gm)?.length, 3, story);
+  assert.match(story, /6 events, 3 of them implied/);
+  const { job, chapters } = await hearJson(`jobs trace ${reference}`);
+  assert.equal(job.status, 'completed');
+  assert.deepEqual(
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    chapters.map(({ events }: any) => events.length),
+    [1, 1, 4],
+  );
+  assert.match(await hear(`jobs get ${reference}`), /completed \(delivered\)/);
+  assert.match(await hear(`jobs watch ${reference}`), /delivery\.completed, job\.completed/);
+});
+
+test('examples of a report and of an endpoint with mistakes are refused in words', async () => {
+  const reference = await givenJob();
+  await hear(`jobs assign ${reference}`);
+  const report = await say(`jobs report ${reference}`, await hear('example completion --bad'));
+  assert.equal(report.code, 1);
+  assert.match(report.err, /\/outcom .*did you mean "outcome"\?/);
+  assert.match(report.err, /\/to .*did you mean "completed"\?/);
+});
+
+test('many orders are driven to their ends, and the list shows where they stand', async () => {
+  const { jobs, statuses, references } = await hearJson('example jobs 20 --run');
+  assert.deepEqual([jobs, statuses, references.length], [20, { completed: 19, cancelled: 1 }, 20]);
+  const listed = await hearJson('jobs list --status cancelled --limit 5');
+  assert.ok(listed.length > 0 && listed.every((job: { status: string }) => job.status === 'cancelled'));
+  assert.match(await hear('jobs list --limit 3'), /^(ORD-\w+ +\w+.*\n){3}$/);
+});
+
+test('an endpoint is made, tested, watched, paused, resumed and deleted', async () => {
+  const made = await hear(`endpoints create ${receiver.url} --types job.*`);
+  assert.match(made, /secret whsec_\S+ {2}\(shown once\)/);
+  await hear('endpoints test');
+  assert.match(await hear('endpoints list'), /active {2}http.*job\.\*/);
+  await givenJob();
+  const health = await hear('endpoints health --wait --within 20');
+  assert.match(health, /active, circuit closed, 0 behind, 0 dead letters/);
+  await hear(`endpoints pause ${receiver.url}`);
+  const waiting = await say('endpoints health --wait --within 1');
+  assert.equal(waiting.code, 1);
+  assert.match(waiting.err, /Not there after 1 s: .* is paused/);
+  const reference = await givenJob();
+  assert.match(await hear(`jobs trace ${reference}`), /→ http\S+ {2}waits/);
+  assert.match(await hear(`endpoints resume ${receiver.url}`), /is active/);
+  await hear('endpoints health --wait --within 20');
+  assert.match(await hear(`jobs trace ${reference}`), /→ http\S+ {2}[\d.]+ m?s later {2}delivered 204 in/);
+  assert.match(await hear(`endpoints delete ${receiver.url}`), /deleted/);
+  assert.match(await hear('endpoints list'), /No endpoint yet/);
+});
+
+test('a record of events that lacks one, holds a foreign one and differs in one is told apart', async () => {
+  const reference = await givenJob();
+  await hear(`jobs assign ${reference}`);
+  const tail = (await hear(`events tail --after 0 --limit 6 --json`)).trim().split('\n');
+  const whole = join(folder, 'whole.ndjson');
+  // The log goes on meanwhile: only what is there now is compared.
+  const all = (await house.as.bound.events.list({ limit: 200 })).data;
+  const [first, second, third] = all;
+  assert.ok(first && second && third && tail.length === 6);
+  const write = (events: readonly object[]) =>
+    writeFileSync(whole, events.map((event) => JSON.stringify(event)).join('\n'));
+  const rest = [];
+  for await (const event of house.as.bound.events.iterate()) rest.push(event);
+  write(rest);
+  assert.match(await hear(`events compare ${whole}`), /missing there +0\n.*\n.*\n[\s\S]*Both sides agree\./);
+  const [one, , three, ...others] = rest;
+  write([
+    one as object,
+    { ...three, type: 'job.deleted' },
+    ...others,
+    { ...one, id: 'evt_01m7yhqmb4e008000004ph4vfp', sequence: 1_000_000 },
+  ]);
+  const { code, out } = await say(`events compare ${whole} --json`);
+  assert.equal(code, 1);
+  const { equal, events } = JSON.parse(out);
+  assert.deepEqual(
+    [equal, events.matched, events.missing_there.length, events.unknown_here.length, events.differs.length],
+    [false, rest.length - 2, 1, 1, 1],
+  );
+  assert.match(events.differs[0], /type is "job\.deleted" there, "job\.\w+(\.updated)?" here/);
+});
+
+test('a record of jobs by reference or id is compared with ours', async () => {
+  const jobs = [];
+  for await (const { id, reference, status } of house.as.bound.jobs.iterate()) jobs.push({ id, reference, status });
+  const path = join(folder, 'jobs.ndjson');
+  const lines = jobs.map(({ id, reference, status }, index) =>
+    JSON.stringify(index % 2 ? { reference, status } : { job_id: id, status }),
+  );
+  writeFileSync(path, lines.join('\n'));
+  assert.match(await hear(`events compare ${path}`), /Both sides agree\./);
+  writeFileSync(
+    path,
+    [
+      ...lines.slice(2),
+      '{"reference":"NOT-OURS","status":"completed"}',
+      JSON.stringify({ job_id: jobs[0]?.id, status: 'lost' }),
+    ].join('\n'),
+  );
+  const { code, out } = await say(`events compare ${path}`);
+  assert.equal(code, 1);
+  assert.match(out, /missing there +1\n {2}unknown here +1\n {2}differs +1\n/);
+  assert.match(out, /lost there, \w+ here/);
+  writeFileSync(path, '{"status":1}\n');
+  assert.match((await say(`events compare ${path}`)).err, /Line 1 of .* is neither an event .* nor a job/);
+});
+
+test('listen hands events, signed, to a program of the developer; what it answers is shown', async () => {
+  const local = await startReceiver();
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  await givenJob();
+  local.answer([{ status: 500, body: 'no such table' }, { status: 204 }]);
+  const { code, out } = await say(`listen --forward ${local.url} --replay 5 --limit 2 --secret ${secret}`);
+  assert.equal(code, 1, 'one was refused');
+  assert.match(out, /→ 500 in \d+ ms {2}no such table\n/);
+  assert.match(out, /→ 204 in \d+ ms\n/);
+  const [first, second] = local.received;
+  assert.ok(first && second);
+  const event = await verifyWebhook({ secret, headers: first.headers, body: first.body });
+  assert.equal(first.headers['webhook-id'], event.id);
+  assert.equal('previous' in event, false, 'the body is the event alone');
+  assert.equal(second.headers['waypost-previous'], String(event.sequence));
+  await local.stop();
+  assert.match((await say(`listen --forward ${local.url} --replay 5 --limit 1`)).out, /no answer: ECONNREFUSED/);
+});
+
+test('listen waits for what comes', async () => {
+  const local = await startReceiver();
+  const listening = say(`listen --forward ${local.url} --limit 1`);
+  const sending = until(async () => {
+    if (local.received.length === 0) await givenJob();
+    return local.received.length > 0 ? true : null;
+  }, 'an event that listen handed on');
+  assert.equal((await listening).code, 0);
+  await sending;
+});
+
+test('dead letters are listed and sent again', async () => {
+  const made = await hearJson(`endpoints create ${receiver.url}`);
+  await hear('endpoints test');
+  receiver.answer({ status: 500, headers: { 'webhook-delivery': 'abort' } });
+  await givenJob();
+  await until(
+    async () => ((await hearJson('dead-letters list --state dead')).length > 0 ? true : null),
+    'a dead letter',
+  );
+  assert.match(await hear('dead-letters list'), /dead +\d+ {2}job\.created {2}1 attempt/);
+  receiver.answer({ status: 204 });
+  assert.match(await hear('dead-letters redrive --all'), /1 dead letter: 1 delivered, 0 died again/);
+  assert.match(await hear('dead-letters list --state dead'), /No dead letter\./);
+  await hear(`endpoints delete ${made.id}`);
+});
+
+test('a script for the shell completes words of both sides', async () => {
+  const script = await hear('completion bash');
+  for (const word of ['serve', 'jobs', 'trace', 'dead-letters']) assert.match(script, new RegExp(`\\b${word}\\b`));
+  assert.match((await say('completion fish')).err, /There is no completion for "fish"/);
+});
+
+test('run starts a file with the Node and the SDK of the clone', async () => {
+  const file = join(import.meta.dirname, '../examples/receiver.ts');
+  const { code, err } = await runWords(['run', file], {});
+  assert.equal(code, 1);
+  assert.match(err, /^receiver: url must begin with http.*Is WAYPOST_URL set\?\n$/);
+  assert.ok(readFileSync(file, 'utf8').includes("from '@waypost/sdk'"));
+});
