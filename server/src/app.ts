@@ -42,7 +42,8 @@ import { transitionOperations } from './jobs/transition.routes.ts';
 import { transitionBatchOperations } from './jobs/transition-batch.routes.ts';
 import type { Kind } from './ledger/command.ts';
 import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
-import { type Ledger, openLedger } from './ledger/ledger.ts';
+import { type EraseJournal, openEraseJournal } from './ledger/erase-journal.ts';
+import { type Ledger, type LedgerOptions, openLedger } from './ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
 import { customerOperations } from './parties/customer.routes.ts';
 import { openContactBook } from './parties/customer.store.ts';
@@ -72,6 +73,8 @@ export interface AppOptions {
   masterKey: Buffer;
   log: Logger;
   roles: ReadonlySet<'api' | 'sender'>;
+  /** Where it is kept who was erased, for whoever restores a backup. Absent: nowhere. */
+  journalPath?: string;
   /** Absent: the ledger's own limit. The bench compares with 1. */
   batchCommandsMax?: number;
 }
@@ -110,19 +113,10 @@ export async function startApp(options: AppOptions): Promise<App> {
   const reads = openReads(addresses);
   const running: Running = { http: null, sender: null, ledger: null, isStopping: false };
   const metrics = await openMetricsFor(options, reads, running);
-  const ledger = openLedger({
-    address: addresses.ledger,
-    reads,
-    keys,
-    lanes: config.lanes,
-    batchCommandsMax: options.batchCommandsMax,
-    constraints,
-    onBatch: metrics?.onBatch ?? null,
-    onFault: (command, error) =>
-      log.error({ msg: 'command.failed', command: command.name, correlation_id: command.correlation_id, err: error }),
-  });
+  const journal = openJournal(options, reads);
+  const ledger = openLedgerFor(options, { reads, keys, journal, metrics });
   running.ledger = ledger;
-  const deriveKey = (purpose: string) => Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32));
+  const deriveKey = (purpose: string) => deriveKeyFor(masterKey, purpose);
   const egress = { allow: config.egressAllow.map(parseCidr), loopback_for_test: isLoopback(config.host) };
   const tester = openTester(options, egress, deriveKey('webhook secrets'), metrics);
   const feed = openFeed(reads, keys, ledger, log);
@@ -147,6 +141,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await tester.destination.close();
     await tester.attempts.end({ timeout: 1 });
     await ledger.stop();
+    journal?.stop();
     for (const close of closers.reverse()) await close();
     await telemetry.end({ timeout: 1 });
     await reads.end({ timeout: 1 });
@@ -180,6 +175,38 @@ export async function startApp(options: AppOptions): Promise<App> {
     await stop();
     throw error;
   }
+}
+
+/** HKDF (RFC 5869): each purpose has a key of its own. */
+export function deriveKeyFor(masterKey: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32));
+}
+
+function openLedgerFor(
+  { config, addresses, batchCommandsMax, log }: AppOptions,
+  parts: Pick<LedgerOptions, 'reads' | 'keys'> & { journal: EraseJournal | null; metrics: Metrics | null },
+): Ledger {
+  return openLedger({
+    address: addresses.ledger,
+    reads: parts.reads,
+    keys: parts.keys,
+    journal: parts.journal,
+    lanes: config.lanes,
+    batchCommandsMax,
+    constraints,
+    onBatch: parts.metrics?.onBatch ?? null,
+    onFault: (command, error) =>
+      log.error({ msg: 'command.failed', command: command.name, correlation_id: command.correlation_id, err: error }),
+  });
+}
+
+function openJournal({ journalPath: path, roles, log }: AppOptions, reads: Sql): EraseJournal | null {
+  if (path === undefined || !roles.has('api')) return null;
+  return openEraseJournal({
+    path,
+    sql: reads,
+    onFault: (error) => log.error({ msg: 'journal.failed', path, err: error }),
+  });
 }
 
 /** What sends the test messages that operations of the API wait for. */

@@ -55,6 +55,15 @@ export const options = {
     sentence: 'Where the embedded database and the master key are kept; the default lies beside the program.',
     parse: parsePath,
   } satisfies Option<string>,
+  backupDir: {
+    name: 'WAYPOST_BACKUP_DIR',
+    form: 'path',
+    fallback: null,
+    secret: false,
+    sentence:
+      'Where backups are kept, on another disk than the data: `waypost backup` and `restore` use it, and the server notes there at once who was erased, so that a restored backup does not bring them back.',
+    parse: parsePath,
+  } satisfies Option<string>,
   databaseUrl: {
     name: 'DATABASE_URL',
     form: 'postgres://user:password@host:port/database',

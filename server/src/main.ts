@@ -6,11 +6,13 @@ import { readConfig } from './config.ts';
 import { StartError } from './db/start-error.ts';
 import { WaypostError } from './errors.ts';
 import { nearestWord } from './http/suggestion.ts';
+import { backUpByWord, checkBackupByWord } from './operate/backup.ts';
 import { type ClientWord, nameWords, readClientWords } from './operate/client-words.ts';
 import { writeCompletion } from './operate/completion.ts';
 import { runDoctor } from './operate/doctor.ts';
 import { createKeyByWord, listKeysByWord, makeEnvironment, revokeKeyByWord, rotateKeyByWord } from './operate/keys.ts';
 import { openWaypost } from './operate/open.ts';
+import { restoreByWord } from './operate/restore.ts';
 import { serve } from './operate/serve.ts';
 import { listSettings } from './operate/settings.ts';
 import { createTenantByWord } from './operate/tenants.ts';
@@ -20,7 +22,10 @@ interface Word {
   usage: string;
   sentence: string;
   options: Readonly<Record<string, string>>;
-  names: number;
+  /** Options without a value. */
+  flags?: Readonly<Record<string, string>>;
+  /** How many names stand behind it: exactly, or from and to. */
+  names: number | readonly [number, number];
   run(call: WordCall): Promise<Told | null>;
 }
 
@@ -99,6 +104,28 @@ const words: Readonly<Record<string, Word>> = {
     names: 0,
     run: async ({ config }) => listSettings(config),
   },
+  backup: {
+    usage: 'backup [DIR] [--keep COUNT]',
+    sentence: 'Copies the database into a new directory in DIR, also while the server runs.',
+    options: { keep: 'how many backups stay in DIR, older ones are removed; all by default' },
+    names: [0, 1],
+    run: backUpByWord,
+  },
+  'backup check': {
+    usage: 'backup check [DIR]',
+    sentence: 'Reads the newest backup in DIR, or the one that DIR is, and says whether it is whole.',
+    options: {},
+    names: [0, 1],
+    run: checkBackupByWord,
+  },
+  restore: {
+    usage: 'restore [DIR] [--replace]',
+    sentence: 'Makes the database again from the newest backup in DIR, or from the one that DIR is.',
+    options: {},
+    flags: { replace: 'a database that is there is moved aside' },
+    names: [0, 1],
+    run: restoreByWord,
+  },
   doctor: {
     usage: 'doctor',
     sentence: 'Checks database, disk, clock, port and the log.',
@@ -160,12 +187,15 @@ function findWord(argv: readonly string[]): { word: Word; rest: string[] } | nul
 function readArguments(word: Word, rest: string[]): { options: Record<string, string | undefined>; names: string[] } {
   const known: ParseArgsOptionsConfig = { json: { type: 'boolean' } };
   for (const name of Object.keys(word.options)) known[name] = { type: 'string' };
+  for (const name of Object.keys(word.flags ?? {})) known[name] = { type: 'boolean' };
   const usage = `Usage: waypost ${word.usage}`;
   try {
     const { values, positionals } = parseArgs({ args: rest, options: known, allowPositionals: true });
-    if (positionals.length !== word.names) throw new StartError(usage);
-    const { json: _, ...options } = values;
-    return { options: options as Record<string, string | undefined>, names: positionals };
+    const [fewest, most] = typeof word.names === 'number' ? [word.names, word.names] : word.names;
+    if (positionals.length < fewest || positionals.length > most) throw new StartError(usage);
+    const { json: _, ...given } = values;
+    const options = Object.entries(given).map(([name, value]) => [name, value === true ? 'yes' : value]);
+    return { options: Object.fromEntries(options) as Record<string, string | undefined>, names: positionals };
   } catch (error) {
     if (error instanceof StartError) throw error;
     const wrong = rest.find(
@@ -216,11 +246,11 @@ function writeHelp(client: readonly ClientWord[]): string {
   ].join('\n');
 }
 
-function describeWord({ usage, sentence, options }: Word): string[] {
+function describeWord({ usage, sentence, options, flags }: Word): string[] {
   return [
     `  waypost ${usage}`,
     `      ${sentence}`,
-    ...Object.entries(options).map(([name, meaning]) => `      --${name}  ${meaning}`),
+    ...Object.entries({ ...options, ...flags }).map(([name, meaning]) => `      --${name}  ${meaning}`),
   ];
 }
 

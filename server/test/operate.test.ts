@@ -174,7 +174,7 @@ test('doctor is content with a healthy house, and names the event that was chang
   assert.equal(ok, true);
   assert.deepEqual(
     new Set(findings.map(({ check }) => check)),
-    new Set(['database', 'disk', 'clock', 'log', 'port', 'secrets']),
+    new Set(['database', 'disk', 'clock', 'log', 'port', 'secrets', 'backups']),
   );
 
   const embedded = await startEmbedded({ dataDir, log: () => {} });

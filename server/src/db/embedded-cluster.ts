@@ -3,8 +3,8 @@
 
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { findPrograms, makeDataDir, ownerOfCluster, type Programs, placeCluster } from './embedded-files.ts';
 import { chooseServiceUser, runAs, type ServiceUser } from './embedded-user.ts';
 import { explainSystemError, StartError } from './start-error.ts';
@@ -23,7 +23,7 @@ export interface Cluster {
 
 export const SUPERUSER = 'waypost';
 const PORT = 5432;
-const MAJOR_VERSION = '18';
+export const MAJOR_VERSION = '18';
 /** sun_path holds 108 bytes on Linux and 104 on macOS, with the closing zero. */
 const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107;
 /** Rules of comparison that do not change with the libraries of the machine, and pages that notice their own damage. */
@@ -65,29 +65,68 @@ export interface ClusterOptions {
 
 /** Finds the cluster of a data directory, making it on the first start. */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
-  await makeDataDir(options.dataDir);
-  const dataDir = await realpath(options.dataDir);
-  const user = chooseServiceUser(await ownerOfCluster(dataDir));
-  const programs = await findPrograms(dataDir, user);
-  const { home, notice } = await placeCluster(dataDir, user);
-  const data = join(home, 'data');
-  const version = await readVersion(data);
+  const site = await openSite(options.dataDir);
+  const { home, notice } = site;
+  const version = await readVersion(home);
   if (version === null) {
+    await refuseInterrupted(home);
     if (notice !== null) options.log(notice);
     options.log('Making the database (first start).');
-    await makeCluster(home, user, programs);
+    await makeCluster(home, site.user, site.programs);
   } else if (version !== MAJOR_VERSION) {
     throw new StartError(
-      `The database in ${home} was made by PostgreSQL ${version} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: start it with the Waypost that made it.`,
+      `The database in ${home} was made by PostgreSQL ${version} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: say waypost upgrade, or start it with the Waypost that made it.`,
     );
   }
-  const settings = { ...SETTINGS, ...options.settings };
-  const port = Number(settings.port);
-  const socketDir = await makeSocketDir(home, port, user);
-  return { home, data, socketDir, port, user, programs, settings: { unix_socket_directories: socketDir, ...settings } };
+  return clusterIn(home, site, options.settings);
 }
 
-async function readVersion(data: string): Promise<string | null> {
+/** Between its last two steps a restore leaves nothing in the place: a new, empty database must not take it. */
+async function refuseInterrupted(home: string): Promise<void> {
+  const beside = await readdir(dirname(home)).catch(() => []);
+  const aside = beside.filter((name) => name.startsWith(`${basename(home)}.before-`)).sort();
+  if (aside.length === 0) return;
+  throw new StartError(
+    `There is no database in ${home}, but ${aside.join(' and ')} beside it: a restore or upgrade was interrupted, or the database was removed. Restore again, or give ${aside.at(-1)} its old name ${basename(home)}; to begin with an empty database, move it elsewhere.`,
+  );
+}
+
+/** Where the cluster of a data directory is or would be, and as whom and with what it is run. */
+export interface Site {
+  home: string;
+  user: ServiceUser;
+  programs: Programs;
+  notice: string | null;
+}
+
+export async function openSite(directory: string): Promise<Site> {
+  await makeDataDir(directory);
+  const dataDir = await realpath(directory);
+  const user = chooseServiceUser(await ownerOfCluster(dataDir));
+  const programs = await findPrograms(dataDir, user);
+  return { ...(await placeCluster(dataDir, user)), user, programs };
+}
+
+/** The cluster whose files are in a directory, as it is run. */
+export async function clusterIn(
+  home: string,
+  { user, programs }: Pick<Site, 'user' | 'programs'>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Cluster> {
+  const all = { ...SETTINGS, ...settings };
+  const port = Number(all.port);
+  const socketDir = await makeSocketDir(home, port, user);
+  const data = dataOf(home);
+  return { home, data, socketDir, port, user, programs, settings: { unix_socket_directories: socketDir, ...all } };
+}
+
+export function dataOf(home: string): string {
+  return join(home, 'data');
+}
+
+/** The major version by which a cluster was made; null when there is none. */
+export async function readVersion(home: string): Promise<string | null> {
+  const data = dataOf(home);
   try {
     return (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim();
   } catch (error) {
@@ -107,7 +146,7 @@ async function makeCluster(home: string, user: ServiceUser, programs: Programs):
     await rename(unfinished, home);
   } catch (cause) {
     // Another process has made the cluster meanwhile: its directory is there, and a rename never replaces a full one.
-    if ((await readVersion(join(home, 'data'))) !== null) return;
+    if ((await readVersion(home)) !== null) return;
     if (cause instanceof StartError) throw cause;
     throw new StartError(
       explainSystemError(cause, `making the database in ${home}`) ?? `Making the database in ${home} failed.`,
@@ -157,7 +196,7 @@ async function makeSocketDir(home: string, port: number, user: ServiceUser): Pro
 }
 
 /** Makes a directory that only the service user may enter; one that somebody else laid there is refused. */
-async function makePrivateDir(path: string, user: ServiceUser): Promise<void> {
+export async function makePrivateDir(path: string, user: ServiceUser): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
     await chmod(path, 0o700);

@@ -43,7 +43,11 @@ interface Joined {
 
 /** Starts the embedded server on the data directory, or adopts the one that runs there. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const cluster = await openCluster(options);
+  return startCluster(await openCluster(options), options);
+}
+
+/** The same for a cluster that was found or made in another way. */
+export async function startCluster(cluster: Cluster, options: Pick<EmbeddedOptions, 'log'>): Promise<Embedded> {
   const password = (await readFile(join(cluster.home, 'password'), 'utf8')).trim();
   const address = { host: cluster.socketDir, port: cluster.port, user: SUPERUSER, password, database: DATABASE };
   let stopping = false;

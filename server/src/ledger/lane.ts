@@ -10,7 +10,7 @@ import type { Command, Outcome } from './command.ts';
 import type { World } from './event-text.ts';
 import { classifyFailure, refusalOfConstraint } from './failure.ts';
 import type { Remembered } from './ledger.store.ts';
-import { findEventAt, lockHeads } from './ledger.store.ts';
+import { type Erased, findEventAt, lockHeads } from './ledger.store.ts';
 import { Link } from './link.ts';
 import type { SubjectKeys } from './subject-keys.ts';
 
@@ -30,6 +30,8 @@ export interface LaneOptions {
   findWorlds(worldIds: readonly number[]): Promise<Map<number, World>>;
   replayOutcome(worldId: number, remembered: Remembered): Promise<Outcome>;
   onCommit(worldIds: readonly number[], configChanged: ReadonlySet<number>): void;
+  /** Whoever asked for an erasure is answered when this resolves. Never rejects. */
+  onErased(people: readonly Erased[]): Promise<void>;
   onFault(command: Command, error: unknown): void;
   /** Told of each batch that was settled; null when nobody measures. */
   onBatch: ((batch: BatchFacts) => void) | null;
@@ -243,9 +245,10 @@ export class Lane {
     this.#next = null;
   }
 
-  #finish(batch: readonly Waiting[], { answers, placing }: Batch): void {
+  async #finish(batch: readonly Waiting[], { answers, placing }: Batch): Promise<void> {
     placing.keep();
     this.#options.onCommit(placing.world_ids, placing.config_changed);
+    if (placing.erased.length > 0) await this.#options.onErased(placing.erased);
     this.#answer(batch, answers);
   }
 
@@ -279,7 +282,7 @@ export class Lane {
   async #resolve(batch: readonly Waiting[], link: Link, decided: Batch): Promise<'done' | 'again'> {
     const outcome = await this.#findOutcome(link, decided);
     if (outcome === 'absent') return 'again';
-    if (outcome === 'committed') this.#finish(batch, decided);
+    if (outcome === 'committed') await this.#finish(batch, decided);
     else rejectAll(batch, refusals.unknown());
     return 'done';
   }

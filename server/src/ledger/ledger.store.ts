@@ -159,10 +159,13 @@ export function insertSubjects(
       ${rows.map((row) => row.sealed_key)}::bytea[])`.execute();
 }
 
-export function eraseSubjects(
-  tx: Tx,
-  rows: readonly { world_id: number; subject_id: string; erased_at: Instant }[],
-): Sent {
+export interface Erased {
+  world_id: number;
+  subject_id: string;
+  erased_at: Instant;
+}
+
+export function eraseSubjects(tx: Tx, rows: readonly Erased[]): Sent {
   return tx`
     update subjects set sealed_key = null, erased_at = n.erased_at
     from unnest(${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.subject_id)}::text[],
@@ -175,6 +178,15 @@ export function findSubjectKeys(tx: Tx, rows: readonly { world_id: number; subje
     select s.world_id, s.subject_id, s.sealed_key
     from unnest(${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.subject_id)}::text[]) as n (world_id, subject_id)
     join subjects s on s.world_id = n.world_id and s.subject_id = n.subject_id`;
+}
+
+/** Everybody who was ever erased. */
+export function listErased(sql: Sql) {
+  return sql<{ tenant_id: string; world: 'live' | 'test'; subject_id: string; erased_at: Date }[]>`
+    -- all worlds: because the journal of a server holds them all
+    select w.tenant_id, w.world, s.subject_id, s.erased_at
+    from subjects s join worlds w on w.world_id = s.world_id
+    where s.erased_at is not null order by s.erased_at, s.subject_id`;
 }
 
 export function findWorlds(sql: Sql, worldIds: readonly number[]) {

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { BY_KEY, type DatabaseAddress, openPool, type Sql } from '../db/sql.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Command, Outcome } from './command.ts';
+import type { EraseJournal } from './erase-journal.ts';
 import { documentIn, type World } from './event-text.ts';
 import { placeOfEvent } from './id.ts';
 import { BATCH_COMMANDS_MAX, type BatchFacts, Lane, type LaneOptions } from './lane.ts';
@@ -32,6 +33,8 @@ export interface LedgerOptions {
   onFault(command: Command, error: unknown): void;
   /** Told of each batch that was settled. */
   onBatch?: ((batch: BatchFacts) => void) | null;
+  /** Keeps who was erased where a restored backup finds it. Absent: nowhere. */
+  journal?: EraseJournal | null;
   /** Default 200. The bench compares with 1. */
   batchCommandsMax?: number | undefined;
 }
@@ -74,6 +77,13 @@ export function openLedger(options: LedgerOptions): Ledger {
       replayOutcome: (worldId, remembered) => replayOutcome(options, worldId, remembered),
       onCommit: (worldIds, configChanged) => {
         for (const listener of listeners) listener(worldIds, configChanged);
+      },
+      onErased: async (people) => {
+        const named = people.flatMap(({ world_id, subject_id, erased_at }) => {
+          const world = worlds.get(world_id);
+          return world === undefined ? [] : [{ tenant_id: world.tenant_id, world: world.world, subject_id, erased_at }];
+        });
+        await options.journal?.note(named);
       },
       onFault: options.onFault,
       onBatch: options.onBatch ?? null,

@@ -11,6 +11,7 @@ import {
   type AppendedEvent,
   advanceHeads,
   appendEvents,
+  type Erased,
   eraseSubjects,
   type Head,
   insertSubjects,
@@ -67,12 +68,12 @@ interface NewKey {
 export class Placing {
   readonly events: AppendedEvent[] = [];
   readonly config_changed = new Set<number>();
+  readonly erased: Erased[] = [];
   readonly #ground: Ground;
   readonly #keys: SubjectKeys;
   readonly #sites = new Map<number, Site>();
   readonly #newKeys = new Map<string, NewKey>();
   readonly #remembered: Remembered[] = [];
-  readonly #erased: { world_id: number; subject_id: string; erased_at: Instant }[] = [];
   readonly #epochs: { world_id: number; log_epoch: number; last_sequence: number; opened_at: Instant }[] = [];
   /** The last event of each object that this batch wrote an event about. */
   readonly #last = new Map<string, { event_id: string; hash: string }>();
@@ -131,7 +132,7 @@ export class Placing {
       const document = put.document_of == null ? undefined : documents.get(put.document_of);
       if (document !== undefined) this.#ground.set.attach(world_id, put, { ...document, event_ids });
     }
-    for (const subject_id of accepted.erased ?? []) this.#erased.push({ world_id, subject_id, erased_at: site.now });
+    for (const subject_id of accepted.erased ?? []) this.erased.push({ world_id, subject_id, erased_at: site.now });
     if (accepted.config_changed === true || (accepted.erased ?? []).length > 0) this.config_changed.add(world_id);
     this.events.push(...placed);
     const last = cuts.at(-1);
@@ -213,7 +214,7 @@ export class Placing {
     for (const { kind, lines } of this.#ground.set.changed(nowOf)) sent.push(...(kind.write?.(tx, lines) ?? []));
     if (this.events.length > 0) sent.push(appendEvents(tx, this.events));
     if (this.#remembered.length > 0) sent.push(rememberReplies(tx, this.#remembered));
-    if (this.#erased.length > 0) sent.push(eraseSubjects(tx, this.#erased));
+    if (this.erased.length > 0) sent.push(eraseSubjects(tx, this.erased));
     const moves = [...this.#ground.heads.values()].flatMap((head) => this.#moveOf(head));
     const marks = moves.flatMap(({ mark }) => mark ?? []);
     if (this.#epochs.length > 0) sent.push(openEpochs(tx, this.#epochs));

@@ -29,13 +29,20 @@ export interface HeadState {
   world: string;
   sequence: number;
   recorded_at: Date;
+  log_epoch: number;
   chain: Buffer;
 }
 
 export function listHeads(sql: Sql): Promise<HeadState[]> {
   return sql<HeadState[]>`
-    select h.world_id, w.tenant_id, w.world, h.sequence, h.recorded_at, h.chain
+    select h.world_id, w.tenant_id, w.world, h.sequence, h.recorded_at, h.log_epoch, h.chain
     from heads h join worlds w on w.world_id = h.world_id order by h.world_id`;
+}
+
+/** Names of the migrations that the database has seen. */
+export async function listMigrations(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`select name from migrations order by name`;
+  return rows.map(({ name }) => name);
 }
 
 export interface LogRow {

@@ -12,13 +12,14 @@ import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { chainEvent, hashEvent } from '../ledger/event-text.ts';
 import { readDataDirectory } from '../telemetry/gauges.store.ts';
+import { checkBackups } from './backup-check.ts';
 import { type HeadState, type LogRow, listHeads, readDatabaseState, readLogBlock } from './doctor.store.ts';
 import { type Opened, openWaypost } from './open.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
 
-interface Finding {
-  check: 'database' | 'disk' | 'clock' | 'port' | 'log' | 'secrets';
+export interface Finding {
+  check: 'database' | 'disk' | 'clock' | 'port' | 'log' | 'secrets' | 'backups';
   /** `warning`: works, but look at it. `fault`: does not work, or will not for long. */
   state: 'ok' | 'warning' | 'fault';
   sentence: string;
@@ -48,7 +49,7 @@ export async function runDoctor({ config, tell }: WordCall): Promise<Told> {
   } finally {
     await opened?.close();
   }
-  findings.push(await checkPort(config), ...(await checkSecrets(config)));
+  findings.push(await checkPort(config), ...(await checkSecrets(config)), await checkBackups(config, new Date()));
   const isWell = findings.every(({ state }) => state !== 'fault');
   const lines = findings.map(({ check, state, sentence }) => `${state.padEnd(8)} ${check.padEnd(9)} ${sentence}`);
   return { lines, value: { ok: isWell, findings }, exitCode: isWell ? 0 : 1 };

@@ -2,13 +2,23 @@
 // made once and kept in the data directory.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { explainSystemError, StartError } from '../db/start-error.ts';
 
 const KEY_BYTES = 32;
 const FILE = 'master.key';
+
+/** The master key where there is one, without making it. */
+export async function findMasterKey(config: Config): Promise<Buffer | null> {
+  if (config.masterKey !== null) return config.masterKey;
+  const isThere = await stat(join(config.dataDir, FILE)).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? openMasterKey(config) : null;
+}
 
 /** The master key. A file that exists is never replaced: without it everything that was sealed is lost. */
 export async function openMasterKey(config: Config): Promise<Buffer> {

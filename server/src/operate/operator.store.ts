@@ -16,3 +16,23 @@ export async function aloneInDatabase<T>(sql: Sql, work: () => Promise<T>): Prom
     lock.release();
   }
 }
+
+/**
+ * After the log lost its end: nobody holds a lease from before, no cursor stands ahead of its log, and each belongs to the
+ * new epoch.
+ */
+export async function resetSenders(sql: Sql): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx`delete from senders`;
+    await tx`update sender_leases set holder = null, expires_at = null`;
+    await tx`
+      update cursors c set log_epoch = h.log_epoch, sequence = least(c.sequence, e.last_sequence),
+        recorded_at = least(c.recorded_at, h.recorded_at),
+        previous = case when c.previous <= e.last_sequence then c.previous end
+      from heads h join log_epochs e on e.world_id = h.world_id and e.log_epoch = h.log_epoch
+      where c.world_id = h.world_id`;
+    await tx`
+      delete from parked_messages p using heads h join log_epochs e on e.world_id = h.world_id and e.log_epoch = h.log_epoch
+      where p.world_id = h.world_id and p.sequence > e.last_sequence`;
+  });
+}

@@ -6,7 +6,7 @@ import { listTenants, type TenantRow } from '../access/tenant.store.ts';
 import type { Config } from '../config.ts';
 import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
-import type { Actor, Command } from '../ledger/command.ts';
+import type { Actor, Command, Outcome } from '../ledger/command.ts';
 import { openLedger } from '../ledger/ledger.ts';
 import { createSubjectKeys } from '../ledger/subject-keys.ts';
 import { type Opened, openWaypost } from './open.ts';
@@ -15,6 +15,8 @@ export interface Operator {
   sql: Sql;
   /** Writes through the ledger and answers the reply's body. */
   commit<Body>(command: Command): Promise<Body>;
+  /** The same, for whoever asks what came of it. */
+  settle(command: Command): Promise<Outcome>;
 }
 
 const actor: Actor = { type: 'system', id: 'operator' };
@@ -50,6 +52,7 @@ export async function withOperator<T>(opened: Opened, work: (operator: Operator)
     return await work({
       sql,
       commit: async <Body>(command: Command) => JSON.parse((await ledger.commit(command)).render('plain')) as Body,
+      settle: (command) => ledger.commit(command),
     });
   } finally {
     await ledger.stop();

@@ -7,6 +7,7 @@ import { keepPartitions } from '../db/partitions.loop.ts';
 import { openPool } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { errorFields } from '../http/problem.ts';
+import { journalPathOf } from './backup-place.ts';
 import { type Opened, openWaypost, whenThere } from './open.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 import { type MadeTenant, makeFirstTenant } from './tenants.ts';
@@ -28,11 +29,11 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
   const opened = await openWaypost(config, say, 'some');
   try {
     const { addresses, masterKey } = opened;
-    const app = await whenThere(true, () => startApp({ config, addresses, masterKey, log, roles })).catch(
-      async (error: unknown) => {
-        throw (await explainListening(config, error)) ?? error;
-      },
-    );
+    const app = await whenThere(true, () =>
+      startApp({ config, addresses, masterKey, log, roles, journalPath: journalPathOf(config) }),
+    ).catch(async (error: unknown) => {
+      throw (await explainListening(config, error)) ?? error;
+    });
     const endPartitions = startPartitions(opened, log);
     // Only now: its keys are shown once, so nothing may fail before they are.
     const first = roles.has('api') ? await makeFirstTenant(opened) : null;

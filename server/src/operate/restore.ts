@@ -1,0 +1,123 @@
+// The word `restore`: a database made again from a backup. It is made beside its place and takes it only when everything is
+// done: files checked, log replayed, a new epoch opened, the erased erased again.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { MAJOR_VERSION } from '../db/embedded-cluster.ts';
+import { replaceCluster } from '../db/embedded-restore.ts';
+import { readMigrations } from '../db/migrate.ts';
+import { prepareDatabase } from '../db/prepare.ts';
+import { StartError } from '../db/start-error.ts';
+import { type ErasedPerson, readEraseJournal } from '../ledger/erase-journal.ts';
+import { findSet, journalPathOf, placeOfBackups } from './backup-place.ts';
+import { damaged, type Manifest, readManifest, showBytes, startProgress } from './backup-set.ts';
+import { copyFiles } from './copy-files.ts';
+import { findMasterKey, fingerprintOf } from './master-key.ts';
+import { type Reopened, reopenLogs } from './reopen.ts';
+import { readServerFile } from './server-file.ts';
+import type { Told, WordCall } from './word.ts';
+
+export async function restoreByWord({ config, options, names, tell }: WordCall): Promise<Told> {
+  const { set, journal } = await findSet(placeOfBackups(config, names[0], 'restore'));
+  const manifest = await readManifest(set);
+  if (config.databaseUrl !== null)
+    throw new StartError('DATABASE_URL is set: unset it to restore into the embedded database.');
+  const masterKey = await requireMasterKey(config, manifest);
+  await requireKnown(manifest);
+  await requireStopped(config);
+  const people = await readPeople([journal, journalPathOf(config)]);
+  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  tell(`Restoring ${set}, made at ${manifest.made_at} (${showBytes(bytes)}).`);
+  let reopened: Reopened | null = null;
+  const { home, aside } = await replaceCluster({
+    dataDir: config.dataDir,
+    log: tell,
+    replaces: options.replace !== undefined,
+    aside: 'before-restore',
+    fill: (to) => layFiles(set, manifest, to, startProgress('Copied', bytes, tell)),
+    settle: async ({ address }) => {
+      tell('Copied. Going on from the moment of the backup: a new epoch of each log, and who was erased since.');
+      const masterKeyFingerprint = fingerprintOf(masterKey);
+      const { addresses, applied } = await prepareDatabase(address, { now: new Date(), masterKeyFingerprint });
+      reopened = await reopenLogs({ addresses, masterKey, applied, close: async () => {} }, manifest.made_at, people);
+    },
+  });
+  if (reopened === null) throw new Error('the database was put in its place before it was settled');
+  return tellRestored(manifest, reopened, home, aside);
+}
+
+async function requireMasterKey(config: Config, manifest: Manifest): Promise<Buffer> {
+  const key = await findMasterKey(config);
+  const path = join(config.dataDir, 'master.key');
+  if (key === null)
+    throw new StartError(
+      `The backup is sealed under a master key that is not here: put your copy of it at ${path}, or set WAYPOST_MASTER_KEY, and say it again.`,
+    );
+  if (fingerprintOf(key) === manifest.master_key) return key;
+  const where = config.masterKey === null ? path : 'WAYPOST_MASTER_KEY';
+  throw new StartError(
+    `The backup was made with another master key than ${where} holds: give the one it was made with.`,
+  );
+}
+
+async function requireKnown({ migrations, postgres, waypost, kind }: Manifest): Promise<void> {
+  const known = new Set((await readMigrations()).map(({ name }) => name));
+  const unknown = migrations.find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw new StartError(
+      `The backup is newer than this program (it has seen ${unknown}): restore it with Waypost ${waypost} or a later one.`,
+    );
+  if (kind === 'files' && postgres.split('.')[0] !== MAJOR_VERSION)
+    throw new StartError(
+      `The backup was made by PostgreSQL ${postgres} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: restore it with Waypost ${waypost}, then say waypost upgrade.`,
+    );
+}
+
+async function requireStopped(config: Config): Promise<void> {
+  const running = await readServerFile(config.dataDir);
+  if (running !== null)
+    throw new StartError(`The server runs (process ${running.pid}, ${running.url}): stop it first.`);
+}
+
+/** Each person once, from the journal beside the backup and that of the settings. */
+async function readPeople(paths: readonly string[]): Promise<ErasedPerson[]> {
+  const people = new Map<string, ErasedPerson>();
+  for (const path of new Set(paths))
+    for (const person of await readEraseJournal(path))
+      people.set(`${person.tenant_id}/${person.world}/${person.subject_id}`, person);
+  return [...people.values()];
+}
+
+/** Every file is compared with the manifest as it is copied. */
+async function layFiles(set: string, manifest: Manifest, to: string, onBytes: (bytes: number) => void): Promise<void> {
+  const expected = new Map(manifest.files.map((file) => [file.path, file]));
+  const missing = (path: string) => new StartError(`${path} is missing: use another backup.`);
+  const copied = await copyFiles({ from: set, to, files: [...expected.keys()], onMissing: missing, onBytes });
+  for (const { path, bytes, sha256 } of copied) {
+    const file = expected.get(path);
+    if (file?.bytes !== bytes || file.sha256 !== sha256) throw damaged(join(set, path));
+  }
+  for (const dir of manifest.dirs) await mkdir(join(to, dir), { recursive: true, mode: 0o700 });
+}
+
+function tellRestored(
+  manifest: Manifest,
+  { worlds, erased, unknown }: Reopened,
+  home: string,
+  aside: string | null,
+): Told {
+  const lines = [
+    `Restored ${home} as it was at ${manifest.made_at}.`,
+    ...worlds.map(
+      (world) =>
+        `  ${world.tenant_id} ${world.world}: up to event ${world.last_sequence}, goes on under epoch ${world.log_epoch}`,
+    ),
+    `Erased again: ${erased} people${unknown > 0 ? `; ${unknown} whom the journal names are not in the backup` : ''}.`,
+    ...(aside === null ? [] : [`The database that was there is now ${aside}: remove it when you are sure.`]),
+    'What was written after the backup is lost here. The first event of each log, log.restored, tells consumers and endpoints where to go on; docs/backup.md says what each of them does.',
+    'Keys that were revoked and secrets that were rotated after the backup are as they were before: look at waypost key list.',
+    'Next: ./waypost doctor, then ./waypost serve.',
+  ];
+  return { lines, value: { home, aside, made_at: manifest.made_at, worlds, erased, unknown } };
+}
