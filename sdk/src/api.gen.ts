@@ -879,7 +879,7 @@ export interface Event {
   data: {
     /** The object that changed: a task, job, customer, address, … */
     data_id: string;
-    /** Pointer → before and after. */
+    /** Where in the document, as a JSON pointer without its leading slash → before and after. */
     changes: Record<string, unknown[]>;
     [member: string]: unknown;
   };
@@ -1435,7 +1435,7 @@ export interface PulledEvent {
   data: {
     /** The object that changed: a task, job, customer, address, … */
     data_id: string;
-    /** Pointer → before and after. */
+    /** Where in the document, as a JSON pointer without its leading slash → before and after. */
     changes: Record<string, unknown[]>;
     [member: string]: unknown;
   };
@@ -1782,6 +1782,83 @@ export interface TaskAddress {
   receiving_hours: ReceivingHour[];
 }
 
+/** One event in the life of a job. */
+export interface TimelineEntry {
+  /** Identifier with its prefix, time-ordered. */
+  event_id: string;
+  /** Number among the events of the job, without gaps. */
+  job_sequence: number;
+  /** What happened, in words for people. They may change; `topics` do not. */
+  title: string;
+  /** Which kind of object changed. */
+  type: string;
+  /** What happened, by name. */
+  topics: string[];
+  /** When, by the device. */
+  occurred_at: string;
+  /** When, after the clock of the device is put right. */
+  effective_at: string;
+  /** When the server recorded it. */
+  recorded_at: string;
+  /** Seconds from its happening to its recording. */
+  delay_s: number;
+  /** Who did it or said so. */
+  actor: {
+    type: string;
+    id: string;
+  };
+  /** By which way it came. */
+  cause: string;
+  /** Of the request that caused it. */
+  correlation_id: string;
+  /** False: a report that is kept and changed no state. */
+  applied: boolean;
+  /** Why it was not applied. Null: it was applied. */
+  reason: "already" | "superseded" | "conflict" | "proof_missing" | null;
+  /** True: nobody reported this step, but what came later shows that it was taken. */
+  implied: boolean;
+  /** What looks odd about it, such as `skewed_clock`. */
+  flags: string[];
+  /** Where the job stood after this. */
+  job_status: "created" | "accepted" | "assigned" | "en_route" | "arrived" | "exception" | "completed" | "partially_completed" | "failed" | "cancelled";
+  /** Outcome or reason code. Null: none was stated. */
+  code: string | null;
+  /** Null: about the whole job. */
+  task: {
+    /** Identifier with its prefix, time-ordered. */
+    id: string;
+    /** What it is. */
+    kind: "pickup" | "delivery";
+    /** Its place among the tasks of the job. */
+    position: number;
+    /** Null: it has none. */
+    reference: string | null;
+    /** Where it stood after this. */
+    status: "pending" | "en_route" | "arrived" | "completed" | "failed" | "exception" | "cancelled";
+    /** Identifier with its prefix, time-ordered. Null: with no driver. */
+    driver_id: string | null;
+    /** Null: nobody had set out for it. */
+    visit: number | null;
+  } | null;
+  /** Evidence that came with it. */
+  proofs: Proof[];
+  /** Cases that it opened, acknowledged or resolved. */
+  exceptions: {
+    /** Identifier with its prefix, time-ordered. */
+    id: string;
+    /** Reason code. */
+    code: string;
+    /** Whether the task waits for its resolution. */
+    blocking: boolean;
+    /** Where the case stood after this. */
+    status: "open" | "acknowledged" | "resolved";
+    /** How it ended. Null: it has not ended. */
+    resolution: "retry" | "reschedule" | "reassign" | "correct_address" | "adopt" | "keep" | "return" | "cancel" | "fail" | "task_ended" | null;
+  }[];
+  /** What changed in the job: its place there, without the leading slash → before and after. */
+  changes: Record<string, unknown[]>;
+}
+
 /** A request or report about one job. */
 export interface TransitionItem {
   /** The job; or its `reference`. */
@@ -2053,6 +2130,11 @@ export type ListJobsReply = {
   next: string | null;
 } | Job;
 
+export interface GetJobQuery {
+  /** A moment in the past, by the time of recording. Absent: now. */
+  as_of?: string | undefined;
+}
+
 export type GetJobReply = Job;
 
 export interface ListProposalsQuery {
@@ -2170,6 +2252,21 @@ export interface ListJobEventsQuery {
 
 export interface ListJobEventsReply {
   data: Event[];
+  /** True when more events follow now. */
+  has_more: boolean;
+  /** Send it as `after` to go on. */
+  next: string;
+}
+
+export interface GetJobTimelineQuery {
+  /** The job_sequence after which to go on; absent: from the first. */
+  after?: number | undefined;
+  /** At most 200; 50 when absent. */
+  limit?: number | undefined;
+}
+
+export interface GetJobTimelineReply {
+  data: TimelineEntry[];
   /** True when more events follow now. */
   has_more: boolean;
   /** Send it as `after` to go on. */

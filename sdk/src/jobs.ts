@@ -4,6 +4,8 @@ import type {
   CreateJobBody,
   CreateJobsReply,
   GetJobReply,
+  GetJobTimelineQuery,
+  GetJobTimelineReply,
   ListJobsQuery,
   ReplaceJobQuery,
   ReplaceJobReply,
@@ -41,6 +43,12 @@ export function jobCalls(transport: Transport) {
     /** A dry run: what `create` would answer, and every fault at once. Takes any body. */
     validate: (input: unknown, call?: CallOptions): Promise<ValidateJobReply> =>
       transport.send({ method: 'POST', path: `${PATH}/validate`, body: input }, call),
+    /** The job exactly as it stood at a moment in the past. */
+    getAsOf: (id: string, as_of: string, call?: CallOptions): Promise<Job> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id), query: { as_of } }, call),
+    /** Its life, line by line: one page; go on with `after: Number(page.next)`. */
+    timeline: (id: string, query?: GetJobTimelineQuery, call?: CallOptions): Promise<GetJobTimelineReply> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id, '/timeline'), query }, call),
     /** By the number that the source gave it. */
     getByReference: (channel: string, reference: string, call?: CallOptions): Promise<Job> =>
       transport.send({ method: 'GET', path: PATH, query: { channel, reference } }, call),

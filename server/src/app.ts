@@ -20,6 +20,7 @@ import { HEARTBEAT_MS, streamEvents } from './events/event-stream.loop.ts';
 import { eventStreamOperations } from './events/event-stream.routes.ts';
 import { type Feed, startFeed } from './events/feed.loop.ts';
 import { jobEventOperations } from './events/job-event.routes.ts';
+import { findPastJob } from './events/log.store.ts';
 import type { PullContext } from './events/pull-query.routes.ts';
 import { driverOperations } from './fleet/driver.routes.ts';
 import { hubOperations } from './fleet/hub.routes.ts';
@@ -396,7 +397,7 @@ export function listOperations(house: House): Operation[] {
     filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId),
   };
   const endpointDesk = { reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester };
-  const jobReading = openJobReading(jobDesk);
+  const jobReading = openJobReading({ ...jobDesk, findPast: (...asked) => findPastJob(reads, ...asked) });
   return [
     ...eventOperations(pull),
     ...eventStreamOperations({

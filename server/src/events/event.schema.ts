@@ -1,6 +1,7 @@
 // The wire form of an event, for the API and for webhooks.
 
 import Type, { type TSchema } from 'typebox';
+import { timelineEntry } from './timeline.schema.ts';
 
 const Instant = (description: string) => Type.String({ format: 'date-time', description });
 
@@ -37,7 +38,7 @@ export const EventSchema = Type.Object(
       {
         data_id: Type.String({ description: 'The object that changed: a task, job, customer, address, …' }),
         changes: Type.Record(Type.String(), Type.Array(Type.Unknown(), { minItems: 2, maxItems: 2 }), {
-          description: 'Pointer → before and after.',
+          description: 'Where in the document, as a JSON pointer without its leading slash → before and after.',
         }),
       },
       { additionalProperties: true, description: 'The whole object as it stands after the event, under its own name.' },
@@ -73,6 +74,7 @@ function pageOf(item: TSchema) {
 export const EventPage = pageOf(PulledEventSchema);
 /** The events of one job are counted by themselves: `job_sequence` shows a hole. */
 export const JobEventPage = pageOf(EventSchema);
+export const TimelinePage = pageOf(timelineEntry);
 
 export const eventExample = {
   id: 'evt_01m7yhqmb4e008000004ph4vfp',

@@ -86,6 +86,37 @@ export function readJobHeads(
     limit ${limit}`;
 }
 
+/** The last event of a job up to a moment, the first that is held, and the time by which events are recorded. */
+export async function findPastJob(sql: Sql, worldId: number, job: { id: string; since: Instant }, at: Instant) {
+  // The clock last: what it has passed is in the log, but for what is being committed.
+  const [last, first] = await Promise.all([readJobEnd(sql, worldId, job, at), readJobBeginning(sql, worldId, job)]);
+  const [clock] = await sql<{ now: Date }[]>`
+    select greatest(date_trunc('milliseconds', clock_timestamp()), recorded_at) as now
+    from heads where world_id = ${worldId}`;
+  return { last: last[0] ?? null, first: first[0] ?? null, now: clock?.now ?? new Date(0) };
+}
+
+function readJobEnd(sql: Sql, worldId: number, job: { id: string; since: Instant }, upTo: Instant) {
+  return sql<LogRow[]>`
+    select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
+      correlation_id, body, personal
+    from events
+    where world_id = ${worldId} and job_id = ${job.id} and recorded_at >= ${job.since}::timestamptz
+      and recorded_at <= ${upTo}::timestamptz
+    order by job_sequence desc
+    limit 1`;
+}
+
+function readJobBeginning(sql: Sql, worldId: number, job: { id: string; since: Instant }) {
+  return sql<LogRow[]>`
+    select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
+      correlation_id, body, personal
+    from events
+    where world_id = ${worldId} and job_id = ${job.id} and recorded_at >= ${job.since}::timestamptz
+    order by job_sequence
+    limit 1`;
+}
+
 /** Events by their places, in no order. */
 export async function readPlaces(
   sql: Sql,

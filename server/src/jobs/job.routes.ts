@@ -6,7 +6,9 @@ import { openStrictnessFinder } from '../channels/channel.store.ts';
 import { WaypostError } from '../errors.ts';
 import { type Call, JsonText, type Operation, operation, type Reply, replyOf } from '../http/operation.ts';
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
-import type { Command, Rendering } from '../ledger/command.ts';
+import type { Command, Instant, Rendering } from '../ledger/command.ts';
+import { documentIn } from '../ledger/event-text.ts';
+import { timeOfId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { createJob } from './create-job.ts';
 import { DUPLICATES_HEADER } from './duplicate-orders.ts';
@@ -15,6 +17,7 @@ import { referenceKey } from './job.ts';
 import { makeJobExample, orderExample } from './job-example.ts';
 import { type JobRow, type JobScope, openJobFinder } from './job-list.store.ts';
 import { liveOf } from './job-reply.ts';
+import { normaliseInstant } from './order.ts';
 import {
   channelIdOf,
   comparableOrder,
@@ -25,6 +28,8 @@ import {
   type OrderBooks,
   orderFingerprint,
 } from './order-loads.ts';
+import { type PastEvent, type PastJob, requirePast } from './past-job.ts';
+import { instant } from './wire.schema.ts';
 
 /** What operations on jobs need of the house. */
 export interface JobDesk extends ResourceDesk {
@@ -45,11 +50,13 @@ export function jobOperations(desk: JobReading): Operation[] {
 
 /** What reading jobs needs: questions that come at the same time share their statements. */
 export interface JobReading extends JobDesk {
+  /** From the log, which this room does not read. */
+  findPast(worldId: number, job: { id: string; since: Instant }, at: Instant): Promise<PastJob>;
   findJob: ReturnType<typeof openJobFinder>;
   isStrict: ReturnType<typeof openStrictnessFinder>;
 }
 
-export function openJobReading(desk: JobDesk): JobReading {
+export function openJobReading(desk: JobDesk & Pick<JobReading, 'findPast'>): JobReading {
   return { ...desk, findJob: openJobFinder(desk.reads), isStrict: openStrictnessFinder(desk.reads) };
 }
 
@@ -124,19 +131,56 @@ function getOperation(desk: JobReading): Operation {
     path: '/v1/jobs/{job_id}',
     tag: 'jobs',
     summary: 'Get a job',
-    description: 'The document that its last event carries, with `live` beside it.',
+    description:
+      'The document that its last event carries, with `live` beside it. With `as_of` the job exactly as it stood at that moment: the document of its last event recorded by then, without an ETag; `live.allowed_transitions` are those of that state. 404 before it was made and after it was deleted, 410 `cursor_expired` when the log no longer reaches back.',
     scope: 'jobs:read',
     path_params: jobIdPath,
+    query: Type.Object(
+      {
+        as_of: Type.Optional(
+          Type.Unsafe<string>({
+            ...instant,
+            description: 'A moment in the past, by the time of recording. Absent: now.',
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
     replies: { 200: { description: 'The job.', schema: jobReply } },
-    errors: [],
+    errors: ['cursor_expired'],
     reply_example: makeJobExample(),
     async run(call) {
       const row = await desk.findJob(scopeOf(call), call.path.job_id);
+      if (call.query.as_of !== undefined) return answerPast(desk, call, call.path.job_id, call.query.as_of, row);
       if (row === null) throw new WaypostError('not_found', `There is no job with the id ${call.path.job_id}.`);
       return answerJob(desk, row, call.rendering);
     },
   });
 }
+
+/** `row`: as it is now, which is as it was then if nothing changed since. */
+async function answerPast(
+  desk: JobReading,
+  { caller, rendering }: Pick<Call, 'caller' | 'rendering'>,
+  jobId: string,
+  stated: string,
+  row: JobRow | null,
+): Promise<Reply> {
+  const asOf = normaliseInstant(stated);
+  const since = new Date(timeOfId(jobId) ?? 0).toISOString();
+  const past = await desk.findPast(caller.world_id, { id: jobId, since }, asOf);
+  const isUnchanged = row !== null && row.updated_at <= new Date(asOf) && new Date(asOf) <= past.now;
+  const kept = isUnchanged ? row : documentOf(requirePast(past, jobId, asOf, caller.channel_ids));
+  const [text = ''] = await renderJobs(desk, [kept], rendering);
+  return { status: 200, body: new JsonText(text) };
+}
+
+/** The document inside an event, as a row would keep it. */
+function documentOf({ world_id, channel_id, event_id, body, personal }: PastEvent): KeptJob {
+  return { world_id, channel_id: channel_id ?? '', event_id, personal, body: documentIn(body) ?? '{}' };
+}
+
+type KeptJob = Pick<JobRow, 'world_id' | 'channel_id' | 'event_id' | 'body' | 'personal'>;
 
 export async function answerJob(desk: JobReading, row: JobRow, rendering: Rendering): Promise<Reply> {
   const [text = ''] = await renderJobs(desk, [row], rendering);
@@ -144,7 +188,7 @@ export async function answerJob(desk: JobReading, row: JobRow, rendering: Render
 }
 
 /** Documents as they are kept, each with `live` as its last member. */
-export async function renderJobs(desk: JobReading, rows: readonly JobRow[], rendering: Rendering): Promise<string[]> {
+export async function renderJobs(desk: JobReading, rows: readonly KeptJob[], rendering: Rendering): Promise<string[]> {
   if (rows.length === 0) return [];
   const [texts, strict] = await Promise.all([
     desk.keys.open(desk.reads, rows, rendering),
