@@ -64,11 +64,12 @@ test('a story is told by its figures', async () => {
 });
 
 test('an endpoint that is behind is told by its events and by their age', async () => {
+  receiver.answer({ status: 204 });
   const slow = await house.call('POST', '/v1/endpoints', { url: `${receiver.url}/slow`, in_flight_max: 1 });
   await until(async () => (await house.call('GET', `/v1/endpoints/${slow.body.id}`)).body.status === 'active');
-  receiver.answer(({ path }) => ({ status: 204, ...(path === '/slow' && { after_ms: 300 }) }));
-  for (let n = 0; n < 10; n++)
-    await house.call('POST', '/v1/jobs', orderInput(`BEHIND-${n}`, { channel_id: house.channel_id }));
+  receiver.answer(({ path }) => ({ status: 204, ...(path === '/slow' && { after_ms: 5_000 }) }));
+  const orders = Array.from({ length: 10 }, (_none, n) => orderInput(`BEHIND-${n}`, { channel_id: house.channel_id }));
+  await Promise.all(orders.map((order) => house.call('POST', '/v1/jobs', order)));
   await until(async () => {
     const figures = await scrape();
     return sumOf(figures, 'waypost_webhook_lag_seconds') > 0 && sumOf(figures, 'waypost_webhook_backlog_events') >= 2;
