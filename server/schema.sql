@@ -292,6 +292,7 @@ create table events (
   body text not null,
   personal bytea not null,
   chain bytea not null,
+  traceparent text collate "C",
   constraint events_pkey PRIMARY KEY (world_id, sequence, recorded_at)
 ) partition by range (recorded_at);
 CREATE INDEX events_by_job ON ONLY public.events USING btree (world_id, job_id, job_sequence) WHERE (job_id IS NOT NULL);

@@ -102,6 +102,7 @@ export const pureMachinery: Readonly<Record<string, string>> = {
   'ledger/id.ts': 'reading identifiers is a computation',
   'ledger/personal.ts': 'cutting out, opening and masking values is a computation',
   'ledger/event-text.ts': 'the bytes of an event are computed from its parts',
+  'ledger/trace.ts': 'reading and writing the name of a trace is a computation',
   'ledger/fingerprint.ts': 'comparing requests is a computation',
   'ledger/resource-document.ts': 'what is personal in a document and what differs between two is a computation',
   'ledger/resource.ts': 'the rules that all simple resources share',
@@ -114,6 +115,7 @@ export const adapters: Readonly<Record<string, string>> = {
   'access/authenticate.ts': 'the check of keys that app.ts gives to the HTTP server',
   'access/secret.ts': 'makes the random secret of a key',
   'telemetry/gauges.ts': 'asks the process, the database and the disk how full they are',
+  'telemetry/tracing.ts': 'sends spans to a collector, through the packages of OpenTelemetry',
   'telemetry/metrics.ts': 'counts what the rooms tell, in the registry of Prometheus',
   'webhooks/endpoint-tester.ts': 'sends the one test message that an operation waits for',
   'webhooks/http-destination.ts': 'carries a message to a URL: the one place that connects to the outside',
@@ -169,6 +171,11 @@ export const packages: readonly { name: string; files: RegExp; because: string }
     name: 'prom-client',
     files: /^telemetry\/(metrics|gauges)\.ts$/,
     because: 'rooms tell what happened, and one room knows in which words it is shown',
+  },
+  {
+    name: '@opentelemetry',
+    files: /^(ledger|telemetry)\/tracing\.ts$/,
+    because: 'spans are begun in one place and sent from another; rooms know neither',
   },
   { name: 'ajv', files: /^http\/validator\.ts$/, because: 'there is one way in which requests are checked' },
   {

@@ -147,6 +147,15 @@ export const options = {
     sentence: 'Reverse proxies in front of this server, which end TLS and whose X-Forwarded headers are believed.',
     parse: parseCidrs,
   } satisfies Option<string[]>,
+  otlpUrl: {
+    name: 'WAYPOST_OTLP_URL',
+    form: 'http(s)://host:port',
+    fallback: null,
+    secret: false,
+    sentence:
+      'A collector for OpenTelemetry spans (OTLP over HTTP, such as http://127.0.0.1:4318); unset: none are made.',
+    parse: parsePublicUrl,
+  } satisfies Option<string>,
   drainS: {
     name: 'WAYPOST_DRAIN_S',
     form: 'seconds',

@@ -50,6 +50,8 @@ function post(
         body: Buffer.from('{"a":1}'),
         timeout_ms,
         maySend,
+        trace: null,
+        about: {},
       },
       resolve,
     );
@@ -162,6 +164,8 @@ test('what was called off answers once, and so does what may no longer be sent',
         body: Buffer.from('{}'),
         timeout_ms: 1_000,
         maySend: () => true,
+        trace: null,
+        about: {},
       },
       (answer) => {
         answers.push(answer);

@@ -24,6 +24,8 @@ export interface LogRow {
   channel_id: string | null;
   data_id: string;
   correlation_id: string;
+  /** The trace of the request that it comes from. */
+  traceparent: string | null;
   body: string;
   personal: Buffer;
 }
@@ -61,7 +63,7 @@ export function readHeads(sql: Sql, worldId: number, after: LogCursor, upTo: num
 function readRange(sql: Sql, worldId: number, after: LogCursor, upTo: number, limit: number): Promise<LogRow[]> {
   return sql<LogRow[]>`
     select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
-      correlation_id, body, personal
+      correlation_id, traceparent, body, personal
     from events
     where world_id = ${worldId} and sequence > ${after.sequence} and sequence <= ${upTo}
       and recorded_at >= ${after.recorded_at}::timestamptz
@@ -127,7 +129,7 @@ export async function readPlaces(
   const times = places.map((place) => place.recorded_at).sort();
   return sql<LogRow[]>`
     select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
-      correlation_id, body, personal
+      correlation_id, traceparent, body, personal
     from events
     where world_id = ${worldId} and sequence = any(${places.map((place) => place.sequence)}::bigint[])
       and recorded_at >= ${times[0] ?? ''}::timestamptz and recorded_at <= ${times.at(-1) ?? ''}::timestamptz`;
@@ -141,7 +143,7 @@ export async function findEvent(
 ): Promise<LogRow | null> {
   const [row] = await sql<LogRow[]>`
     select world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id, data_id,
-      correlation_id, body, personal
+      correlation_id, traceparent, body, personal
     from events
     where world_id = ${worldId} and sequence = ${place.sequence} and recorded_at = ${place.recorded_at}::timestamptz
       and event_id = ${place.event_id}`;

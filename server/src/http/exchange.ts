@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { type ErrorCode, errorCodes, type WaypostError } from '../errors.ts';
 import type { TraceContext } from '../ledger/trace.ts';
+import type { Span } from '../ledger/tracing.ts';
 import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
 import { errorFields, makeProblem, PROBLEM_MEDIA_TYPE, toWaypostError } from './problem.ts';
 import type { Bucket, RateLimits } from './rate-limit.ts';
@@ -37,7 +38,9 @@ export interface Exchange {
   /** Raw, without its question mark. */
   query: string;
   correlation_id: string;
-  /** The trace that the caller says it belongs to. */
+  /** From the arrival of the head to the end of the reply; null for what only asks how the server is. */
+  span: Span | null;
+  /** The trace that it belongs to: of its span or, where none are collected, the one that the caller names. */
   trace: TraceContext | null;
   caller: Caller | null;
   /** Length of the body that was read. */
@@ -203,10 +206,25 @@ export interface Result extends Pick<Completion, 'status' | 'bytes_out' | 'repla
   error: WaypostError | null;
 }
 
+function endSpan({ span, method, route, correlation_id, caller }: Exchange, { status, error }: Result): void {
+  span?.end(
+    {
+      'http.request.method': method,
+      'http.response.status_code': status,
+      'waypost.correlation_id': correlation_id,
+      ...(route !== null && { 'http.route': route.operation.path, 'waypost.operation': route.operation.operation_id }),
+      ...(caller !== null && caller.tenant_id !== '' && { 'waypost.tenant_id': caller.tenant_id }),
+      ...(error !== null && { 'waypost.code': error.code }),
+    },
+    status < 500 ? null : (error?.code ?? 'internal'),
+  );
+}
+
 /** Writes the one line of a request and tells whoever measures. */
 export function tellCompletion(desk: Desk, exchange: Exchange, result: Result): void {
   const { status, bytes_out, error, replayed, ended } = result;
   const { method, correlation_id, trace } = exchange;
+  endSpan(exchange, result);
   const operation = exchange.route?.operation;
   const level = levelOf(status, operation?.tag);
   const isLogged = desk.log.isLevelEnabled(level);

@@ -14,6 +14,7 @@ import {
 import type { Logger } from 'pino';
 import { WaypostError } from '../errors.ts';
 import { readTraceparent } from '../ledger/trace.ts';
+import { runWithin, startSpan } from '../ledger/tracing.ts';
 import {
   type ClientError,
   droppingHeaders,
@@ -207,13 +208,18 @@ function addRoute(app: FastifyInstance, desk: Desk, route: Route, options: HttpO
 function openExchange(request: FastifyRequest, route: Route | null): Exchange {
   const url = request.raw.url ?? '/';
   const mark = url.indexOf('?');
+  const method = request.raw.method ?? 'GET';
+  const given = readTraceparent(request.raw.headers.traceparent);
+  const name = route === null ? method : `${method} ${route.operation.path}`;
+  const span = route?.operation.tag === 'system' ? null : startSpan(name, 'serves', given);
   const exchange: Exchange = {
     route,
-    method: request.raw.method ?? 'GET',
+    method,
     path: mark < 0 ? url : url.slice(0, mark),
     query: mark < 0 ? '' : url.slice(mark + 1),
     correlation_id: '',
-    trace: readTraceparent(request.raw.headers.traceparent),
+    span,
+    trace: span?.context ?? given,
     caller: null,
     bytesIn: 0,
     bucket: null,
@@ -304,7 +310,7 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
     });
     const { items } = route.operation;
     if (items !== undefined) desk.rateLimits.takeItems(exchange.bucket, items(call.body));
-    const made = await route.operation.run(call);
+    const made = await runWithin(exchange.trace, () => route.operation.run(call));
     if (made.body instanceof ByteStream) {
       const credential = { authorization: request.raw.headers.authorization, from: request.ip };
       await writeStream(desk, exchange, reply.raw, made, made.body, credential);

@@ -5,6 +5,7 @@ import type { Sent, Tx } from '../db/sql.ts';
 import type { ErrorCode, WaypostError } from '../errors.ts';
 import type { Mint } from './id.ts';
 import type { SubjectKeys } from './subject-keys.ts';
+import type { TraceContext } from './trace.ts';
 
 /** RFC 3339, UTC, milliseconds: `2026-11-21T13:41:07.512Z`. Fixed width, so text order is time order. */
 export type Instant = string;
@@ -198,6 +199,8 @@ export interface Command {
   actor: Actor;
   cause: Cause;
   correlation_id: string;
+  /** Set by the ledger: the trace that its events belong to. */
+  trace?: TraceContext | null;
   idempotency: Idempotency | null;
   /** Of the request's body: a batch holds so many at most. A small number when no request brought the command. */
   bytes?: number;

@@ -13,6 +13,8 @@ import type { Remembered } from './ledger.store.ts';
 import { type Erased, findEventAt, lockHeads } from './ledger.store.ts';
 import { Link } from './link.ts';
 import type { SubjectKeys } from './subject-keys.ts';
+import { trackCommit } from './traced-commit.ts';
+import { runApart } from './tracing.ts';
 
 export const BATCH_COMMANDS_MAX = 200;
 export const BATCH_BYTES_MAX = 1_048_576;
@@ -108,10 +110,14 @@ export class Lane {
   #enqueue(command: Command, group: Group): Promise<Outcome> {
     if (this.#waiting.length >= WAITING_MAX)
       return Promise.reject(new WaypostError('busy', 'Too many changes are waiting. Try again.', { retryAfterS: 1 }));
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ command, resolve, reject, since: this.#options.monotonicMs(), group });
-      this.#running ??= this.#run();
-    });
+    return trackCommit(
+      command,
+      (traced) =>
+        new Promise((resolve, reject) => {
+          this.#waiting.push({ command: traced, resolve, reject, since: this.#options.monotonicMs(), group });
+          this.#running ??= runApart(() => this.#run());
+        }),
+    );
   }
 
   /** Waits for what was submitted, then closes the connections. */

@@ -25,6 +25,7 @@ export interface AppendedEvent {
   channel_id: string | null;
   data_id: string;
   correlation_id: string;
+  traceparent: string | null;
   body: string;
   personal: Buffer;
   chain: Buffer;
@@ -102,14 +103,15 @@ export function openEpochs(
 export function appendEvents(tx: Tx, events: readonly AppendedEvent[]): Sent {
   return tx`
     insert into events (world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id,
-      data_id, correlation_id, body, personal, chain)
+      data_id, correlation_id, traceparent, body, personal, chain)
     select * from unnest(
       ${events.map((event) => event.world_id)}::int[], ${events.map((event) => event.sequence)}::bigint[],
       ${events.map((event) => event.recorded_at)}::timestamptz[], ${events.map((event) => event.event_id)}::text[],
       ${events.map((event) => event.type)}::text[], ${events.map((event) => event.topics.join(' '))}::text[],
       ${events.map((event) => event.job_id)}::text[], ${events.map((event) => event.job_sequence)}::int[],
       ${events.map((event) => event.channel_id)}::text[], ${events.map((event) => event.data_id)}::text[],
-      ${events.map((event) => event.correlation_id)}::text[], ${textsOf(
+      ${events.map((event) => event.correlation_id)}::text[],
+      ${events.map((event) => event.traceparent)}::text[], ${textsOf(
         tx,
         events.map((event) => event.body),
       )},

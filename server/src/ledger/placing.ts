@@ -23,6 +23,7 @@ import {
 import { sealParts } from './personal.ts';
 import { makeOutcome, writeEnvelope } from './reply.ts';
 import type { SubjectKeys } from './subject-keys.ts';
+import { writeTraceparent } from './trace.ts';
 import type { BatchSet } from './working-set.ts';
 
 /** An accepted command before its events have their places. */
@@ -164,8 +165,9 @@ export class Placing {
     this.#last.set(objectName, { event_id, hash });
     if (cut.document_text !== null)
       documents.set(objectId, { event_id, sequence, recorded_at: now, body: cut.document_text, personal, hash });
-    const { correlation_id } = command;
-    const facts = { type, topics, job_id, job_sequence, channel_id, data_id, correlation_id };
+    const { correlation_id, trace } = command;
+    const traceparent = trace == null ? null : writeTraceparent(trace);
+    const facts = { type, topics, job_id, job_sequence, channel_id, data_id, correlation_id, traceparent };
     return { world_id, sequence, recorded_at: now, event_id, ...facts, body, personal, chain: site.chain };
   }
 

@@ -7,6 +7,8 @@ import { keepPartitions } from '../db/partitions.loop.ts';
 import { openPool } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { errorFields } from '../http/problem.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import { VERSION } from '../version.ts';
 import { journalPathOf } from './backup-place.ts';
 import { type Opened, openWaypost, whenThere } from './open.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
@@ -26,6 +28,7 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
   const log = openLog(config);
   let isReady = false;
   const say = (sentence: string) => (isReady ? log.warn({ msg: sentence }) : tell(sentence));
+  const tracing = await startTracingFor(config, log);
   const opened = await openWaypost(config, say, 'some');
   try {
     const { addresses, masterKey } = opened;
@@ -54,6 +57,7 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
     await endPartitions();
   } finally {
     await opened.close();
+    await tracing?.stop();
   }
   return null;
 }
@@ -72,6 +76,13 @@ function openLog({ logLevel }: Config): Logger {
     { level: logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null, serializers: { err: errorFields } },
     pino.destination({ dest: 1, sync: false }),
   );
+}
+
+/** Its packages are loaded only where somebody collects spans: they take some 60 ms and 20 MB. */
+async function startTracingFor({ otlpUrl }: Config, log: Logger): Promise<Tracing | null> {
+  if (otlpUrl === null) return null;
+  const { startTracing } = await import('../telemetry/tracing.ts');
+  return startTracing(otlpUrl, VERSION, log);
 }
 
 function waitForSignal(): Promise<void> {

@@ -1,6 +1,7 @@
 // What is told of an attempt once it is over: its one log line, and what is measured. Nothing of the event's body and of
 // the receiver's answer is in it, since both may be personal.
 
+import { readTraceparent } from '../ledger/trace.ts';
 import type { Answer } from './http-destination.ts';
 import type { AttemptSubject } from './outbox.ts';
 
@@ -23,6 +24,8 @@ export interface AttemptFacts {
   latency_ms: number | null;
   bytes_out: number;
   correlation_id: string;
+  /** Of the request that the event comes from. */
+  trace_id: string | null;
 }
 
 /** Whose attempt it is. */
@@ -33,7 +36,7 @@ export interface AttemptPlace {
 }
 
 export function factsOf(place: AttemptPlace, subject: AttemptSubject, answer: Answer, now: number): AttemptFacts {
-  const { event_id, type, attempt, redrive, bytes, correlation_id, recorded_at } = subject;
+  const { event_id, type, attempt, redrive, bytes, correlation_id, traceparent, recorded_at } = subject;
   const { outcome, status, error, duration_ms } = answer;
   const isFirstDelivery = outcome === 'delivered' && recorded_at !== null && redrive === null;
   // Written out: this runs for every message.
@@ -53,6 +56,7 @@ export function factsOf(place: AttemptPlace, subject: AttemptSubject, answer: An
     latency_ms: isFirstDelivery ? Math.max(0, now - recorded_at.getTime()) : null,
     bytes_out: bytes,
     correlation_id,
+    trace_id: readTraceparent(traceparent)?.trace_id ?? null,
   };
 }
 

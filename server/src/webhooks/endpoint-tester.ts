@@ -3,6 +3,8 @@
 
 import type { Sql } from '../db/sql.ts';
 import { mintId } from '../ledger/id.ts';
+import { writeTraceparent } from '../ledger/trace.ts';
+import { traceNow } from '../ledger/tracing.ts';
 import { type AttemptFacts, factsOf } from './attempt-facts.ts';
 import type { Attempt } from './endpoint.schema.ts';
 import type { FoundEndpoint } from './endpoint.store.ts';
@@ -63,6 +65,8 @@ export async function testEndpoint(
     body,
     timeout_ms: endpoint.timeout_s * 1_000,
     maySend: () => true,
+    trace: traceNow(),
+    about: { 'waypost.endpoint_id': endpoint.id, 'waypost.event_id': event_id, 'waypost.attempt': 1 },
   };
   const answer = await new Promise<Answer>((resolve) => void tester.destination.post(posting, resolve));
   const { outcome, duration_ms, status, error, reply } = answer;
@@ -72,6 +76,7 @@ export async function testEndpoint(
     sequence: 0,
     attempt: 1,
     correlation_id,
+    traceparent: posting.trace === null ? null : writeTraceparent(posting.trace),
     recorded_at: null,
     redrive: null,
   };

@@ -1,6 +1,7 @@
 // One endpoint being sent to: takes messages out of its window, posts them, and acts on the answers. It is told of
 // events, of answers and of time; what it has to write down it leaves in its outbox for the next flush.
 
+import { readTraceparent, type TraceContext } from '../ledger/trace.ts';
 import {
   type Circuit,
   closeCircuit,
@@ -32,6 +33,9 @@ export const BODY_BYTES_MAX = 1_048_576;
 const OVERDUE_CHECK_MS = 250;
 /** Dead letters of one endpoint that are on their way again at the same time. */
 export const REDRIVEN_MAX = 200;
+
+/** What an attempt comes from. */
+type Cause = { event_id: string; attempt: number; trace: TraceContext | null };
 
 /** A message on its way. */
 type Sending = { message: Message<LogItem>; item: LogItem; bytes: number; started_at: number };
@@ -267,7 +271,8 @@ export class EndpointRun {
     if (rendered.redacted) extra.push('waypost-redacted', 'true');
     if (message.redrive !== null) extra.push('waypost-redrive', message.redrive);
     const bytes = rendered.body.length;
-    const flight = this.post(row.event_id, rendered.body, extra, now, (answer) => {
+    const cause = { event_id: row.event_id, attempt: message.attempts, trace: readTraceparent(row.traceparent) };
+    const flight = this.post(cause, rendered.body, extra, now, (answer) => {
       this.#flights.delete(message);
       if (!this.isStopped) this.#onAnswer({ message, item, bytes, started_at: now }, answer);
     });
@@ -276,11 +281,14 @@ export class EndpointRun {
   }
 
   /** One signed message, or a test. */
-  post(event_id: string, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
+  post(cause: Cause, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
     const { endpoint, keys, world } = this.config;
+    const { event_id, attempt, trace } = cause;
     const headers = headersOf(event_id, body, liveKeys(keys, now), now, extra);
+    const timeout_ms = endpoint.timeout_s * 1_000;
+    const about = { 'waypost.endpoint_id': endpoint.id, 'waypost.event_id': event_id, 'waypost.attempt': attempt };
     return this.#around.destination.post(
-      { ...this.#target, world, headers, body, timeout_ms: endpoint.timeout_s * 1_000, maySend: this.#maySend },
+      { ...this.#target, world, headers, body, timeout_ms, maySend: this.#maySend, trace, about },
       onAnswer,
     );
   }
@@ -309,9 +317,10 @@ export class EndpointRun {
   }
 
   #note({ message, item, bytes, started_at }: Sending, answer: Answer): void {
-    const { event_id, type, correlation_id, recorded_at } = item.row;
+    const { event_id, type, correlation_id, traceparent, recorded_at } = item.row;
     const { sequence, attempts: attempt, redrive } = message;
-    const subject: AttemptSubject = { event_id, type, sequence, attempt, correlation_id, recorded_at, redrive, bytes };
+    const named = { event_id, type, sequence, correlation_id, traceparent };
+    const subject: AttemptSubject = { ...named, attempt, recorded_at, redrive, bytes };
     this.outbox.attempt(subject, answer, started_at);
     this.#around.onAttempt(this, subject, answer);
   }

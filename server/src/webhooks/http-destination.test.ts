@@ -26,7 +26,17 @@ test('an attempt during which the clock is set ahead by years has a duration tha
   const answer = await new Promise<Answer>((resolve) => {
     const body = Buffer.from('{}');
     destination.post(
-      { origin, path: '/', world: 'test', headers: [], body, timeout_ms: 15_000, maySend: () => true },
+      {
+        origin,
+        path: '/',
+        world: 'test',
+        headers: [],
+        body,
+        timeout_ms: 15_000,
+        maySend: () => true,
+        trace: null,
+        about: {},
+      },
       resolve,
     );
   });

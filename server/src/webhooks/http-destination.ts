@@ -5,6 +5,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { WaypostError } from '../errors.ts';
+import { type TraceContext, writeTraceparent } from '../ledger/trace.ts';
+import { type Span, startSpan } from '../ledger/tracing.ts';
 import { checkAddress, checkUrl, type EgressRules, literalAddress, type Refusal } from './egress.ts';
 
 /** So much of an answer is kept with the attempt. */
@@ -40,6 +42,10 @@ export interface Posting {
   timeout_ms: number;
   /** Asked again when its turn has come: a sender whose lease ended meanwhile must not send. */
   maySend(): boolean;
+  /** The trace of what caused it; the receiver is told the one of this attempt. */
+  trace: TraceContext | null;
+  /** What the attempt is about, for its span. */
+  about: Readonly<Record<string, string | number>>;
 }
 
 export interface Answer {
@@ -132,8 +138,12 @@ export function openDestination(options: DestinationOptions): Destination {
 
   return {
     post(posting, onAnswer) {
-      const flight = new HttpFlight(posting, options.now, (answer) => {
+      const span = startSpan('POST webhook', 'sends', posting.trace);
+      const traced = span.context === null ? [] : ['traceparent', writeTraceparent(span.context)];
+      const own = { ...posting, headers: [...posting.headers, ...traced] };
+      const flight = new HttpFlight(own, options.now, (answer) => {
         flights.delete(flight);
+        endSpan(span, posting, answer);
         tellLater(() => onAnswer(answer));
       });
       flights.add(flight);
@@ -148,6 +158,19 @@ export function openDestination(options: DestinationOptions): Destination {
       pools.clear();
     },
   };
+}
+
+function endSpan(span: Span, { origin, about }: Posting, { outcome, status, error }: Answer): void {
+  span.end(
+    {
+      'http.request.method': 'POST',
+      'server.address': new URL(origin).hostname,
+      'waypost.outcome': outcome,
+      ...(status !== null && { 'http.response.status_code': status }),
+      ...about,
+    },
+    error,
+  );
 }
 
 type ReplyHeaders = Record<string, string | string[] | undefined>;

@@ -17,6 +17,7 @@ export interface AttemptSubject {
   sequence: number;
   attempt: number;
   correlation_id: string;
+  traceparent: string | null;
   /** When the event was recorded; null for a test, which is in no log. */
   recorded_at: Date | null;
   redrive: string | null;

@@ -62,8 +62,8 @@ export class Pings {
     const text = writeTestEvent({ event_id, now: at, correlation_id: event_id, tenant_id, world, endpoint });
     const body = Buffer.from(text);
     const said = { event_id, type: TEST_TYPE, sequence: 0, attempt: 1, correlation_id: event_id };
-    const subject = { ...said, recorded_at: null, redrive: null, bytes: body.length };
-    this.#flight = run.post(event_id, body, ['waypost-attempt', '1'], now, (answer) => {
+    const subject = { ...said, traceparent: null, recorded_at: null, redrive: null, bytes: body.length };
+    this.#flight = run.post({ event_id, attempt: 1, trace: null }, body, ['waypost-attempt', '1'], now, (answer) => {
       this.#flight = null;
       if (run.isStopped) return;
       run.outbox.attempt(subject, answer, now);

@@ -12,6 +12,7 @@ import { givenDriver, orderFor } from './given.ts';
 
 type Line = Record<string, unknown> & { msg: string };
 
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const lines: Line[] = [];
 let house: House;
 let receiver: Receiver;
@@ -60,7 +61,8 @@ async function tellStory(): Promise<{ fine: string; failing: string; secret: str
     delivery.address.access = { notes: person.notes };
     delivery.proof_requirements.on_completion = { pin: { level: 'required', kind: 'supplied', value: person.pin } };
   });
-  const headers = { 'idempotency-key': 'log-story-key', 'x-correlation-id': 'log-story' };
+  const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`;
+  const headers = { 'idempotency-key': 'log-story-key', 'x-correlation-id': 'log-story', traceparent };
   const job = await house.call('POST', '/v1/jobs', order, { headers });
   assert.equal(job.status, 201, job.text);
   const again = await house.call('POST', '/v1/jobs', order, { headers: { ...headers, 'x-correlation-id': 'again' } });
@@ -141,7 +143,7 @@ test('a request is found again by its correlation id, with everything but what w
     tenant_id: house.server.tenant.tenant_id,
     world: 'test',
     correlation_id: 'log-story',
-    trace_id: null,
+    trace_id: TRACE,
     msg: 'request.completed',
   };
   const { key_id, ...others } = rest;
@@ -160,6 +162,7 @@ test('an attempt has its line, by which its event and request are found', () => 
   assert.equal(refused?.latency_ms, null);
   for (const line of [delivered, refused]) {
     assert.deepEqual([line?.attempt, line?.correlation_id, line?.world], [1, 'log-story', 'test']);
+    assert.equal(line?.trace_id, TRACE);
     assert.equal(line?.tenant_id, house.server.tenant.tenant_id);
     assert.match(String(line?.event_id), /^evt_/);
     assert.ok(Number(line?.bytes_out) > 100);
