@@ -92,6 +92,63 @@ grant select on client_events to waypost_app;
 grant delete, insert, select, update on client_events to waypost_ledger;
 grant select on client_events to waypost_sender;
 
+create table consumer_comparisons (
+  world_id integer not null,
+  consumer_id text collate "C" not null,
+  day date not null,
+  compared integer not null,
+  mismatched integer not null,
+  unknown integer not null,
+  constraint consumer_comparisons_pkey PRIMARY KEY (world_id, consumer_id, day),
+  constraint consumer_comparisons_check CHECK (((mismatched >= 0) AND (mismatched <= compared))),
+  constraint consumer_comparisons_compared_check CHECK ((compared >= 0)),
+  constraint consumer_comparisons_unknown_check CHECK ((unknown >= 0))
+) with (fillfactor=50);
+grant select on consumer_comparisons to waypost_app;
+grant delete, insert, select, update on consumer_comparisons to waypost_ledger;
+grant select on consumer_comparisons to waypost_sender;
+
+create table consumer_cursors (
+  world_id integer not null,
+  consumer_id text collate "C" not null,
+  sequence bigint not null,
+  recorded_at timestamp(3) with time zone not null,
+  previous bigint,
+  acked_at timestamp(3) with time zone,
+  lease text collate "C",
+  reader text collate "C",
+  key_id text collate "C",
+  leased_at timestamp(3) with time zone,
+  lease_expires_at timestamp(3) with time zone,
+  lease_last bigint,
+  lease_through bigint,
+  lease_through_at timestamp(3) with time zone,
+  constraint consumer_cursors_pkey PRIMARY KEY (world_id, consumer_id),
+  constraint consumer_cursors_sequence_check CHECK ((sequence >= 0))
+) with (fillfactor=20);
+grant select on consumer_cursors to waypost_app;
+grant delete, insert, select, update on consumer_cursors to waypost_ledger;
+grant select on consumer_cursors to waypost_sender;
+
+create table consumers (
+  world_id integer not null,
+  consumer_id text collate "C" not null,
+  name text collate "C" not null,
+  created_at timestamp(3) with time zone not null,
+  deleted_at timestamp(3) with time zone,
+  start_sequence bigint not null,
+  start_recorded_at timestamp(3) with time zone not null,
+  event_id text collate "C" not null,
+  hash text collate "C" not null,
+  body text not null,
+  constraint consumers_pkey PRIMARY KEY (world_id, consumer_id),
+  constraint consumers_start_sequence_check CHECK ((start_sequence >= 0))
+);
+CREATE UNIQUE INDEX consumers_name ON public.consumers USING btree (world_id, name) WHERE (deleted_at IS NULL);
+grant select on consumers to waypost_app;
+grant delete, insert, select, update on consumers to waypost_ledger;
+grant select on consumers to waypost_sender;
+
 create table cursors (
   world_id integer not null,
   endpoint_id text collate "C" not null,
@@ -295,6 +352,7 @@ create table events (
   traceparent text collate "C",
   constraint events_pkey PRIMARY KEY (world_id, sequence, recorded_at)
 ) partition by range (recorded_at);
+CREATE INDEX events_by_correlation ON ONLY public.events USING btree (world_id, hashtext(correlation_id));
 CREATE INDEX events_by_job ON ONLY public.events USING btree (world_id, job_id, job_sequence) WHERE (job_id IS NOT NULL);
 grant select on events to waypost_app;
 grant insert, select on events to waypost_ledger;

@@ -627,6 +627,98 @@ export interface Attempt {
   dead_letter_id: string | null;
 }
 
+export interface Consumer {
+  /** Identifier, by which events name it. */
+  id: string;
+  /** Lower-case letters, digits and . _ -; unique in its world. */
+  name: string;
+  /** What people should know about it. */
+  description: string | null;
+  /** Which types or topics it reads; `*` for all. */
+  types: string[];
+  /** Of which channels it reads; null: of all, and what belongs to none. */
+  channel_ids: string[] | null;
+  created_at: string;
+  /** Always 1: a consumer never changes. */
+  version: number;
+  /** Everything up to here is acknowledged. */
+  sequence: number;
+  /** When it acknowledged last; null: never. */
+  acked_at: string | null;
+  /** `expired`: the log no longer holds what it would read next. Delete it and make it again. */
+  status: "active" | "expired";
+  lag: {
+    /** Events of the log behind its place, those that it does not ask for too. */
+    events: number;
+    /** How long the oldest of them has been in the log; 0 when there is none. */
+    seconds: number;
+  };
+  /** Who reads now; null: nobody. */
+  lease: ConsumerLease | null;
+}
+
+export interface ConsumerAck {
+  /** Everything up to here is stored on your side. */
+  sequence: number;
+  /** As the page of events named it. */
+  lease: string;
+  /** What you hold of some jobs. Each is compared with the last event of the job up to `sequence`, and counted. */
+  states?: {
+    job_id: string;
+    /** As it stands on your side. */
+    status: string;
+  }[] | undefined;
+}
+
+export interface ConsumerAcked {
+  /** Lower-case letters, digits and . _ -; unique in its world. */
+  name: string;
+  /** Everything up to here is acknowledged. */
+  sequence: number;
+  /** Until when the rest of the page is yours; null: the lease ended with its last event. */
+  lease_expires_at: string | null;
+  states: StateComparison;
+}
+
+export interface ConsumerDocument {
+  /** Identifier, by which events name it. */
+  id: string;
+  /** Lower-case letters, digits and . _ -; unique in its world. */
+  name: string;
+  /** What people should know about it. */
+  description: string | null;
+  /** Which types or topics it reads; `*` for all. */
+  types: string[];
+  /** Of which channels it reads; null: of all, and what belongs to none. */
+  channel_ids: string[] | null;
+  created_at: string;
+  /** Always 1: a consumer never changes. */
+  version: number;
+}
+
+export interface ConsumerInput {
+  /** Lower-case letters, digits and . _ -; unique in its world. */
+  name: string;
+  /** Types or topics, with `job.*` for all that begin so. */
+  types?: string[] | undefined;
+  /** Only events of these channels. Absent: of all that the key reaches. */
+  channel_ids?: string[] | undefined;
+  /** What people should know about it. */
+  description?: string | undefined;
+  /** Its first event: `now` (default), `beginning`, or a sequence. */
+  start_at?: "now" | "beginning" | number | undefined;
+}
+
+export interface ConsumerLease {
+  /** How the reader called itself. */
+  reader: string | null;
+  /** The API key with which it reads. */
+  key_id: string;
+  since: string;
+  /** Then another may read. */
+  expires_at: string;
+}
+
 export interface Contact {
   /** The customer who this is. */
   customer_id: string;
@@ -1266,7 +1358,7 @@ export interface Problem {
   /** The HTTP status. */
   status: number;
   /** Stable word. */
-  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "dead_letter_settled" | "limit_reached" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
+  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "consumer_exists" | "consumer_leased" | "stale_lease" | "ack_goes_back" | "dead_letter_settled" | "limit_reached" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
   /** What went wrong this time. */
   detail: string;
   /** The path that was asked for. */
@@ -1599,6 +1691,20 @@ export interface RequirementSetInput {
     /** Degrees Celsius. Null: no upper bound. */
     max_c?: number | null | undefined;
   } | undefined;
+}
+
+export interface StateComparison {
+  /** States that were held against ours. */
+  compared: number;
+  matching: number;
+  mismatched: {
+    job_id: string;
+    /** As you said. */
+    status: string;
+    expected: string;
+  }[];
+  /** Jobs of which the log holds no event up to `sequence`. */
+  unknown: string[];
 }
 
 /** What is to be done at one place for one job. */
@@ -1934,6 +2040,10 @@ export interface ListEventsQuery {
   job_id?: string | undefined;
   /** Only what is owed to this endpoint by its filter. */
   endpoint_id?: string | undefined;
+  /** Read as this named consumer: from the place and with the filters that are its own, `after` and filters therefore absent. */
+  consumer?: string | undefined;
+  /** With `consumer`: what this worker calls itself, the same after a restart. It may then take over from itself before its lease ends. */
+  reader?: string | undefined;
   /** At most 200; 50 when absent. */
   limit?: number | undefined;
 }
@@ -1944,9 +2054,34 @@ export interface ListEventsReply {
   has_more: boolean;
   /** Send it as `after` to go on. */
   next: string;
+  /** Only when the page was read by a named consumer. */
+  consumer?: {
+    name: string;
+    /** Send it with the acknowledgement; null when there is nothing to acknowledge. */
+    lease: string | null;
+    /** Until then nobody else gets events. An acknowledgement of a part makes it longer. */
+    lease_expires_at: string | null;
+  } | undefined;
 }
 
 export type GetEventReply = Event;
+
+export interface ListConsumersQuery {
+  /** How many at most; 50 when absent, in an export all. */
+  limit?: number | undefined;
+  /** `next` of the page before; absent: from the first. */
+  after?: string | undefined;
+}
+
+export interface ListConsumersReply {
+  data: Consumer[];
+  /** Whether another page follows. */
+  has_more: boolean;
+  /** Cursor of the next page; null on the last. */
+  next: string | null;
+}
+
+export type GetConsumerReply = Consumer;
 
 export interface StreamEventsQuery {
   /** The sequence after which to begin; 0: from the oldest event that is kept. Absent: only what comes from now on. */
@@ -2385,6 +2520,14 @@ export interface GetOpenapiReply {
   info: Record<string, never>;
   paths: Record<string, never>;
 }
+
+export type CreateConsumerBody = ConsumerInput;
+
+export type CreateConsumerReply = ConsumerDocument;
+
+export type AcknowledgeEventsBody = ConsumerAck;
+
+export type AcknowledgeEventsReply = ConsumerAcked;
 
 export interface CreateKeyBody {
   /** What people call it. */

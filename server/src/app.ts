@@ -15,6 +15,7 @@ import { watchReadiness } from './db/readiness.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { BY_KEY, type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
 import { type ErrorCode, WaypostError } from './errors.ts';
+import { consumerOperations } from './events/consumer.routes.ts';
 import { eventOperations } from './events/event.routes.ts';
 import { HEARTBEAT_MS, streamEvents } from './events/event-stream.loop.ts';
 import { eventStreamOperations } from './events/event-stream.routes.ts';
@@ -66,6 +67,7 @@ import { type Sender, startSender } from './webhooks/sender.loop.ts';
 
 const READ_CONNECTIONS_MAX = 8;
 const READ_TIMEOUT_MS = 5_000;
+const CURSOR_CONNECTIONS_MAX = 2;
 const KEY_USES_SAVED_EVERY_MS = 10_000;
 
 export interface AppOptions {
@@ -98,6 +100,8 @@ export interface House {
   deriveKey(purpose: string): Buffer;
   /** Where webhooks may be sent to. */
   egress: EgressRules;
+  /** Writes the cursors of named consumers. */
+  consumerCursors: Sql;
   /** What is new in the logs, for streams. */
   feed: Feed;
   rateLimits: RateLimits;
@@ -124,15 +128,14 @@ export async function startApp(options: AppOptions): Promise<App> {
   const rateLimits = createRateLimits({ defaultPerS: config.rateLimit, monotonicMs: () => performance.now() });
   const isReady = await watchReadiness(reads);
   const findUnready = async () => (running.isStopping ? ['This process is stopping.'] : isReady());
-  const house: House = { reads, ledger, keys, config, log, deriveKey, egress, feed, tester, rateLimits, findUnready };
+  const consumerCursors = openCursors(addresses);
+  const rooms = { reads, ledger, keys, config, log, deriveKey, egress };
+  const house: House = { ...rooms, feed, consumerCursors, tester, rateLimits, findUnready };
   const telemetry = openPool(addresses.ledger, { name: 'waypost telemetry', connectionsMax: 1 });
   /** What ends together, each waiting for what is under way; the health port last, so that it says so till the end. */
   const drainers: ((drainMs: number) => Promise<unknown>)[] = [];
   const closers: (() => Promise<unknown>)[] = [];
-  const watchers: ((worldIds: readonly number[]) => void)[] = [
-    (ids) => ids.forEach(keys.forgetWorld),
-    (ids) => ids.forEach(feed.forgetWorld),
-  ];
+  const watchers: ((worldIds: readonly number[]) => void)[] = [forgetIn(keys, feed)];
   const watch = watchConfig(house, watchers);
   const stop = async () => {
     running.isStopping = true;
@@ -144,6 +147,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await ledger.stop();
     journal?.stop();
     for (const close of closers.reverse()) await close();
+    await consumerCursors.end({ timeout: 1 });
     await telemetry.end({ timeout: 1 });
     await reads.end({ timeout: 1 });
   };
@@ -229,6 +233,24 @@ function openReads(addresses: DatabaseAddresses): Sql {
     name: 'waypost reads',
     connectionsMax: READ_CONNECTIONS_MAX,
     session: { statement_timeout: READ_TIMEOUT_MS, default_transaction_read_only: 'on', ...BY_KEY },
+  });
+}
+
+/** Personal values must be gone from memory as soon as their key is. */
+function forgetIn(keys: SubjectKeys, feed: Feed): (worldIds: readonly number[]) => void {
+  return (worldIds) => {
+    for (const worldId of worldIds) {
+      keys.forgetWorld(worldId);
+      feed.forgetWorld(worldId);
+    }
+  };
+}
+
+function openCursors(addresses: DatabaseAddresses): Sql {
+  return openPool(addresses.ledger, {
+    name: 'waypost consumers',
+    connectionsMax: CURSOR_CONNECTIONS_MAX,
+    session: { statement_timeout: READ_TIMEOUT_MS, ...BY_KEY },
   });
 }
 
@@ -399,7 +421,8 @@ export function listOperations(house: House): Operation[] {
   const endpointDesk = { reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester };
   const jobReading = openJobReading({ ...jobDesk, findPast: (...asked) => findPastJob(reads, ...asked) });
   return [
-    ...eventOperations(pull),
+    ...eventOperations({ ...pull, cursors: house.consumerCursors }),
+    ...consumerOperations({ reads, ledger, cursors: house.consumerCursors }),
     ...eventStreamOperations({
       ...pull,
       streamEvents: (wish) => streamEvents({ reads, keys, feed: house.feed, heartbeatMs: HEARTBEAT_MS }, wish),
@@ -439,6 +462,7 @@ export const tags: Readonly<Record<string, string>> = {
   customers: 'People and firms known to you: found by their number, erased for good.',
   addresses: 'Places that jobs copy.',
   hubs: 'Where drivers start and goods wait.',
+  consumers: 'Readers of the log whose places are kept here.',
   drivers: 'Who carries out jobs.',
   vehicles: 'What drivers drive.',
   channels: 'Order sources, with their settings in each world.',

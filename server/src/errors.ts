@@ -32,6 +32,10 @@ export const errorCodes = {
   exception_closed: { status: 409, title: 'The exception has ended already' },
   proposal_closed: { status: 409, title: 'The proposal was decided already' },
   resource_in_use: { status: 409, title: 'Other objects still use this one' },
+  consumer_exists: { status: 409, title: 'Another consumer has this name' },
+  consumer_leased: { status: 409, title: 'Another reader has the consumer now' },
+  stale_lease: { status: 409, title: 'The lease belongs to another reader by now' },
+  ack_goes_back: { status: 409, title: 'More than this is acknowledged already' },
   dead_letter_settled: { status: 409, title: 'The dead letter is no longer dead' },
   limit_reached: { status: 409, title: 'A named limit is reached' },
   // 410, 412, 413, 415, 422

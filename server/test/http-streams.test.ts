@@ -111,7 +111,7 @@ test('the Accept header chooses between one document and a stream of pieces', as
   const head = await server.ask({}, { method: 'HEAD' });
   assert.deepEqual([head.status, await head.text()], [200, '']);
   const [, last] = [await until(() => server.completed()[2], 'the line of HEAD'), server.completed()[1]];
-  assert.deepEqual([last?.status, last?.bytes, last?.ended], [200, 20, 'whole']);
+  assert.deepEqual([last?.status, last?.bytes_out, last?.ended], [200, 20, 'whole']);
 });
 
 test('what fails before the first piece is a problem document, what fails later cuts the connection', async (t) => {

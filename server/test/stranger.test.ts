@@ -26,6 +26,9 @@ before(async () => {
   const { data: hubs } = await house.as.stranger.hubs.list();
   foreign.channel_id = channels[0]?.id ?? '';
   foreign.hub_id = hubs[0]?.id ?? '';
+  // Named by its maker, not by an id.
+  foreign.consumer_name = 'of-a-stranger';
+  await house.call('POST', '/v1/consumers', { name: foreign.consumer_name }, { as: 'stranger' });
   for (const [path, methods] of Object.entries(paths)) {
     const example = methods.post?.requestBody?.content['application/json']?.example;
     if (example === undefined || path.includes('{') || !path.startsWith('/v1/')) continue;
@@ -78,6 +81,7 @@ const prefixes: Readonly<Record<string, string>> = {
   proposal_id: 'pro',
   dead_letter_id: 'dlt',
   redrive_id: 'rdr',
+  consumer_name: 'csm',
 };
 
 function idName(id: string): string {

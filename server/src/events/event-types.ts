@@ -9,6 +9,8 @@ export const eventTypes = [
   'address.deleted',
   'address.updated',
   'channel.updated',
+  'consumer.created',
+  'consumer.deleted',
   'customer.created',
   'customer.erased',
   'customer.updated',

@@ -1,10 +1,14 @@
 // Reading the log over HTTP: the list after a sequence, and one event. The same rows that webhooks send.
 
-import Type from 'typebox';
+import { randomUUID } from 'node:crypto';
+import Type, { type Static } from 'typebox';
+import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { JsonText, type Operation, operation } from '../http/operation.ts';
 import type { Rendering } from '../ledger/command.ts';
 import { placeOfEvent } from '../ledger/id.ts';
+import { NAME_PATTERN } from './consumer.schema.ts';
+import { pullAsConsumer } from './consumer-pull.store.ts';
 import { EventPage, EventSchema, eventExample, pulledExample } from './event.schema.ts';
 import { findEvent } from './log.store.ts';
 import { findPlace, type Pulled, pullEvents } from './pull.store.ts';
@@ -12,9 +16,14 @@ import { isVisible, PAGE_LIMITS, writePulled } from './pull.ts';
 import { filterQuery, findWanted, type PullContext } from './pull-query.routes.ts';
 import { renderEvent } from './render.ts';
 
+export interface EventContext extends PullContext {
+  /** Writes the cursors of consumers. */
+  cursors: Sql;
+}
+
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 200;
-export function eventOperations(ctx: PullContext): Operation[] {
+export function eventOperations(ctx: EventContext): Operation[] {
   return [listEvents(ctx), getEvent(ctx)];
 }
 
@@ -27,6 +36,20 @@ const Query = Type.Object(
       }),
     ),
     ...filterQuery,
+    consumer: Type.Optional(
+      Type.String({
+        pattern: NAME_PATTERN,
+        description:
+          'Read as this named consumer: from the place and with the filters that are its own, `after` and filters therefore absent.',
+      }),
+    ),
+    reader: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9._:-]{1,100}$',
+        description:
+          'With `consumer`: what this worker calls itself, the same after a restart. It may then take over from itself before its lease ends.',
+      }),
+    ),
     limit: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -38,7 +61,7 @@ const Query = Type.Object(
   { additionalProperties: false },
 );
 
-function listEvents(ctx: PullContext): Operation {
+function listEvents(ctx: EventContext): Operation {
   return operation({
     operation_id: 'list_events',
     method: 'GET',
@@ -50,20 +73,45 @@ function listEvents(ctx: PullContext): Operation {
     scope: 'events:read',
     query: Query,
     replies: { 200: { description: 'Events in order of their sequence.', schema: EventPage } },
-    errors: ['cursor_expired', 'not_found'],
+    errors: ['cursor_expired', 'not_found', 'consumer_leased'],
     reply_example: { data: [pulledExample], has_more: false, next: '1' },
     async run({ caller, query, rendering }) {
-      const { world_id } = caller;
+      const { world_id, key_id, channel_ids } = caller;
+      const limits = { ...PAGE_LIMITS, events: query.limit ?? LIMIT_DEFAULT };
+      if (query.consumer !== undefined || query.reader !== undefined) {
+        const name = requireConsumerAlone(query);
+        const reader = { world_id, key_id, channel_ids, name: query.reader ?? null };
+        const { pulled, lease } = await pullAsConsumer(ctx, reader, name, randomUUID(), limits);
+        const consumer = { name, lease: lease?.lease ?? null, lease_expires_at: lease?.expires_at ?? null };
+        return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering, { consumer })) };
+      }
       const wanted = await findWanted(ctx, caller, query);
       const span = await findPlace(ctx.reads, world_id, query.after ?? 0);
-      const limits = { ...PAGE_LIMITS, events: query.limit ?? LIMIT_DEFAULT };
       const pulled = await pullEvents(ctx.reads, world_id, span, wanted, limits);
-      return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering)) };
+      return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering, {})) };
     },
   });
 }
 
-async function renderPage(ctx: PullContext, pulled: Pulled, rendering: Rendering): Promise<string> {
+/** A consumer's place and filters are its own. */
+function requireConsumerAlone(query: Static<typeof Query>): string {
+  const { consumer } = query;
+  const others = (['after', 'types', 'job_id', 'endpoint_id'] as const).filter((name) => query[name] !== undefined);
+  const faults = [
+    ...others.map((name) => ({
+      pointer: `query/${name}`,
+      code: 'not_allowed',
+      message: 'does not go together with consumer: its place and filters are its own',
+    })),
+    ...(consumer === undefined
+      ? [{ pointer: 'query/reader', code: 'not_allowed', message: 'means something only with consumer' }]
+      : []),
+  ];
+  if (consumer !== undefined && faults.length === 0) return consumer;
+  throw new WaypostError('invalid_request', 'The parameters of the query contradict each other.', { faults });
+}
+
+async function renderPage(ctx: PullContext, pulled: Pulled, rendering: Rendering, more: object): Promise<string> {
   await ctx.keys.fetchFor(
     ctx.reads,
     pulled.rows.map(({ row }) => row),
@@ -72,7 +120,8 @@ async function renderPage(ctx: PullContext, pulled: Pulled, rendering: Rendering
     writePulled(renderEvent(row, ctx.keys, rendering).text, previous),
   );
   const next = JSON.stringify(String(pulled.place.cursor.sequence));
-  return `{"data":[${texts.join(',')}],"has_more":${pulled.has_more},"next":${next}}`;
+  const rest = JSON.stringify(more).slice(1, -1);
+  return `{"data":[${texts.join(',')}],"has_more":${pulled.has_more},"next":${next}${rest === '' ? '' : `,${rest}`}}`;
 }
 
 function getEvent(ctx: PullContext): Operation {

@@ -1,6 +1,6 @@
 // The wire form of an event, for the API and for webhooks.
 
-import Type, { type TSchema } from 'typebox';
+import Type, { type TProperties, type TSchema } from 'typebox';
 import { timelineEntry } from './timeline.schema.ts';
 
 const Instant = (description: string) => Type.String({ format: 'date-time', description });
@@ -60,21 +60,40 @@ export const PulledEventSchema = Type.Object(
   { $id: 'PulledEvent', additionalProperties: false },
 );
 
-function pageOf(item: TSchema) {
+function pageOf<M extends TProperties>(item: TSchema, more: M) {
   return Type.Object(
     {
       data: Type.Array(item),
       has_more: Type.Boolean({ description: 'True when more events follow now.' }),
       next: Type.String({ description: 'Send it as `after` to go on.' }),
+      ...more,
     },
     { additionalProperties: false },
   );
 }
 
-export const EventPage = pageOf(PulledEventSchema);
+export const EventPage = pageOf(PulledEventSchema, {
+  consumer: Type.Optional(
+    Type.Object(
+      {
+        name: Type.String(),
+        lease: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
+          description: 'Send it with the acknowledgement; null when there is nothing to acknowledge.',
+        }),
+        lease_expires_at: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
+          format: 'date-time',
+          description: 'Until then nobody else gets events. An acknowledgement of a part makes it longer.',
+        }),
+      },
+      { additionalProperties: false, description: 'Only when the page was read by a named consumer.' },
+    ),
+  ),
+});
 /** The events of one job are counted by themselves: `job_sequence` shows a hole. */
-export const JobEventPage = pageOf(EventSchema);
-export const TimelinePage = pageOf(timelineEntry);
+export const JobEventPage = pageOf(EventSchema, {});
+export const TimelinePage = pageOf(timelineEntry, {});
 
 export const eventExample = {
   id: 'evt_01m7yhqmb4e008000004ph4vfp',

@@ -135,6 +135,24 @@ export async function readPlaces(
       and recorded_at >= ${times[0] ?? ''}::timestamptz and recorded_at <= ${times.at(-1) ?? ''}::timestamptz`;
 }
 
+/** The body of the last event of each of these jobs up to a sequence. `since`: none of its events is older. */
+export function readLastOfJobs(
+  sql: Sql,
+  worldId: number,
+  jobs: readonly { id: string; since: Instant }[],
+  upTo: number,
+): Promise<{ job_id: string; channel_id: string | null; body: string }[]> {
+  return sql<{ job_id: string; channel_id: string | null; body: string }[]>`
+    select j.job_id, e.channel_id, e.body
+    from unnest(${jobs.map((job) => job.id)}::text[], ${jobs.map((job) => job.since)}::timestamptz[]) as j (job_id, since)
+    cross join lateral (
+      select channel_id, body from events
+      where world_id = ${worldId} and job_id = j.job_id and sequence <= ${upTo} and recorded_at >= j.since
+      order by job_sequence desc
+      limit 1
+    ) e`;
+}
+
 /** One event; its identifier says where it stands (ledger/id.ts). */
 export async function findEvent(
   sql: Sql,

@@ -10,6 +10,7 @@ export type Prefix =
   | 'adr'
   | 'aud'
   | 'chn'
+  | 'csm'
   | 'cus'
   | 'dlt'
   | 'drv'
