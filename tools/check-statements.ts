@@ -61,7 +61,9 @@ export async function judgeStatement(text: string, worldTables: ReadonlySet<stri
 /** All distinct statements that the processes of a run have written into the folder, one JSON string a line. */
 export function readRecorded(folder: string): string[] {
   const texts = new Set<string>();
-  for (const name of readdirSync(folder).sort())
+  for (const name of readdirSync(folder)
+    .filter((each) => each.endsWith('.statements.jsonl'))
+    .sort())
     for (const line of readFileSync(join(folder, name), 'utf8').split('\n')) {
       // A process that was killed may leave half a line behind.
       if (line.startsWith('"') && line.endsWith('"')) texts.add(JSON.parse(line) as string);

@@ -1,5 +1,5 @@
 // Runs the whole house: its own rules (rooms, types, format, generated files), then every test on one PostgreSQL
-// cluster that is kept up meanwhile, then the check of all statements that the tests sent. With file arguments, only
+// cluster that is kept up meanwhile, then the checks of all statements that the tests sent and of all answers that operations gave. With file arguments, only
 // these tests; with --checks, only the rules. Any failure makes the exit code 1; the last lines are those of Node's
 // test runner.
 
@@ -44,17 +44,18 @@ async function runAll(files: readonly string[]): Promise<number> {
   const isWhole = files.length === 0;
   const failed = isWhole ? await runChecks() : [];
   const chosen = isWhole ? globSync(TESTS, { cwd: root, exclude: ['**/node_modules/**'] }).sort() : files;
-  const statements = mkdtempSync(join(tmpdir(), 'waypost-statements-'));
+  const recorded = mkdtempSync(join(tmpdir(), 'waypost-recorded-'));
   const cluster = await startTestCluster();
   try {
-    const { code, closing } = await runTests(chosen, statements);
+    const { code, closing } = await runTests(chosen, recorded);
     if (code !== 0) failed.push('tests');
-    if (isWhole && (await run(['tools/check-statements.ts', statements])) !== 0) failed.push('statements');
+    if (isWhole && (await run(['tools/check-statements.ts', recorded])) !== 0) failed.push('statements');
+    if (isWhole && (await run(['tools/check-operations.ts', recorded])) !== 0) failed.push('operations');
     if (failed.length > 0) console.log(`FAILED: ${failed.join(', ')}`);
     process.stdout.write(closing);
   } finally {
     await cluster.stop();
-    rmSync(statements, { recursive: true, force: true });
+    rmSync(recorded, { recursive: true, force: true });
   }
   return failed.length === 0 ? 0 : 1;
 }
@@ -65,13 +66,13 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 /** Runs tests; their output is passed on but for the closing lines, which the caller prints last. */
-async function runTests(files: readonly string[], statements: string): Promise<{ code: number; closing: string }> {
+async function runTests(files: readonly string[], recorded: string): Promise<{ code: number; closing: string }> {
   const options = ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${availableParallelism()}`];
-  const recorder = pathToFileURL(join(root, 'tools/record-statements.mjs')).href;
+  const recorder = pathToFileURL(join(root, 'tools/record.mjs')).href;
   const child = spawn(process.execPath, [...options, ...files], {
     cwd: root,
     stdio: ['inherit', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: `--import=${recorder}`, RECORD_STATEMENTS_TO: statements },
+    env: { ...process.env, NODE_OPTIONS: `--import=${recorder}`, RECORD_TO: recorded },
   });
   const ended = new Promise<number>((done, fail) => child.on('error', fail).on('close', (code) => done(code ?? 1)));
   let closing = '';

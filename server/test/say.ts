@@ -17,9 +17,9 @@ export function runWords(
   env: Readonly<Record<string, string>>,
   input?: string,
 ): Promise<Said> {
-  const { PATH = '', HOME = '', NODE_OPTIONS = '', RECORD_STATEMENTS_TO = '' } = process.env;
+  const { PATH = '', HOME = '', NODE_OPTIONS = '', RECORD_TO = '' } = process.env;
   const child = spawn(LAUNCHER, words, {
-    env: { PATH, HOME, NODE_OPTIONS, RECORD_STATEMENTS_TO, ...env },
+    env: { PATH, HOME, NODE_OPTIONS, RECORD_TO, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   // A word that does not read leaves before it has been told everything.

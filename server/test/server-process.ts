@@ -46,13 +46,13 @@ after(async () => {
 });
 
 export function startServerProcess(options: ServerProcessOptions): ServerProcess {
-  const { PATH = '', HOME = '', NODE_OPTIONS = '', RECORD_STATEMENTS_TO = '' } = process.env;
+  const { PATH = '', HOME = '', NODE_OPTIONS = '', RECORD_TO = '' } = process.env;
   const child = spawn(process.execPath, [MAIN, 'serve', '--json', '--role', options.roles], {
     env: {
       PATH,
       HOME,
       NODE_OPTIONS,
-      RECORD_STATEMENTS_TO,
+      RECORD_TO,
       WAYPOST_PORT: String(options.port),
       WAYPOST_DATA_DIR: options.dataDir,
       WAYPOST_LOG_LEVEL: 'error',

@@ -1,6 +1,7 @@
 // One request and its reply: what is known of it on the way, how replies and problems are written, and the one log line
 // at its end. A line belongs here if it writes to the wire.
 
+import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { type ErrorCode, errorCodes, type WaypostError } from '../errors.ts';
@@ -220,12 +221,16 @@ function endSpan({ span, method, route, correlation_id, caller }: Exchange, { st
   );
 }
 
+/** Sees how each request ended. Costs nothing unless somebody subscribed. */
+const replies = diagnosticsChannel.channel('waypost:reply');
+
 /** Writes the one line of a request and tells whoever measures. */
 export function tellCompletion(desk: Desk, exchange: Exchange, result: Result): void {
   const { status, bytes_out, error, replayed, ended } = result;
   const { method, correlation_id, trace } = exchange;
   endSpan(exchange, result);
   const operation = exchange.route?.operation;
+  if (replies.hasSubscribers) replies.publish({ operation: operation?.operation_id, status, code: error?.code });
   const level = levelOf(status, operation?.tag);
   const isLogged = desk.log.isLevelEnabled(level);
   if (!isLogged && desk.onCompleted === null) return;

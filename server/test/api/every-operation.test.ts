@@ -217,6 +217,22 @@ test('without a key it is 401, with half a key too', async () => {
   }
 });
 
+test('a key without the scope is 403, and the scope is named', async () => {
+  await tryAll(
+    operations,
+    async ({ method, path, example }) => {
+      const body = method === 'GET' ? undefined : example;
+      const answer = await house.call(method, path, body, { as: 'weak' });
+      // The one that may read the log may not read jobs, and the other way round.
+      return answer.status === 403 ? answer : house.call(method, path, body, { as: 'reader' });
+    },
+    (answer, operation) => {
+      assertRefused(answer, 403, 'forbidden', operation);
+      assert.match(answer.body.missing_scope, /^[a-z]+:[a-z]+$/, nameOf(operation));
+    },
+  );
+});
+
 test('a method that the path does not know is 405 and says which it knows', async () => {
   const known = new Map<string, string[]>();
   for (const { template, method } of operations) known.set(template, [...(known.get(template) ?? []), method]);
