@@ -3089,6 +3089,52 @@ export interface ValidateJobReply {
   faults: Fault[];
 }
 
+export interface ApplyCustomerToOpenJobsQuery {
+  /** How many jobs at most; 200 when absent. */
+  limit?: number | undefined;
+  /** `next` of the reply before; absent: from the first. */
+  after?: string | undefined;
+}
+
+export interface ApplyCustomerToOpenJobsReply {
+  /** How many jobs changed; each has an event that tells what. */
+  changed: number;
+  /** How many had it like this already. */
+  unchanged: number;
+  /** How many wait for the owner of the fields. */
+  proposed: number;
+  /** How many may not change any more, or not by this key. */
+  refused: number;
+  /** One for each open job that has it. */
+  data: {
+    /** Identifier with its prefix, time-ordered. */
+    job_id: string;
+    /** The source's own number of the job. */
+    reference: string;
+    /** What became of it. */
+    result: "changed" | "unchanged" | "proposed" | "refused";
+    /** The version of the job now. Null: refused. */
+    version: number | null;
+    /** Identifier with its prefix, time-ordered. Null: nothing was proposed. */
+    proposal_id: string | null;
+    /** Null: it was not refused. */
+    problem: Problem | null;
+  }[];
+  /** Whether more open jobs have it: send the request again with `next`. */
+  has_more: boolean;
+  /** Goes into `after`. Null: these were all. */
+  next: string | null;
+}
+
+export interface ApplyAddressToOpenJobsQuery {
+  /** How many jobs at most; 200 when absent. */
+  limit?: number | undefined;
+  /** `next` of the reply before; absent: from the first. */
+  after?: string | undefined;
+}
+
+export type ApplyAddressToOpenJobsReply = ApplyCustomerToOpenJobsReply;
+
 export type AcceptProposalReply = Proposal;
 
 export type DeclineProposalReply = Proposal;

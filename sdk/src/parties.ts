@@ -1,6 +1,8 @@
 // Customers and their saved addresses.
 
 import type {
+  ApplyCustomerToOpenJobsQuery,
+  ApplyCustomerToOpenJobsReply,
   CreateAddressBody,
   CreateCustomerBody,
   EraseCustomerReply,
@@ -18,6 +20,19 @@ export type Customer = GetCustomerReply;
 export type Address = GetAddressReply;
 
 const CUSTOMERS = '/v1/customers';
+const ADDRESSES = '/v1/addresses';
+
+/** Brings what was changed to the jobs that are open; answers what became of each. Go on with `after: reply.next`. */
+export type ApplyToOpenJobs = (
+  id: string,
+  query?: ApplyCustomerToOpenJobsQuery,
+  call?: CallOptions,
+) => Promise<ApplyCustomerToOpenJobsReply>;
+
+function applyCall(transport: Transport, path: string): ApplyToOpenJobs {
+  return (id, query, call) =>
+    transport.send({ method: 'POST', path: memberPath(path, id, '/apply-to-open-jobs'), query }, call);
+}
 
 export function customerCalls(transport: Transport) {
   // Customers are erased, not deleted.
@@ -27,6 +42,7 @@ export function customerCalls(transport: Transport) {
   );
   return {
     ...calls,
+    applyToOpenJobs: applyCall(transport, CUSTOMERS),
     /** Destroys what is personal about the customer, everywhere and for good. */
     erase: (id: string, call?: CallOptions): Promise<EraseCustomerReply> =>
       transport.send({ method: 'POST', path: memberPath(CUSTOMERS, id, '/erase') }, call),
@@ -34,5 +50,8 @@ export function customerCalls(transport: Transport) {
 }
 
 export function addressCalls(transport: Transport) {
-  return resourceCalls<Address, CreateAddressBody, UpdateAddressBody, ListAddressesQuery>(transport, '/v1/addresses');
+  return {
+    ...resourceCalls<Address, CreateAddressBody, UpdateAddressBody, ListAddressesQuery>(transport, ADDRESSES),
+    applyToOpenJobs: applyCall(transport, ADDRESSES),
+  };
 }

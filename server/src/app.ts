@@ -31,6 +31,7 @@ import type { Operation } from './http/operation.ts';
 import { createRateLimits, type RateLimits } from './http/rate-limit.ts';
 import { buildHttp, type Http } from './http/server.ts';
 import type { MetricsDesk } from './http/system.ts';
+import { applyPartyOperations } from './jobs/apply-party.routes.ts';
 import { exceptionOperations } from './jobs/exception.routes.ts';
 import { jobOperations, openJobReading } from './jobs/job.routes.ts';
 import { jobBatchOperations } from './jobs/job-batch.routes.ts';
@@ -443,6 +444,7 @@ export function listOperations(house: House): Operation[] {
     ...jobBatchOperations(jobDesk),
     ...jobValidateOperations(jobDesk),
     ...jobEditOperations(jobDesk),
+    ...applyPartyOperations(jobDesk),
     ...proposalOperations(jobDesk),
     ...transitionOperations(jobDesk),
     ...transitionBatchOperations(jobDesk),

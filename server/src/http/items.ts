@@ -31,24 +31,34 @@ export interface ItemAnswer {
 /** After these nothing behind them is tried: the database is away, full or too busy, and order would be lost. */
 const stopping: ReadonlySet<ErrorCode> = new Set(['busy', 'outcome_unknown', 'storage_full']);
 
+/** An item and what it is called in its key: its place in the request, or what it is about. */
+export interface NamedItem {
+  part: string;
+  body: unknown;
+}
+
+/** Items by their places: `K#0`, `K#1`, … */
+export function nameByPlace(items: readonly unknown[]): NamedItem[] {
+  return items.map((body, index) => ({ part: String(index), body }));
+}
+
 /**
- * Runs every item, in order and in chunks, under the keys `K#0`, `K#1`, …: a repeat of the request answers what was done
- * as before and does what was not. `prepare` makes the command of an item or throws what is wrong with it.
+ * Runs every item, in order and in chunks, each under its own part of the Idempotency-Key: a repeat of the request
+ * answers what was done as before and does what was not. `prepare` makes the command of an item or throws what is wrong.
  */
 export async function runItems(
   ledger: Pick<Ledger, 'commitAll'>,
   call: Call,
   target: string,
-  items: readonly unknown[],
+  items: readonly NamedItem[],
   prepare: (item: ItemCall) => Command,
 ): Promise<ItemAnswer[]> {
   const answers: ItemAnswer[] = [];
   for (let start = 0; start < items.length; start += ITEMS_PER_COMMIT_MAX) {
-    const chunk = items.slice(start, start + ITEMS_PER_COMMIT_MAX);
-    const made = chunk.map((body, index) => {
-      const bytes = Math.ceil(call.body_bytes / items.length);
-      return attempt(() => prepare(itemOf(call, target, start + index, body, bytes)));
-    });
+    const bytes = Math.ceil(call.body_bytes / items.length);
+    const made = items
+      .slice(start, start + ITEMS_PER_COMMIT_MAX)
+      .map((item) => attempt(() => prepare(itemOf(call, target, item, bytes))));
     answers.push(...(await commitItems(ledger, call, made)));
     const stopped = answers.find(({ error }) => error !== null && stopping.has(error.code));
     if (stopped?.error == null) continue;
@@ -58,14 +68,14 @@ export async function runItems(
   return answers;
 }
 
-function itemOf(call: Call, target: string, index: number, body: unknown, body_bytes: number): ItemCall {
+function itemOf(call: Call, target: string, { part, body }: NamedItem, body_bytes: number): ItemCall {
   const { caller, correlation_id, rendering } = call;
-  const idempotency = keyOfItem(call.idempotency, target, String(index), body);
+  const idempotency = keyOfItem(call.idempotency, target, part, body);
   return { caller, correlation_id, rendering, idempotency, if_match: null, body_bytes, body };
 }
 
-/** Part of a request under its own key. Not spread: the fingerprint of the whole is made when it is read. */
-export function keyOfItem(whole: Idempotency | null, target: string, part: string, body: unknown): Idempotency | null {
+/** Not spread: the fingerprint of the whole is made when it is read. */
+function keyOfItem(whole: Idempotency | null, target: string, part: string, body: unknown): Idempotency | null {
   if (whole === null) return null;
   const { client, key } = whole;
   return { client, key: `${key}#${part}`, fingerprint: fingerprintOf('POST', target, body), body };

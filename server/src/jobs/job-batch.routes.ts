@@ -1,7 +1,7 @@
 // The operation that makes many jobs in one request, each as if its order had come alone.
 
 import Type from 'typebox';
-import { itemsReply, replyWithItems, requireItem, runItems } from '../http/items.ts';
+import { itemsReply, nameByPlace, replyWithItems, requireItem, runItems } from '../http/items.ts';
 import { type Call, type Operation, operation } from '../http/operation.ts';
 import { compileValidator } from '../http/validator.ts';
 import { createCommand, type JobDesk } from './job.routes.ts';
@@ -54,7 +54,7 @@ export function jobBatchOperations(desk: JobDesk): Operation[] {
       },
       async run(call) {
         const { jobs } = call.body as { jobs: unknown[] };
-        const answers = await runItems(desk.ledger, call as Call, PATH, jobs, (item) => {
+        const answers = await runItems(desk.ledger, call as Call, PATH, nameByPlace(jobs), (item) => {
           requireItem(validate, item.body);
           return createCommand(desk, item, item.body as JobInput);
         });

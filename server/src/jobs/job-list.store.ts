@@ -76,6 +76,27 @@ export async function findJobIds(
   return new Map(rows.map((row) => [referenceKey(row.channel_id, row.reference), row.job_id]));
 }
 
+/** Jobs with a task that has not ended and belongs to this customer, or copied this address; by id. */
+export function listOpenJobsOf(
+  sql: Sql,
+  { world_id, channel_ids }: JobScope,
+  party: { kind: 'customer' | 'address'; id: string },
+  after: string | null,
+  limit: number,
+): Promise<{ job_id: string; reference: string }[]> {
+  return sql`
+    select t.job_id, min(j.reference) as reference
+    from tasks t
+    join jobs j on j.world_id = t.world_id and j.job_id = t.job_id and j.deleted_at is null
+      ${channel_ids === null ? sql`` : sql`and j.channel_id = any(${channel_ids as string[]}::text[])`}
+    where t.world_id = ${world_id} and t.status not in ('completed', 'failed', 'cancelled')
+      and ${party.kind === 'customer' ? sql`t.customer_id = ${party.id}` : sql`t.address_id = ${party.id}`}
+      ${after === null ? sql`` : sql`and t.job_id > ${after}`}
+    group by t.job_id
+    order by t.job_id
+    limit ${limit}`;
+}
+
 /** What `GET /v1/jobs` filters by; null: not at all. */
 export interface JobFilter {
   statuses: readonly JobStatus[] | null;

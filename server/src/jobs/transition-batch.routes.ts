@@ -3,7 +3,7 @@
 import Type from 'typebox';
 import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
-import { type ItemCall, itemsReply, replyWithItems, requireItem, runItems } from '../http/items.ts';
+import { type ItemCall, itemsReply, nameByPlace, replyWithItems, requireItem, runItems } from '../http/items.ts';
 import { type Call, type Caller, type Operation, operation } from '../http/operation.ts';
 import { compileValidator } from '../http/validator.ts';
 import type { Command } from '../ledger/command.ts';
@@ -63,7 +63,7 @@ export function transitionBatchOperations(desk: TransitionBatchDesk): Operation[
       async run(call) {
         const { sent_at, transitions } = call.body as { sent_at?: string; transitions: unknown[] };
         const jobIds = await findNamed(desk.reads, call.caller, transitions);
-        const answers = await runItems(desk.ledger, call as Call, PATH, transitions, (item) => {
+        const answers = await runItems(desk.ledger, call as Call, PATH, nameByPlace(transitions), (item) => {
           requireItem(validate, item.body);
           return commandOfItem(desk, item, sent_at, jobIds);
         });

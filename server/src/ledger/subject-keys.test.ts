@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import test from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Sql } from '../db/sql.ts';
 import { createSubjectKeys } from './subject-keys.ts';
 
@@ -35,5 +36,18 @@ test('a key is read once until its world is forgotten', async () => {
   assert.equal(reads, 1);
   assert.deepEqual(keys.keyOf(1, 'cus_1'), key);
   keys.forgetWorld(1);
+  await nextTurn();
   assert.throws(() => keys.keyOf(1, 'cus_1'));
+});
+
+test('who has just fetched a key finds it, also when its world is forgotten before he asks', async () => {
+  const keys = createSubjectKeys(randomBytes(32));
+  const { key, sealed_key } = keys.make(1, 'cus_1');
+  const answers = [sealed_key, null];
+  const sql = (async () => [{ ...subject, sealed_key: answers.shift() ?? null }]) as unknown as Sql;
+  await keys.fetch(sql, [subject]);
+  keys.forgetWorld(1);
+  assert.deepEqual(keys.keyOf(1, 'cus_1'), key, 'the two may meet in one turn of the event loop');
+  await keys.fetch(sql, [subject]);
+  assert.equal(keys.keyOf(1, 'cus_1'), null, 'who fetches after it reads anew');
 });

@@ -33,6 +33,7 @@ export interface SubjectKeys {
   keyOf(worldId: number, subjectId: string): Buffer | null;
   /** Keeps keys made by a batch that was committed. */
   keep(worldId: number, subjectId: string, key: Buffer): void;
+  /** Whoever fetches from now on reads anew; who has just fetched still finds what was read. */
   forgetWorld(worldId: number): void;
   /** The JSON text of each document with its personal values in place. */
   open(sql: Sql | Tx, documents: readonly SealedDocument[], rendering: Rendering): Promise<string[]>;
@@ -41,6 +42,8 @@ export interface SubjectKeys {
 export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
   const masterKeyId = hash('sha256', masterKey, 'buffer').subarray(0, MASTER_KEY_ID_BYTES);
   const known = new Map<string, Buffer | null>();
+  /** Forgotten in this turn of the event loop, perhaps between a `fetch` and the `keyOf` for which it was waited. */
+  let leaving = new Map<string, Buffer | null>();
   /** Counts what was forgotten: what was read before that may be a key that is destroyed by now. */
   let forgotten = 0;
   const boundTo = (worldId: number, subjectId: string) => Buffer.from(`subject|${worldId}|${subjectId}`);
@@ -92,7 +95,8 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
     },
 
     keyOf(worldId, subjectId) {
-      const key = known.get(refKey(worldId, subjectId));
+      const name = refKey(worldId, subjectId);
+      const key = known.has(name) ? known.get(name) : leaving.get(name);
       if (key === undefined) throw new Error(`the key of data subject ${subjectId} in world ${worldId} does not exist`);
       return key;
     },
@@ -102,7 +106,14 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
     forgetWorld(worldId) {
       forgotten++;
       const prefix = `${worldId}/`;
-      for (const name of known.keys()) if (name.startsWith(prefix)) known.delete(name);
+      for (const [name, key] of known) {
+        if (!name.startsWith(prefix)) continue;
+        known.delete(name);
+        leaving.set(name, key);
+      }
+      setImmediate(() => {
+        leaving = new Map();
+      });
     },
 
     async open(sql, documents, rendering) {
