@@ -1,6 +1,7 @@
 // A receiver in 40 lines: it registers itself, verifies every message, keeps a record of what it got, and knows by
 // `waypost-previous` what is missing. Run it:  ./waypost run examples/receiver.ts
 // What it holds against what Waypost holds:    ./waypost events compare receiver.ndjson
+// What it counts:                              curl -s http://127.0.0.1:9090/
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -19,7 +20,9 @@ const kept = existsSync(`${RECORD}.key`) ? JSON.parse(readFileSync(`${RECORD}.ke
 const isKnown = kept !== null && (await client.endpoints.get(kept.id).catch(() => null)) !== null;
 const { id, secret } = isKnown ? kept : await client.endpoints.create({ url, start_at: 'now' });
 writeFileSync(`${RECORD}.key`, JSON.stringify({ id, secret }), { mode: 0o600 });
-writeFileSync(RECORD, '', { flag: isKnown ? 'a' : 'w' });
+// What a kill cut off in the middle of a line was never answered: it comes again.
+const lines = isKnown && existsSync(RECORD) ? readFileSync(RECORD, 'utf8').split('\n').slice(0, -1) : [];
+writeFileSync(RECORD, lines.map((line) => `${line}\n`).join(''));
 
 const tracker = createEventTracker();
 const newest = new Map<string, number>();
@@ -29,18 +32,14 @@ function remember({ sequence, data: { job } }: WaypostEvent, previous: number | 
   if (job !== undefined && job.job_sequence < (newest.get(job.id) ?? 0)) outOfOrder += 1;
   if (job !== undefined) newest.set(job.id, job.job_sequence);
 }
-const record = readFileSync(RECORD, 'utf8')
-  .split('\n')
-  .filter(Boolean)
-  .map((line) => JSON.parse(line));
-for (const { waypost_previous, ...event } of record) remember(event, waypost_previous);
-let events = record.length;
-const quiet = setTimeout(() => {
-  const missing = tracker.listGaps(Date.now(), 0).length;
-  console.log(`${events} events of ${newest.size} jobs: missing ${missing}, out of order ${outOfOrder}`);
-}, 1_000);
+for (const { waypost_previous, ...event } of lines.map((line) => JSON.parse(line))) remember(event, waypost_previous);
+let events = lines.length;
+
+const summarise = () =>
+  `${events} events of ${newest.size} jobs: missing ${tracker.listGaps(Date.now(), 0).length}, out of order ${outOfOrder}\n`;
 
 createServer(async (request, response) => {
+  if (request.method !== 'POST') return void response.end(summarise());
   const body = await text(request);
   const event = await verifyWebhook({ secret, headers: request.headers, body }).catch((refused: Error) => refused);
   if (event instanceof Error) return void response.writeHead(400).end(event.message);
@@ -52,7 +51,6 @@ createServer(async (request, response) => {
     console.log(sequence, event.data.job?.reference, event.topics.join(', '), event.implied ? '(implied)' : '');
   }
   response.writeHead(204).end();
-  quiet.refresh();
 }).listen(Number(PORT), '127.0.0.1', async () => {
   const { delivered } = await client.endpoints.verify(id);
   console.log(`Listening on ${url} as ${id}: ${delivered ? 'verified' : 'the test message failed'}`);

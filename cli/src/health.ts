@@ -6,7 +6,7 @@ import { chooseEndpoints, paintEndpoint } from './endpoints.ts';
 import { formatClock, formatCount, plural, type Terminal } from './terminal.ts';
 import { countOption, EXIT, type Word, type WordCall, WordError } from './word.ts';
 
-const WAIT_DEFAULT_S = 60;
+const WAIT_DEFAULT_S = 120;
 const POLL_MS = 200;
 
 interface Fare {

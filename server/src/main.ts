@@ -6,6 +6,7 @@ import { readConfig } from './config.ts';
 import { StartError } from './db/start-error.ts';
 import { WaypostError } from './errors.ts';
 import { nearestWord } from './http/suggestion.ts';
+import { stopByWord } from './operate/background.ts';
 import { backUpByWord, checkBackupByWord } from './operate/backup.ts';
 import { type ClientWord, nameWords, readClientWords } from './operate/client-words.ts';
 import { writeCompletion } from './operate/completion.ts';
@@ -36,11 +37,19 @@ const OF_TENANT = {
 
 const words: Readonly<Record<string, Word>> = {
   serve: {
-    usage: 'serve [--role api,sender]',
+    usage: 'serve [--role api,sender] [--background]',
     sentence: 'Starts the server; it runs until it is told to stop.',
     options: { role: 'api, sender or both (default): what this process does' },
+    flags: { background: 'come back once it is ready and leave it running' },
     names: 0,
     run: serve,
+  },
+  stop: {
+    usage: 'stop',
+    sentence: 'Stops the server that runs on the same data directory.',
+    options: {},
+    names: 0,
+    run: stopByWord,
   },
   migrate: {
     usage: 'migrate',

@@ -26,7 +26,7 @@ rebuilds every job from events alone and compares the result with the API.
   --help         this text
 
 Without WAYPOST_URL and WAYPOST_KEY the demo starts a server of its own in a temporary folder and removes it at the
-end. With both it uses that server; --chaos then is refused. It exits with 1 if anything was lost, out of order or
+end. With both it uses that server, but never to kill it: --chaos starts its own. It exits with 1 if anything was lost, out of order or
 mismatched, with 2 if it could not run.`;
 
 /** Throws with a sentence when an argument is wrong; null when only help is wanted. */

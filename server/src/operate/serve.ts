@@ -9,6 +9,7 @@ import { StartError } from '../db/start-error.ts';
 import { errorFields } from '../http/problem.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { VERSION } from '../version.ts';
+import { awaitStarter, serveInBackground } from './background.ts';
 import { journalPathOf } from './backup-place.ts';
 import { type Opened, openWaypost, whenThere } from './open.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
@@ -21,7 +22,11 @@ const ROLES: readonly ServerRole[] = ['api', 'sender'];
 const ECHO_MS = 500;
 
 /** Runs until SIGINT or SIGTERM; a second signal ends the process at once. */
-export async function serve({ config, options, asJson, tell }: WordCall): Promise<Told | null> {
+export async function serve(call: WordCall): Promise<Told | null> {
+  if (call.options.background !== undefined) return serveInBackground(call);
+  const { config, options, asJson } = call;
+  const starterNow = awaitStarter();
+  const tell = (sentence: string) => (starterNow() ?? (() => call.tell(sentence)))({ tell: sentence });
   const roles = readRoles(options.role);
   const startedMs = performance.now();
   const stopSignal = waitForSignal();
@@ -45,11 +50,18 @@ export async function serve({ config, options, asJson, tell }: WordCall): Promis
     if (roles.has('api')) await writeServerFile(config.dataDir, { url, pid: process.pid });
     isReady = true;
     const tookMs = Math.round(performance.now() - startedMs);
-    if (asJson)
-      process.stdout.write(
-        `${JSON.stringify({ url, health_url, roles: [...roles], took_ms: tookMs, first_start: first })}\n`,
-      );
-    else process.stdout.write(greet(config, { url, health_url }, roles, tookMs, first));
+    const value = { url, health_url, roles: [...roles], took_ms: tookMs, first_start: first };
+    const starter = starterNow();
+    const text = greet(
+      config,
+      { url, health_url },
+      roles,
+      tookMs,
+      first,
+      starter === null ? ', in another terminal' : '',
+    );
+    if (starter !== null) starter({ ready: { text, value } });
+    else process.stdout.write(asJson ? `${JSON.stringify(value)}\n` : `${text}\n`);
     await stopSignal;
     log.info({ msg: 'server.stopping' });
     await removeServerFile(config.dataDir);
@@ -145,13 +157,14 @@ function hereOf(url: string): string {
   return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
 
-/** What the terminal shows once the server is ready. */
+/** What the terminal shows once the server is ready; `where`: in which terminal one goes on. */
 function greet(
   config: Config,
   { url, health_url }: { url: string; health_url: string | null },
   roles: ReadonlySet<ServerRole>,
   tookMs: number,
   first: MadeTenant | null,
+  where: string,
 ): string {
   const shown = config.publicUrl ?? url;
   const lines = [`Waypost is ready (${(tookMs / 1000).toFixed(1)} s).`];
@@ -171,10 +184,9 @@ function greet(
   }
   lines.push(
     '',
-    'Next, in another terminal:',
+    `Next${where}:`,
+    '  eval "$(./waypost env)"    test keys for curl, the SDK and ./waypost help',
     '  npm run demo               the whole loop, from orders to verified events',
-    '  eval "$(./waypost env)"    a test key for curl and the SDK',
-    '',
     '',
   );
   return lines.join('\n');
