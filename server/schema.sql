@@ -352,7 +352,7 @@ create table events (
   traceparent text collate "C",
   constraint events_pkey PRIMARY KEY (world_id, sequence, recorded_at)
 ) partition by range (recorded_at);
-CREATE INDEX events_by_correlation ON ONLY public.events USING btree (world_id, hashtext(correlation_id));
+CREATE INDEX events_by_correlation ON ONLY public.events USING btree (world_id, hashtext(correlation_id), sequence);
 CREATE INDEX events_by_job ON ONLY public.events USING btree (world_id, job_id, job_sequence) WHERE (job_id IS NOT NULL);
 grant select on events to waypost_app;
 grant insert, select on events to waypost_ledger;

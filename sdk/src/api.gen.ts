@@ -1965,6 +1965,65 @@ export interface TimelineEntry {
   changes: Record<string, unknown[]>;
 }
 
+export interface Trace {
+  correlation_id: string;
+  /** The request, as its first event tells of it. */
+  request: {
+    recorded_at: string;
+    actor: {
+      type: string;
+      id: string;
+    };
+    cause: string;
+    /** W3C trace context that it brought or was given. */
+    traceparent: string | null;
+  };
+  /** In the order of the log. */
+  data: TracedEvent[];
+  has_more: boolean;
+  /** Send it as `after` to go on; null on the last page. */
+  next: string | null;
+  /** What to look at or do next, in plain words. */
+  next_steps: string[];
+}
+
+export interface TracedEvent {
+  id: string;
+  sequence: number;
+  type: string;
+  topics: string[];
+  /** The object that changed. */
+  data_id: string;
+  job_id: string | null;
+  job_sequence: number | null;
+  channel_id: string | null;
+  recorded_at: string;
+  actor: {
+    type: string;
+    id: string;
+  };
+  /** By which way it came. */
+  cause: string;
+  /** The event that caused it; null: the request did. */
+  causation_id: string | null;
+  applied: boolean;
+  implied: boolean;
+  /** To every endpoint that it is owed to. Null: the key lacks webhooks:read. */
+  messages: TracedMessage[] | null;
+}
+
+export interface TracedMessage {
+  /** Identifier of an endpoint. */
+  endpoint_id: string;
+  /** waiting: behind an earlier event of its job. pending: the endpoint has not come so far, or does not take any now. */
+  state: "delivered" | "retrying" | "in_flight" | "waiting" | "dead" | "pending";
+  next_attempt_at: string | null;
+  /** When all tries were in vain. */
+  dead_letter_id: string | null;
+  /** The oldest first. */
+  attempts: Attempt[];
+}
+
 /** A request or report about one job. */
 export interface TransitionItem {
   /** The job; or its `reference`. */
@@ -2462,6 +2521,15 @@ export interface ListEndpointAttemptsReply {
 }
 
 export type GetEndpointHealthReply = EndpointHealth;
+
+export interface GetTraceQuery {
+  /** `next` of the page before. */
+  after?: number | undefined;
+  /** How many events at most; 20 when absent. */
+  limit?: number | undefined;
+}
+
+export type GetTraceReply = Trace;
 
 export interface ListDeadLettersQuery {
   /** How many at most; 50 when absent, in an export all. */

@@ -65,6 +65,7 @@ import type { EndpointDesk } from './webhooks/endpoint-desk.routes.ts';
 import { openDestination, resolveBySystem } from './webhooks/http-destination.ts';
 import { messageOperations } from './webhooks/message.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
+import { traceOperations } from './webhooks/trace.routes.ts';
 
 const READ_CONNECTIONS_MAX = 8;
 const READ_TIMEOUT_MS = 5_000;
@@ -454,6 +455,7 @@ export function listOperations(house: House): Operation[] {
     ...endpointOperations(endpointDesk),
     ...endpointActions(endpointDesk),
     ...messageOperations(reads),
+    ...traceOperations(reads),
     ...deadLetterOperations({ reads, ledger }),
   ];
 }

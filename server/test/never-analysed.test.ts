@@ -65,6 +65,18 @@ async function readPages(server: TestServer, path: string, count: number): Promi
   }
 }
 
+/** Reads the traces of the first jobs. */
+async function readTraces(server: TestServer, count: number): Promise<void> {
+  const get = async (path: string) => {
+    const reply = await fetch(server.url + path, { headers: { authorization: `Bearer ${server.tenant.test_key}` } });
+    assert.equal(reply.status, 200, path);
+    return (await reply.json()) as { data: { correlation_id: string }[] };
+  };
+  const { data } = await get(`/v1/events?types=job.created&limit=${count}`);
+  assert.equal(data.length, count);
+  for (const { correlation_id } of data) await get(`/v1/traces/${correlation_id}`);
+}
+
 async function createJobs(server: TestServer, from: number, count: number): Promise<void> {
   const { test_key, channel_id } = server.tenant;
   const request = (n: number) => {
@@ -92,5 +104,6 @@ test('a database that was never analysed is read by its keys', async (t) => {
   const some = JOBS / 4;
   check('creating', await readsOf(database, tenant, (server) => createJobs(server, JOBS, some)), some);
   check('reading the log', await readsOf(database, tenant, (server) => readPages(server, '/v1/events', JOBS)), JOBS);
+  check('reading traces', await readsOf(database, tenant, (server) => readTraces(server, PAGE)), PAGE);
   check('listing jobs', await readsOf(database, tenant, (server) => readPages(server, '/v1/jobs', JOBS / 2)), JOBS / 2);
 });

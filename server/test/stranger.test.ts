@@ -26,7 +26,9 @@ before(async () => {
   const { data: hubs } = await house.as.stranger.hubs.list();
   foreign.channel_id = channels[0]?.id ?? '';
   foreign.hub_id = hubs[0]?.id ?? '';
-  // Named by its maker, not by an id.
+  // Named by their makers, not by an id.
+  foreign.correlation_id = 'request-of-a-stranger';
+  await house.as.stranger.drivers.create({ name: 'D' }, { correlationId: foreign.correlation_id });
   foreign.consumer_name = 'of-a-stranger';
   await house.call('POST', '/v1/consumers', { name: foreign.consumer_name }, { as: 'stranger' });
   for (const [path, methods] of Object.entries(paths)) {
@@ -82,6 +84,7 @@ const prefixes: Readonly<Record<string, string>> = {
   dead_letter_id: 'dlt',
   redrive_id: 'rdr',
   consumer_name: 'csm',
+  correlation_id: 'request',
 };
 
 function idName(id: string): string {

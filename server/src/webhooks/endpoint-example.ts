@@ -3,6 +3,7 @@
 import type { Attempt, Endpoint, Health, Message } from './endpoint.schema.ts';
 import { IN_FLIGHT_DEFAULT } from './pace.ts';
 import type { DeadLetter, Redrive } from './redrive.schema.ts';
+import type { TracePage } from './trace.schema.ts';
 import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
 
 const endpoint_id = 'whe_01m7yhqmb4f0pankpv0n1w71v1';
@@ -115,4 +116,44 @@ export const redriveExample: Redrive = {
   matching: 1_204,
   state: 'running',
   progress: { remaining: 1_004, redriving: 32, delivered: 168, dead: 0 },
+};
+
+export const traceExample: TracePage = {
+  correlation_id: '7f0c2a51-order-10293',
+  request: {
+    recorded_at: '2026-11-21T13:00:00.156Z',
+    actor: { type: 'api_key', id: 'key_01m7yhqmb4f0pankpv0n1w71v1' },
+    cause: 'api',
+    traceparent: null,
+  },
+  data: [
+    {
+      id: event_id,
+      sequence: 10_291,
+      type: 'job.created',
+      topics: [],
+      data_id: job_id,
+      job_id,
+      job_sequence: 1,
+      channel_id: 'chn_01m7yhqmb4f0pankpv0n1w71v1',
+      recorded_at: '2026-11-21T13:00:00.156Z',
+      actor: { type: 'api_key', id: 'key_01m7yhqmb4f0pankpv0n1w71v1' },
+      cause: 'api',
+      causation_id: null,
+      applied: true,
+      implied: false,
+      messages: [
+        {
+          endpoint_id,
+          state: 'delivered',
+          next_attempt_at: null,
+          dead_letter_id: null,
+          attempts: [{ ...attemptExample, type: 'job.created', sequence: 10_291 }],
+        },
+      ],
+    },
+  ],
+  has_more: false,
+  next: null,
+  next_steps: ['Every message was delivered (1).', `GET /v1/jobs/${job_id}/timeline tells the whole life of the job.`],
 };

@@ -6,7 +6,7 @@ import type { Instant } from '../ledger/command.ts';
 import { placeOfEvent } from '../ledger/id.ts';
 import type { Attempt, Health, Message } from './endpoint.schema.ts';
 
-interface AttemptRow {
+export interface AttemptRow {
   endpoint_id: string;
   event_id: string;
   type: string;
