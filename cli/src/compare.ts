@@ -47,10 +47,10 @@ async function compareWithLog(
 ): Promise<boolean> {
   const { terminal } = call;
   const first = Math.min(...theirs.map(({ sequence }) => sequence));
-  const end = await findLogEnd(client);
+  const { sequence: end, place } = await findLogEnd(client);
   const ours: WaypostEvent[] = [];
   const endpoint_id = textOption(call, 'endpoint');
-  const query = { after: Math.min(first - 1, end), ...(endpoint_id !== undefined && { endpoint_id }) };
+  const query = { after: place(Math.min(first - 1, end)), ...(endpoint_id !== undefined && { endpoint_id }) };
   for await (const event of client.events.iterate(query)) {
     if (event.sequence > end) break;
     ours.push(event);

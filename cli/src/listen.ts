@@ -39,12 +39,13 @@ export const listen: Word = {
     const secret = readSecret(textOption(call, 'secret'));
     const limit = countOption(call, 'limit', 1, Number.POSITIVE_INFINITY);
     const types = listOption(call, 'types');
-    const after = Math.max(0, (await findLogEnd(client)) - countOption(call, 'replay', 1, 0));
+    const end = await findLogEnd(client);
+    const begin = Math.max(0, end.sequence - countOption(call, 'replay', 1, 0));
     if (forward !== null) terminal.note(`Signing with ${secret}: verify with it as with the secret of an endpoint.`);
-    terminal.note(`Listening from ${after} on${forward === null ? '' : `, handing to ${forward}`}. Ctrl-C ends it.`);
+    terminal.note(`Listening from ${begin} on${forward === null ? '' : `, handing to ${forward}`}. Ctrl-C ends it.`);
     let seen = 0;
     let failed = 0;
-    const query = { after, ...(types !== undefined && { types }) };
+    const query = { after: end.place(begin), ...(types !== undefined && { types }) };
     for await (const event of client.events.follow(query, { signal, pollMs: POLL_MS })) {
       terminal.say(eventLine(event, terminal.paint));
       const handed = forward === null ? null : await hand(event, forward, secret);

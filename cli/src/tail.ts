@@ -20,9 +20,10 @@ export const eventsTail: Word = {
     const { terminal, signal } = call;
     const client = call.open();
     const limit = countOption(call, 'limit', 1, Number.POSITIVE_INFINITY);
-    const after = countOption(call, 'after', 0, null) ?? Math.max(0, (await findLogEnd(client)) - LAST_DEFAULT);
+    const end = await findLogEnd(client);
+    const begin = countOption(call, 'after', 0, null) ?? Math.max(0, end.sequence - LAST_DEFAULT);
     const types = listOption(call, 'types');
-    const query = { after, ...(types !== undefined && { types }) };
+    const query = { after: end.place(begin), ...(types !== undefined && { types }) };
     let shown = 0;
     for await (const event of client.events.follow(query, { signal, pollMs: POLL_MS })) {
       terminal.say(eventLine(event, terminal.paint));

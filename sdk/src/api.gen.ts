@@ -1358,7 +1358,7 @@ export interface Problem {
   /** The HTTP status. */
   status: number;
   /** Stable word. */
-  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "consumer_exists" | "consumer_leased" | "stale_lease" | "ack_goes_back" | "dead_letter_settled" | "limit_reached" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
+  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "consumer_exists" | "consumer_leased" | "stale_lease" | "ack_goes_back" | "dead_letter_settled" | "limit_reached" | "log_restored" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
   /** What went wrong this time. */
   detail: string;
   /** The path that was asked for. */
@@ -2091,8 +2091,8 @@ export interface Visit {
 }
 
 export interface ListEventsQuery {
-  /** The sequence after which to go on; 0 or absent: from the oldest event that is kept. */
-  after?: number | undefined;
+  /** The place after which to go on: `next` of a page, or the sequence of an event. 0 or absent: from the oldest event that is kept. Where the log was restored, a sequence alone belongs to the time before. */
+  after?: string | undefined;
   /** Types or topics, with `job.*` for all that begin so, separated by commas. Absent: all. */
   types?: string[] | undefined;
   /** Only events of this job. */
@@ -2143,8 +2143,8 @@ export interface ListConsumersReply {
 export type GetConsumerReply = Consumer;
 
 export interface StreamEventsQuery {
-  /** The sequence after which to begin; 0: from the oldest event that is kept. Absent: only what comes from now on. */
-  after?: number | undefined;
+  /** The place after which to begin, as in the list; 0: from the oldest event that is kept. Absent: only what comes from now on. */
+  after?: string | undefined;
   /** Types or topics, with `job.*` for all that begin so, separated by commas. Absent: all. */
   types?: string[] | undefined;
   /** Only events of this job. */

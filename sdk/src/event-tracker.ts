@@ -3,6 +3,12 @@
 
 import { type HeadersLike, headerOf } from './webhooks.ts';
 
+/** After a restore numbers are given again: those of earlier epochs count up to `last_sequence`. */
+export interface LogEpoch {
+  log_epoch: number;
+  last_sequence: number;
+}
+
 /** What a message says in its headers beside its event. */
 export interface MessageFacts {
   /** `webhook-id`: the same for every attempt, so it recognises duplicates. */
@@ -11,10 +17,14 @@ export interface MessageFacts {
   sequence: number | null;
   /** The event owed to this endpoint before this one; null for the first. */
   previous: number | null;
+  /** Where each epoch of the log begins after the first: empty unless the log was restored from a backup. */
+  epochs: readonly LogEpoch[];
   attempt: number;
   /** Id of the replay that sent it, null for live sending. */
   replay: string | null;
 }
+
+const FIRST_EPOCH = 1;
 
 export function readMessage(headers: HeadersLike): MessageFacts {
   const numberOf = (name: string): number | null => {
@@ -25,6 +35,10 @@ export function readMessage(headers: HeadersLike): MessageFacts {
     id: headerOf(headers, 'webhook-id') ?? '',
     sequence: numberOf('waypost-sequence'),
     previous: numberOf('waypost-previous'),
+    epochs: (headerOf(headers, 'waypost-epochs') ?? '')
+      .split(', ')
+      .map((text) => text.split(':').map(Number))
+      .flatMap(([log_epoch = 0, last_sequence = 0]) => (log_epoch > 0 ? [{ log_epoch, last_sequence }] : [])),
     attempt: numberOf('waypost-attempt') ?? 1,
     replay: headerOf(headers, 'waypost-replay'),
   };
@@ -34,7 +48,7 @@ export function readMessage(headers: HeadersLike): MessageFacts {
 export interface EventGap {
   sequence: number;
   /** Everything owed up to here has come: fetch from here. */
-  after: number;
+  after: string;
   noticed_ms: number;
 }
 
@@ -44,11 +58,18 @@ export interface TrackerState {
   through: number;
   /** What has come beyond it, as [previous, sequence]. */
   beyond: [number, number][];
+  /** Of the log; 1 when absent. */
+  epoch?: number;
 }
 
 export interface EventTracker {
   /** Call it for every message once it is stored. Messages without a sequence are no part of the chain. */
-  take(message: Pick<MessageFacts, 'sequence' | 'previous'>, nowMs: number): 'new' | 'duplicate' | 'untracked';
+  take(
+    message: Pick<MessageFacts, 'sequence' | 'previous'> & Partial<Pick<MessageFacts, 'epochs'>>,
+    nowMs: number,
+  ): 'new' | 'duplicate' | 'untracked';
+  /** Everything owed up to here has come, as the API takes it. */
+  readPlace(): string;
   /** What is missing for at least `graceMs`, oldest first. */
   listGaps(nowMs: number, graceMs: number): EventGap[];
   /** Whether it has come. */
@@ -58,7 +79,7 @@ export interface EventTracker {
 
 /** A new endpoint starts at 0; one that already received messages continues from the state that was kept. */
 export function createEventTracker(state: TrackerState = { through: 0, beyond: [] }, nowMs = 0): EventTracker {
-  let through = state.through;
+  let { through, epoch = FIRST_EPOCH } = state;
   const nextOf = new Map(state.beyond);
   const came = new Set(nextOf.values());
   const noticed = new Map<number, number>();
@@ -76,13 +97,34 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
     }
   }
 
+  /** The log was restored from a backup: what came beyond that never happened there, and its numbers come again. */
+  function restore(epochs: readonly LogEpoch[]): void {
+    const newest = Math.max(...epochs.map(({ log_epoch }) => log_epoch));
+    if (newest <= epoch) return;
+    const isKnown = epoch === FIRST_EPOCH || epochs.some(({ log_epoch }) => log_epoch === epoch);
+    const lost = epochs.filter(({ log_epoch }) => log_epoch > epoch).map(({ last_sequence }) => last_sequence);
+    const kept = isKnown ? Math.min(...lost) : 0;
+    epoch = newest;
+    through = Math.min(through, kept);
+    for (const [previous, sequence] of [...nextOf]) {
+      if (sequence <= kept) continue;
+      nextOf.delete(previous);
+      came.delete(sequence);
+    }
+    for (const sequence of [...noticed.keys()]) if (sequence > kept) noticed.delete(sequence);
+  }
+
+  const readPlace = () => (epoch === FIRST_EPOCH ? String(through) : `${epoch}-${through}`);
+
   return {
     take(message, nowMs) {
-      const { sequence } = message;
+      const { sequence, epochs = [] } = message;
       if (sequence === null) return 'untracked';
+      if (epochs.length > 0) restore(epochs);
       noticed.delete(sequence);
       if (sequence <= through || came.has(sequence)) return 'duplicate';
-      const previous = message.previous ?? 0;
+      // After a restore everything is complete up to a number that may not have been owed itself.
+      const previous = Math.max(message.previous ?? 0, through);
       came.add(sequence);
       nextOf.set(previous, sequence);
       notice(previous, nowMs);
@@ -92,10 +134,11 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
     listGaps(nowMs, graceMs) {
       return [...noticed]
         .filter(([sequence, noticed_ms]) => sequence > through && nowMs - noticed_ms >= graceMs)
-        .map(([sequence, noticed_ms]) => ({ sequence, after: through, noticed_ms }))
+        .map(([sequence, noticed_ms]) => ({ sequence, after: readPlace(), noticed_ms }))
         .sort((a, b) => a.sequence - b.sequence);
     },
     has: (sequence) => sequence <= through || came.has(sequence),
-    readState: () => ({ through, beyond: [...nextOf] }),
+    readPlace,
+    readState: () => ({ through, beyond: [...nextOf], ...(epoch !== FIRST_EPOCH && { epoch }) }),
   };
 }

@@ -11,6 +11,9 @@ const PATH = '/v1/events';
 const PAGE_LIMIT = 200;
 const POLL_MS = 1_000;
 
+/** `after`: a sequence, or a place as `next` and `readPlace` of a tracker say it. */
+export type EventQuery = Omit<ListEventsQuery, 'after'> & { after?: string | number | undefined };
+
 export interface FollowOptions extends CallOptions {
   /** How often to look for news. */
   pollMs?: number | undefined;
@@ -19,25 +22,21 @@ export interface FollowOptions extends CallOptions {
 /** Everything after a sequence up to the end of the log as it is then. */
 export function iterateEvents(
   transport: Transport,
-  query: ListEventsQuery,
+  query: EventQuery,
   call?: CallOptions,
 ): AsyncGenerator<PulledEvent, void, undefined> {
   return iteratePages(query.after === undefined ? undefined : String(query.after), (after) =>
-    listEvents(
-      transport,
-      { limit: PAGE_LIMIT, ...query, after: after === undefined ? undefined : Number(after) },
-      call,
-    ),
+    listEvents(transport, { limit: PAGE_LIMIT, ...query, after }, call),
   );
 }
 
-function listEvents(transport: Transport, query?: ListEventsQuery, call?: CallOptions): Promise<Page<PulledEvent>> {
+function listEvents(transport: Transport, query?: EventQuery, call?: CallOptions): Promise<Page<PulledEvent>> {
   return transport.send({ method: 'GET', path: PATH, query }, call);
 }
 
 export function eventCalls(transport: Transport) {
-  const list = (query?: ListEventsQuery, call?: CallOptions) => listEvents(transport, query, call);
-  const iterate = (query: ListEventsQuery = {}, call?: CallOptions) => iterateEvents(transport, query, call);
+  const list = (query?: EventQuery, call?: CallOptions) => listEvents(transport, query, call);
+  const iterate = (query: EventQuery = {}, call?: CallOptions) => iterateEvents(transport, query, call);
   return {
     /** One page of the log. */
     list,
@@ -47,12 +46,12 @@ export function eventCalls(transport: Transport) {
       transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
 
     /** Goes on for ever: what is there, then what comes. Ends when `signal` is aborted. */
-    async *follow(query: ListEventsQuery = {}, call: FollowOptions = {}): AsyncGenerator<PulledEvent, void, undefined> {
+    async *follow(query: EventQuery = {}, call: FollowOptions = {}): AsyncGenerator<PulledEvent, void, undefined> {
       let after = query.after ?? 0;
       while (call.signal?.aborted !== true) {
         const page = await list({ limit: PAGE_LIMIT, ...query, after }, call);
         yield* page.data;
-        if (page.next !== null) after = Math.max(after, Number(page.next));
+        if (page.next !== null) after = page.next;
         if (!page.has_more) await pause(call.pollMs ?? POLL_MS, call.signal);
       }
     },
@@ -71,7 +70,7 @@ export function eventCalls(transport: Transport) {
       const gaps = new Set(tracker.listGaps(nowMs, graceMs).map((gap) => gap.sequence));
       const last = Math.max(0, ...gaps);
       if (last === 0) return;
-      const after = tracker.readState().through;
+      const after = tracker.readPlace();
       for await (const event of iterate({ endpoint_id, after }, call)) {
         if (event.sequence > last) return;
         if (!tracker.has(event.sequence)) yield event;

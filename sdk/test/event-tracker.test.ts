@@ -22,7 +22,7 @@ test('a missing event is named by the one after it, and the place to fetch from 
   tracker.take(at(0), 0);
   tracker.take(at(1), 0);
   tracker.take(at(3), 500);
-  assert.deepEqual(tracker.listGaps(1_000, 100), [{ sequence: 9, after: 4, noticed_ms: 500 }]);
+  assert.deepEqual(tracker.listGaps(1_000, 100), [{ sequence: 9, after: '4', noticed_ms: 500 }]);
   assert.deepEqual(tracker.listGaps(1_000, 501), [], 'it may still be on its way');
   assert.equal(tracker.take(at(2), 2_000), 'new');
   assert.deepEqual(tracker.listGaps(9_000, 0), []);
@@ -32,7 +32,7 @@ test('a missing event is named by the one after it, and the place to fetch from 
 test('a first message that is missing is noticed too', () => {
   const tracker = createEventTracker();
   tracker.take(at(1), 7);
-  assert.deepEqual(tracker.listGaps(7, 0), [{ sequence: 3, after: 0, noticed_ms: 7 }]);
+  assert.deepEqual(tracker.listGaps(7, 0), [{ sequence: 3, after: '0', noticed_ms: 7 }]);
 });
 
 test('repeats are duplicates, before and behind what is complete', () => {
@@ -45,6 +45,24 @@ test('repeats are duplicates, before and behind what is complete', () => {
 
 test('a message without a sequence is no part of the chain', () => {
   assert.equal(createEventTracker().take({ sequence: null, previous: null }, 0), 'untracked');
+});
+
+test('after a restore the numbers come again: what was lost is forgotten, what is kept is a duplicate', () => {
+  const tracker = createEventTracker();
+  for (const message of chain) tracker.take(message, 0);
+  const epochs = [{ log_epoch: 500, last_sequence: 10 }];
+  assert.equal(tracker.take({ sequence: 9, previous: 4, epochs }, 0), 'duplicate');
+  assert.deepEqual(tracker.readState(), { through: 10, beyond: [], epoch: 500 });
+  assert.equal(tracker.readPlace(), '500-10');
+  assert.equal(tracker.take({ sequence: 11, previous: 9, epochs }, 0), 'new');
+  assert.equal(tracker.take({ sequence: 14, previous: 12, epochs }, 0), 'new');
+  assert.deepEqual(tracker.listGaps(0, 0), [{ sequence: 12, after: '500-11', noticed_ms: 0 }]);
+  const later = createEventTracker(JSON.parse(JSON.stringify(tracker.readState())));
+  assert.equal(later.take({ sequence: 12, previous: 11, epochs }, 0), 'new');
+  assert.equal(later.readPlace(), '500-14');
+  // Restored once more, from a backup made before that epoch: nobody knows where it began.
+  assert.equal(later.take({ sequence: 3, previous: null, epochs: [{ log_epoch: 900, last_sequence: 8 }] }, 0), 'new');
+  assert.equal(later.readPlace(), '900-3');
 });
 
 test('the state survives a restart', () => {
@@ -64,7 +82,7 @@ test('a tracker that was restarted still knows the holes that it had noticed', (
   before.take(at(0), 0);
   before.take(at(3), 0);
   const after = createEventTracker(before.readState(), 60);
-  assert.deepEqual(after.listGaps(60, 0), [{ sequence: 9, after: 3, noticed_ms: 60 }]);
+  assert.deepEqual(after.listGaps(60, 0), [{ sequence: 9, after: '3', noticed_ms: 60 }]);
 });
 
 test('in whatever order and however often messages come: complete means no gap, a missing one is always found', () => {
@@ -97,14 +115,26 @@ test('what a message says is read from its headers', () => {
   const headers = new Headers({
     'webhook-id': 'evt_1',
     'waypost-sequence': '12',
+    'waypost-epochs': '500:10, 900:11',
     'waypost-previous': '9',
     'waypost-attempt': '3',
   });
-  assert.deepEqual(readMessage(headers), { id: 'evt_1', sequence: 12, previous: 9, attempt: 3, replay: null });
+  assert.deepEqual(readMessage(headers), {
+    id: 'evt_1',
+    sequence: 12,
+    previous: 9,
+    epochs: [
+      { log_epoch: 500, last_sequence: 10 },
+      { log_epoch: 900, last_sequence: 11 },
+    ],
+    attempt: 3,
+    replay: null,
+  });
   assert.deepEqual(readMessage({ 'webhook-id': 'x', 'waypost-replay': 'rpl_1' }), {
     id: 'x',
     sequence: null,
     previous: null,
+    epochs: [],
     attempt: 1,
     replay: 'rpl_1',
   });

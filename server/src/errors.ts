@@ -39,6 +39,7 @@ export const errorCodes = {
   dead_letter_settled: { status: 409, title: 'The dead letter is no longer dead' },
   limit_reached: { status: 409, title: 'A named limit is reached' },
   // 410, 412, 413, 415, 422
+  log_restored: { status: 410, title: 'The log was restored, and this place is lost' },
   cursor_expired: { status: 410, title: 'The log no longer reaches back to this cursor' },
   stale_version: { status: 412, title: 'The object has changed since it was read' },
   body_too_large: { status: 413, title: 'The body is larger than allowed' },

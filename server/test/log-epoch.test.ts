@@ -6,6 +6,7 @@ import type { Command } from '../src/ledger/command.ts';
 import { advanceHeads } from '../src/ledger/ledger.store.ts';
 import { restoreLogCommand } from '../src/ledger/log-epoch.ts';
 import { askedByOperator } from '../src/operate/operator.ts';
+import { openSource } from './event-source.ts';
 import { type House, startHouse } from './house.ts';
 import { checkWorldLog } from './log-check.ts';
 import { orderOf } from './order-input.ts';
@@ -75,11 +76,12 @@ test('a restored log goes on gapless under a new epoch, tells where the old one 
   const [restored, created] = events.slice(before.sequence) as [RestoredEvent, RestoredEvent];
   assert.equal(restored.type, 'log.restored');
   assert.deepEqual(restored.data, { data_id: tenant_id, changes: {}, backup_at, last_sequence: before.sequence });
-  assert.deepEqual([restored.log_epoch, created.log_epoch], [before.log_epoch + 1, before.log_epoch + 1]);
-  assert.equal((await readHead()).log_epoch, before.log_epoch + 1);
+  const { log_epoch } = await readHead();
+  assert.ok(log_epoch > before.log_epoch);
+  assert.deepEqual([restored.log_epoch, created.log_epoch], [log_epoch, log_epoch]);
   assert.deepEqual(
     [...(await sql`select log_epoch, last_sequence from log_epochs where world_id = ${house.world_id}`)],
-    [{ log_epoch: before.log_epoch + 1, last_sequence: before.sequence }],
+    [{ log_epoch, last_sequence: before.sequence }],
   );
   assert.equal(created.data.job?.id, job.id);
   for (const who of ['source', 'bound', 'weak'] as const) {
@@ -92,6 +94,57 @@ test('a restored log goes on gapless under a new epoch, tells where the old one 
       who,
     );
   }
+});
+
+test('a place of the lost log is refused with the place to go on from; places from before, and of the new epoch, are good', async () => {
+  const { sequence, log_epoch } = await readHead();
+  const [epoch] = await house.database.sql<{ last_sequence: number }[]>`
+    select last_sequence from log_epochs where world_id = ${house.world_id}`;
+  const last = epoch?.last_sequence ?? 0;
+  const read = (after: string) => house.call('GET', `/v1/events?after=${after}`);
+  const lost = await read(String(last + 1));
+  assert.equal(lost.status, 410);
+  const { code, last_sequence, go_on_after } = lost.body;
+  assert.deepEqual(
+    { code, last_sequence, go_on_after },
+    {
+      code: 'log_restored',
+      last_sequence: last,
+      go_on_after: `${log_epoch}-${last}`,
+    },
+  );
+  assert.match(lost.body.detail, /Forget what you got after \d+, then go on with after=/);
+  for (const good of [String(last), `${log_epoch}-${last}`, go_on_after]) {
+    const page = await read(good);
+    assert.equal(page.status, 200, good);
+    assert.deepEqual([page.body.data[0].type, page.body.next], ['log.restored', `${log_epoch}-${sequence}`]);
+  }
+  assert.equal((await read(`${log_epoch}-${sequence}`)).body.next, `${log_epoch}-${sequence}`);
+  assert.equal((await read(`${log_epoch}-${sequence + 1}`)).status, 422);
+  const unknown = await read(`${log_epoch - 1}-${last}`);
+  assert.deepEqual([unknown.status, unknown.body.go_on_after], [410, `${log_epoch}-0`]);
+  const events = await Array.fromAsync(house.as.source.events.iterate({ after: 0 }));
+  assert.equal(events.at(-1)?.sequence, sequence, 'the SDK walks over the end of an epoch');
+  assert.deepEqual([...new Set(events.map((event) => event.log_epoch))], [1, log_epoch]);
+});
+
+test('a stream names places, goes on by them, and says when one was lost', async () => {
+  const { sequence, log_epoch } = await readHead();
+  const { url } = house.server;
+  const key = house.keys.source;
+  const first = await openSource(url, key, `?after=${log_epoch}-${sequence - 1}&types=job.*`);
+  await first.waitFor(1);
+  assert.equal(first.lastId(), `${log_epoch}-${sequence}`);
+  const again = await openSource(url, key, '', { 'last-event-id': first.lastId() ?? '' });
+  const job = await house.as.source.jobs.create(orderOf('on-stream', house.channel_id));
+  await again.waitFor(1);
+  assert.equal(again.events()[0].data.data_id, job.id);
+  assert.equal(again.lastId(), `${log_epoch}-${sequence + 1}`);
+  const lost = await openSource(url, key, '', { 'last-event-id': String(sequence) });
+  assert.equal(await lost.ended, 'whole');
+  const end = lost.frames.find(({ event }) => event === 'restored');
+  assert.equal(JSON.parse(end?.data ?? '{}').code, 'log_restored');
+  for (const source of [first, again]) source.close();
 });
 
 type RestoredEvent = Awaited<ReturnType<typeof checkWorldLog>>[number] & { log_epoch: number };

@@ -2,11 +2,13 @@
 // it stays. It takes up no more than one reading at a time: the next is made when the client has taken the one before.
 
 import type { Sql } from '../db/sql.ts';
-import { WaypostError } from '../errors.ts';
+import { type ErrorCode, WaypostError } from '../errors.ts';
 import type { Rendering } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { Feed, FeedEvent, Listener } from './feed.loop.ts';
+import { isOwedToAll } from './filter.ts';
 import { findNewest } from './log.store.ts';
+import { epochOf, type LogPlace, writePlace } from './place.ts';
 import { findPlace, knowPrevious, type Place, previousOf, pullEvents } from './pull.store.ts';
 import { type PullLimits, type Wanted, writeFrame, writePulled } from './pull.ts';
 import { renderEvent } from './render.ts';
@@ -16,6 +18,11 @@ export const HEARTBEAT_MS = 15_000;
 /** What a browser waits before it connects again. */
 const RETRY_MS = 2_000;
 const READ_LIMITS: PullLimits = { events: 200, scanned: 10_000, bytes: 1_048_576 };
+
+/** What a stream calls its end when its place is no longer good. */
+const endings = { cursor_expired: 'expired', log_restored: 'restored' } as const satisfies Partial<
+  Record<ErrorCode, string>
+>;
 
 export interface StreamParts {
   reads: Sql;
@@ -29,14 +36,19 @@ export interface StreamWish {
   rendering: Rendering;
   wanted: Wanted;
   /** Null: from now on. */
-  after: number | null;
+  after: LogPlace | null;
   signal: AbortSignal;
   cut: AbortController;
 }
 
-interface Taken {
-  frames: Buffer;
+/** How far a stream is. */
+interface Reached {
   place: Place;
+  log_epoch: number;
+}
+
+interface Taken extends Reached {
+  frames: Buffer;
   has_more: boolean;
 }
 
@@ -45,36 +57,43 @@ export async function* streamEvents(parts: StreamParts, wish: StreamWish): Async
   const { world_id, signal } = wish;
   let listener: Listener | null = null;
   try {
-    let place = await beginAt(reads, wish);
+    let { place, log_epoch } = await beginAt(reads, wish);
+    const idOf = ({ cursor: { sequence } }: Place) => writePlace({ log_epoch, sequence });
     // A browser that is cut before the first event comes back to this place.
-    yield `retry: ${RETRY_MS}\nid: ${place.cursor.sequence}\n\n`;
+    yield `retry: ${RETRY_MS}\nid: ${idOf(place)}\n\n`;
     let saidAt = performance.now();
     listener = await feed.listen(world_id, wish);
     let isLive = false;
     while (!signal.aborted) {
       const fresh: readonly FeedEvent[] | null = isLive ? await listener.next(place.cursor.sequence) : null;
       const taken: Taken =
-        (fresh === null ? null : takeFresh(fresh, wish, place)) ?? (await readOn(parts, wish, place));
+        (fresh === null ? null : takeFresh(fresh, wish, { place, log_epoch })) ?? (await readOn(parts, wish, place));
+      log_epoch = taken.log_epoch;
       isLive = !taken.has_more;
       place = isLive ? await knowPrevious(reads, world_id, taken.place, wish.wanted) : taken.place;
       const now = performance.now();
       if (taken.frames.length > 0) yield taken.frames;
-      else if (now - saidAt >= heartbeatMs) yield `: heartbeat\nid: ${place.cursor.sequence}\n\n`;
+      else if (now - saidAt >= heartbeatMs) yield `: heartbeat\nid: ${idOf(place)}\n\n`;
       else continue;
       saidAt = now;
     }
   } catch (error) {
-    if (!(error instanceof WaypostError) || error.code !== 'cursor_expired') throw error;
-    const { oldest_sequence } = error.extra;
-    yield `event: expired\ndata: ${JSON.stringify({ code: error.code, oldest_sequence, detail: error.message })}\n\n`;
+    if (!(error instanceof WaypostError)) throw error;
+    const name = endings[error.code as keyof typeof endings];
+    if (name === undefined) throw error;
+    yield `event: ${name}\ndata: ${JSON.stringify({ code: error.code, ...error.extra, detail: error.message })}\n\n`;
   } finally {
     listener?.close();
   }
 }
 
-async function beginAt(reads: Sql, { world_id, after }: StreamWish): Promise<Place> {
-  if (after !== null) return (await findPlace(reads, world_id, after)).place;
-  return { cursor: await findNewest(reads, world_id), previous: undefined };
+async function beginAt(reads: Sql, { world_id, after }: StreamWish): Promise<Reached> {
+  if (after !== null) {
+    const { place, end } = await findPlace(reads, world_id, after);
+    return { place, log_epoch: end.log_epoch };
+  }
+  const { log_epoch, ...cursor } = await findNewest(reads, world_id);
+  return { place: { cursor, previous: undefined }, log_epoch };
 }
 
 /** From the log. */
@@ -89,22 +108,25 @@ async function readOn({ reads, keys }: StreamParts, wish: StreamWish, place: Pla
   const frames = pulled.rows.map(({ row, previous }) =>
     writeFrame(row.sequence, row.type, writePulled(renderEvent(row, keys, rendering).text, previous)),
   );
-  return { frames: Buffer.from(frames.join('')), place: pulled.place, has_more: pulled.has_more };
+  const { place: reached, has_more } = pulled;
+  return { frames: Buffer.from(frames.join('')), place: reached, log_epoch: end.log_epoch, has_more };
 }
 
 /** From the feed. Null when it has not the rendering: the log has. */
-function takeFresh(fresh: readonly FeedEvent[], { rendering, wanted }: StreamWish, from: Place): Taken | null {
+function takeFresh(fresh: readonly FeedEvent[], { rendering, wanted }: StreamWish, from: Reached): Taken | null {
   const frames: Buffer[] = [];
-  let { cursor, previous } = from;
+  let { cursor, previous } = from.place;
+  let { log_epoch } = from;
   for (const event of fresh) {
     cursor = { sequence: event.sequence, recorded_at: event.recorded_at.toISOString() };
     if (wanted.fits !== null && !wanted.fits(event)) continue;
     const frame = event.frameOf(rendering, previousOf(event.sequence, previous, wanted));
     if (frame === null) return null;
     frames.push(frame);
+    if (isOwedToAll(event.type)) log_epoch = epochOf(frame.toString());
     previous = event.sequence;
   }
   const [only] = frames;
   const joined = frames.length === 1 && only !== undefined ? only : Buffer.concat(frames);
-  return { frames: joined, place: { cursor, previous }, has_more: false };
+  return { frames: joined, place: { cursor, previous }, log_epoch, has_more: false };
 }

@@ -4,6 +4,7 @@ import Type from 'typebox';
 import { ByteStream, type Operation, operation } from '../http/operation.ts';
 import type { Rendering } from '../ledger/command.ts';
 import { pulledExample } from './event.schema.ts';
+import { type LogPlace, PLACE_PATTERN, readPlace } from './place.ts';
 import { type Wanted, writeFrame } from './pull.ts';
 import { filterQuery, findWanted, type PullContext } from './pull-query.routes.ts';
 
@@ -15,7 +16,7 @@ export interface StreamContext extends PullContext {
     world_id: number;
     rendering: Rendering;
     wanted: Wanted;
-    after: number | null;
+    after: LogPlace | null;
     signal: AbortSignal;
     cut: AbortController;
   }): AsyncIterable<string | Buffer>;
@@ -25,13 +26,14 @@ export function eventStreamOperations(ctx: StreamContext): Operation[] {
   return [streamEvents(ctx)];
 }
 
-const DESCRIPTION = `Server-sent events: \`id\` is the sequence, \`event\` the type, \`data\` the event as \`GET /v1/events\` lists
+const DESCRIPTION = `Server-sent events: \`id\` is the place, \`event\` the type, \`data\` the event as \`GET /v1/events\` lists
 it. First what the log holds after \`Last-Event-ID\` (or else \`after\`), then what comes; without either only what comes. A comment
 every 15 seconds says that the stream is alive, and moves the id on where a filter lets nothing through.
 
 The stream ends when the key is revoked, expires or changes its scopes, and when the server stops: connect again with the
 last id. A place that the log no longer reaches back to is answered with \`event: expired\`, whose data names the
-oldest sequence, and the end. A client that is a mebibyte behind is cut. Browsers' EventSource sends no headers: read the
+oldest sequence, and the end; one that was lost in a restore with \`event: restored\`, whose data names the place to go on from
+(\`go_on_after\`). A client that is a mebibyte behind is cut. Browsers' EventSource sends no headers: read the
 stream with fetch, or through the SDK; a key never travels in a URL.`;
 
 function streamEvents(ctx: StreamContext): Operation {
@@ -46,10 +48,10 @@ function streamEvents(ctx: StreamContext): Operation {
     query: Type.Object(
       {
         after: Type.Optional(
-          Type.Integer({
-            minimum: 0,
+          Type.String({
+            pattern: PLACE_PATTERN,
             description:
-              'The sequence after which to begin; 0: from the oldest event that is kept. Absent: only what comes from now on.',
+              'The place after which to begin, as in the list; 0: from the oldest event that is kept. Absent: only what comes from now on.',
           }),
         ),
         ...filterQuery,
@@ -59,7 +61,7 @@ function streamEvents(ctx: StreamContext): Operation {
     headers: Type.Object({
       'Last-Event-ID': Type.Optional(
         Type.String({
-          pattern: '^(0|[1-9][0-9]{0,14})$',
+          pattern: PLACE_PATTERN,
           description: 'The last `id` that was received: the stream goes on after it, whatever `after` says.',
         }),
       ),
@@ -79,8 +81,8 @@ function streamEvents(ctx: StreamContext): Operation {
     errors: ['not_found'],
     async run(call) {
       const { caller, query, headers, rendering, signal } = call;
-      const last = headers['Last-Event-ID'];
-      const after = last === undefined ? (query.after ?? null) : Number(last);
+      const begin = headers['Last-Event-ID'] ?? query.after;
+      const after = begin === undefined ? null : readPlace(begin);
       const cut = new AbortController();
       const wanted = await findWanted(ctx, caller, query);
       const { world_id } = caller;

@@ -11,6 +11,7 @@ import { NAME_PATTERN } from './consumer.schema.ts';
 import { pullAsConsumer } from './consumer-pull.store.ts';
 import { EventPage, EventSchema, eventExample, pulledExample } from './event.schema.ts';
 import { findEvent } from './log.store.ts';
+import { PLACE_PATTERN, readPlace, writePlace } from './place.ts';
 import { findPlace, type Pulled, pullEvents } from './pull.store.ts';
 import { isVisible, PAGE_LIMITS, writePulled } from './pull.ts';
 import { filterQuery, findWanted, type PullContext } from './pull-query.routes.ts';
@@ -30,9 +31,10 @@ export function eventOperations(ctx: EventContext): Operation[] {
 const Query = Type.Object(
   {
     after: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        description: 'The sequence after which to go on; 0 or absent: from the oldest event that is kept.',
+      Type.String({
+        pattern: PLACE_PATTERN,
+        description:
+          'The place after which to go on: `next` of a page, or the sequence of an event. 0 or absent: from the oldest event that is kept. Where the log was restored, a sequence alone belongs to the time before.',
       }),
     ),
     ...filterQuery,
@@ -73,7 +75,7 @@ function listEvents(ctx: EventContext): Operation {
     scope: 'events:read',
     query: Query,
     replies: { 200: { description: 'Events in order of their sequence.', schema: EventPage } },
-    errors: ['cursor_expired', 'not_found', 'consumer_leased'],
+    errors: ['cursor_expired', 'log_restored', 'not_found', 'consumer_leased'],
     reply_example: { data: [pulledExample], has_more: false, next: '1' },
     async run({ caller, query, rendering }) {
       const { world_id, key_id, channel_ids } = caller;
@@ -82,13 +84,16 @@ function listEvents(ctx: EventContext): Operation {
         const name = requireConsumerAlone(query);
         const reader = { world_id, key_id, channel_ids, name: query.reader ?? null };
         const { pulled, lease } = await pullAsConsumer(ctx, reader, name, randomUUID(), limits);
+        // Its place is kept with the log itself and goes back with it: what it acknowledges is a number of today's epoch.
+        const next = String(pulled.place.cursor.sequence);
         const consumer = { name, lease: lease?.lease ?? null, lease_expires_at: lease?.expires_at ?? null };
-        return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering, { consumer })) };
+        return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering, { next, consumer })) };
       }
       const wanted = await findWanted(ctx, caller, query);
-      const span = await findPlace(ctx.reads, world_id, query.after ?? 0);
+      const span = await findPlace(ctx.reads, world_id, readPlace(query.after ?? '0'));
       const pulled = await pullEvents(ctx.reads, world_id, span, wanted, limits);
-      return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering, {})) };
+      const next = writePlace({ log_epoch: span.end.log_epoch, sequence: pulled.place.cursor.sequence });
+      return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering, { next })) };
     },
   });
 }
@@ -111,7 +116,12 @@ function requireConsumerAlone(query: Static<typeof Query>): string {
   throw new WaypostError('invalid_request', 'The parameters of the query contradict each other.', { faults });
 }
 
-async function renderPage(ctx: PullContext, pulled: Pulled, rendering: Rendering, more: object): Promise<string> {
+async function renderPage(
+  ctx: PullContext,
+  pulled: Pulled,
+  rendering: Rendering,
+  more: { next: string; consumer?: object },
+): Promise<string> {
   await ctx.keys.fetchFor(
     ctx.reads,
     pulled.rows.map(({ row }) => row),
@@ -119,9 +129,8 @@ async function renderPage(ctx: PullContext, pulled: Pulled, rendering: Rendering
   const texts = pulled.rows.map(({ row, previous }) =>
     writePulled(renderEvent(row, ctx.keys, rendering).text, previous),
   );
-  const next = JSON.stringify(String(pulled.place.cursor.sequence));
-  const rest = JSON.stringify(more).slice(1, -1);
-  return `{"data":[${texts.join(',')}],"has_more":${pulled.has_more},"next":${next}${rest === '' ? '' : `,${rest}`}}`;
+  const rest = JSON.stringify({ has_more: pulled.has_more, ...more }).slice(1, -1);
+  return `{"data":[${texts.join(',')}],${rest}}`;
 }
 
 function getEvent(ctx: PullContext): Operation {

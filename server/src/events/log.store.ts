@@ -3,12 +3,18 @@
 
 import type { Sql } from '../db/sql.ts';
 import type { Instant } from '../ledger/command.ts';
+import { type Epoch, FIRST_EPOCH } from './place.ts';
 
 /** A place in a world's log: the event after which to go on. Sequence 0 stands before the first. */
 export interface LogCursor {
   sequence: number;
   /** recorded_at of that event, or a time not after it. */
   recorded_at: Instant;
+}
+
+/** Where the log ends, and in which epoch. */
+export interface LogEnd extends LogCursor {
+  log_epoch: number;
 }
 
 export interface LogRow {
@@ -188,11 +194,17 @@ export async function findCursorAt(sql: Sql, worldId: number, time: Instant): Pr
 }
 
 /** The end of the log as it is now. */
-export async function findNewest(sql: Sql, worldId: number): Promise<LogCursor> {
-  const [head] = await sql<{ sequence: number; recorded_at: Date }[]>`
-    select sequence, recorded_at from heads where world_id = ${worldId}`;
-  if (head === undefined) return BEGINNING;
-  return { sequence: head.sequence, recorded_at: head.recorded_at.toISOString() };
+export async function findNewest(sql: Sql, worldId: number): Promise<LogEnd> {
+  const [head] = await sql<{ sequence: number; recorded_at: Date; log_epoch: number }[]>`
+    select sequence, recorded_at, log_epoch from heads where world_id = ${worldId}`;
+  if (head === undefined) return { ...BEGINNING, log_epoch: FIRST_EPOCH };
+  return { ...head, recorded_at: head.recorded_at.toISOString() };
+}
+
+/** All epochs but the first, the oldest first. */
+export function listEpochs(sql: Sql, worldId: number): Promise<Epoch[]> {
+  return sql<Epoch[]>`
+    select log_epoch, last_sequence from log_epochs where world_id = ${worldId} order by log_epoch`;
 }
 
 /** The same of several worlds. */

@@ -10,13 +10,16 @@ import {
   findNewest,
   findOldest,
   type LogCursor,
+  type LogEnd,
   type LogHead,
   type LogRow,
+  listEpochs,
   readHeads,
   readJobHeads,
   readPlaces,
 } from './log.store.ts';
-import { type PullLimits, refuseExpired, type Wanted } from './pull.ts';
+import { keptOf, type LogPlace } from './place.ts';
+import { type PullLimits, refuseExpired, refuseRestored, type Wanted } from './pull.ts';
 
 const BLOCK_HEADS = 500;
 /** How far back the event before the first of a reading is looked for, in steps: 10,000 events in all. */
@@ -43,17 +46,25 @@ export interface Pulled {
 }
 
 /**
- * The place after a sequence, and the end of the log as it is now. 0 stands before the oldest event that is kept; throws
- * for places before that or behind the end.
+ * Where the log goes on after a place, and its end as it is now. 0 stands before the oldest event that is kept; throws
+ * for places before that or behind the end, and for those of a log that was lost in a restore.
  */
-export async function findPlace(sql: Sql, worldId: number, after: number): Promise<{ place: Place; end: LogCursor }> {
+export async function findPlace(sql: Sql, worldId: number, after: LogPlace): Promise<{ place: Place; end: LogEnd }> {
   const [end, oldest] = await Promise.all([findNewest(sql, worldId), findOldest(sql, worldId)]);
-  if (after > end.sequence)
-    throw new WaypostError('invalid_request', `The log ends at ${end.sequence}; nothing is after ${after} yet.`, {
-      faults: [{ pointer: 'query/after', code: 'beyond_end', message: `The newest sequence is ${end.sequence}.` }],
-    });
-  if (after !== 0 && after < oldest - 1) throw refuseExpired(oldest);
-  const sequence = Math.max(after, Math.min(oldest - 1, end.sequence));
+  if (after.log_epoch !== end.log_epoch && after.sequence > 0) {
+    const epochs = await listEpochs(sql, worldId);
+    if (after.sequence > keptOf(after.log_epoch, epochs)) throw refuseRestored(after, end, epochs);
+  }
+  if (after.sequence > end.sequence)
+    throw new WaypostError(
+      'invalid_request',
+      `The log ends at ${end.sequence}; nothing is after ${after.sequence} yet.`,
+      {
+        faults: [{ pointer: 'query/after', code: 'beyond_end', message: `The newest sequence is ${end.sequence}.` }],
+      },
+    );
+  if (after.sequence !== 0 && after.sequence < oldest - 1) throw refuseExpired(oldest);
+  const sequence = Math.max(after.sequence, Math.min(oldest - 1, end.sequence));
   return { place: { cursor: await findCursor(sql, worldId, sequence), previous: undefined }, end };
 }
 

@@ -4,6 +4,7 @@
 import { WaypostError } from '../errors.ts';
 import { patternFaults } from './event-types.ts';
 import { compileFilter, type Filter, type Filtered, isOwedToAll } from './filter.ts';
+import { type Epoch, epochOf, keptOf, type LogPlace, writePlace } from './place.ts';
 
 /** How much one reading may look through, read and answer. */
 export interface PullLimits {
@@ -82,9 +83,9 @@ export function writePulled(text: string, previous: number | null): string {
   return `${text.slice(0, -1)},"previous":${previous}}`;
 }
 
-/** One event of a stream of server-sent events. JSON text holds no line break. */
+/** One event of a stream of server-sent events: its id is its place. JSON text holds no line break. */
 export function writeFrame(sequence: number, type: string, text: string): string {
-  return `id: ${sequence}\nevent: ${type}\ndata: ${text}\n\n`;
+  return `id: ${writePlace({ log_epoch: epochOf(text), sequence })}\nevent: ${type}\ndata: ${text}\n\n`;
 }
 
 export function refuseExpired(oldest: number): WaypostError {
@@ -93,4 +94,17 @@ export function refuseExpired(oldest: number): WaypostError {
     `The log reaches back to ${oldest}; what was before is no longer kept. Compare your data with ours, then go on with after=${oldest - 1}.`,
     { extra: { oldest_sequence: oldest } },
   );
+}
+
+/** The place belongs to what the log held before it was restored: whoever stands there believes what is no longer so. */
+export function refuseRestored(after: LogPlace, end: LogPlace, epochs: readonly Epoch[]): WaypostError {
+  const sequence = keptOf(after.log_epoch, epochs);
+  const go_on_after = writePlace({ log_epoch: end.log_epoch, sequence });
+  const detail =
+    sequence === 0
+      ? `The log was restored from a backup that does not know the epoch ${after.log_epoch}. Compare your data with ours, then go on with after=${go_on_after}.`
+      : `The log was restored from a backup: what it held after ${sequence} is lost, and other events have these numbers now. Forget what you got after ${sequence}, then go on with after=${go_on_after}.`;
+  return new WaypostError('log_restored', detail, {
+    extra: { log_epoch: end.log_epoch, last_sequence: sequence, go_on_after },
+  });
 }

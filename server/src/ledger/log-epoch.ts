@@ -1,7 +1,18 @@
 // Going on after the end of a log was lost: the database was restored from a backup, or a replica took over that had not
 // got everything. Numbers are then given a second time, so they belong to a new epoch, and its first event says so.
 
-import type { Accepted, Actor, Command } from './command.ts';
+import type { Accepted, Actor, Command, Instant } from './command.ts';
+
+/** Epochs are counted from here, in seconds. */
+const EPOCHS_SINCE_MS = Date.UTC(2026, 0, 1);
+
+/**
+ * The number of an epoch that opens now. Not the next number: whoever restores the same backup twice would open the same
+ * epoch twice, and consumers who have seen the first would take the second for it.
+ */
+export function nextEpoch(before: number, now: Instant): number {
+  return Math.max(before + 1, Math.floor((Date.parse(now) - EPOCHS_SINCE_MS) / 1_000));
+}
 
 /** What a consumer has to know: everything after `last_sequence` (the ledger adds it) never happened here. */
 export interface Restoration {

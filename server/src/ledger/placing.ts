@@ -20,6 +20,7 @@ import {
   type Remembered,
   rememberReplies,
 } from './ledger.store.ts';
+import { nextEpoch } from './log-epoch.ts';
 import { sealParts } from './personal.ts';
 import { makeOutcome, writeEnvelope } from './reply.ts';
 import type { SubjectKeys } from './subject-keys.ts';
@@ -143,7 +144,7 @@ export class Placing {
 
   /** What follows in this world belongs to the next epoch; its first events say where the one before ends. */
   #openEpoch(site: Site, cuts: readonly CutEvent[]): CutEvent[] {
-    site.log_epoch += 1;
+    site.log_epoch = nextEpoch(site.log_epoch, site.now);
     const { world_id, log_epoch, sequence: last_sequence, now } = site;
     this.#epochs.push({ world_id, log_epoch, last_sequence, opened_at: now });
     this.config_changed.add(world_id);

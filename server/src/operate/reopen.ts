@@ -35,8 +35,9 @@ export async function reopenLogs(
     }
     await resetSenders(operator.sql);
     const { erased, unknown } = await eraseAgain(opened, operator, heads, journal);
-    const worlds = heads.map(({ tenant_id, world, sequence, log_epoch }) => {
-      return { tenant_id, world, last_sequence: sequence, log_epoch: log_epoch + 1 };
+    const worlds = (await listHeads(operator.sql)).map(({ world_id, tenant_id, world, log_epoch }) => {
+      const last_sequence = heads.find((head) => head.world_id === world_id)?.sequence ?? 0;
+      return { tenant_id, world, last_sequence, log_epoch };
     });
     return { worlds, erased, unknown };
   });

@@ -137,6 +137,7 @@ function configOf(
     endpoint,
     keys,
     renderings,
+    epochs: row.epochs,
   };
 }
 

@@ -57,6 +57,7 @@ function startRun(change: Partial<Endpoint>) {
     endpoint: { ...(endpoint as Endpoint), rate_per_s: null, status: 'active' as const, revision: 1, ...change },
     keys: [{ key: createSecretKey(Buffer.alloc(32)), expires_at: null }],
     renderings: new Map(),
+    epochs: null,
   };
   const cursor = { sequence: 0, recorded_at: new Date(NOW).toISOString(), previous: null };
   const circuit = { open_since: null, probes: 0, probe_at: 0 };

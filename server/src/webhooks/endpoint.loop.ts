@@ -267,6 +267,7 @@ export class EndpointRun {
       'waypost-attempt',
       String(message.attempts),
     ];
+    if (this.config.epochs !== null) extra.push('waypost-epochs', this.config.epochs);
     if (missing !== null) extra.push('waypost-missing', String(missing));
     if (rendered.redacted) extra.push('waypost-redacted', 'true');
     if (message.redrive !== null) extra.push('waypost-redrive', message.redrive);

@@ -21,6 +21,8 @@ export interface EndpointConfig {
   endpoint: Endpoint;
   keys: SigningKey[];
   renderings: ReadonlyMap<number, 'plain' | 'personal'>;
+  /** Where each epoch of the log but the first begins, for the receiver; null while there is only that. */
+  epochs: string | null;
 }
 
 /** What an endpoint needs of the sender around it. */
