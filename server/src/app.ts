@@ -11,9 +11,10 @@ import { channelOperations } from './channels/channel.routes.ts';
 import { findChannel } from './channels/channel.store.ts';
 import { type Config, isLoopback } from './config.ts';
 import { type Heartbeat, startHeartbeat } from './db/heartbeat.loop.ts';
+import { closePools, openPools, READ_CONNECTIONS_MAX } from './db/pools.ts';
 import { watchReadiness } from './db/readiness.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
-import { BY_KEY, type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
+import { type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
 import { type ErrorCode, WaypostError } from './errors.ts';
 import { consumerOperations } from './events/consumer.routes.ts';
 import { eventOperations } from './events/event.routes.ts';
@@ -67,9 +68,8 @@ import { messageOperations } from './webhooks/message.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
 import { traceOperations } from './webhooks/trace.routes.ts';
 
-const READ_CONNECTIONS_MAX = 8;
-const READ_TIMEOUT_MS = 5_000;
-const CURSOR_CONNECTIONS_MAX = 2;
+/** Two, so that none idles while the process works on its answer; more would only wait there. */
+const READS_PER_CONNECTION = 2;
 const KEY_USES_SAVED_EVERY_MS = 10_000;
 
 export interface AppOptions {
@@ -94,6 +94,8 @@ export interface App {
 /** What every room is built from. */
 export interface House {
   reads: Sql;
+  /** For what must go on while all other reads wait: who asks, what was changed elsewhere, whether the database is there. */
+  door: Sql;
   ledger: Ledger;
   keys: SubjectKeys;
   config: Config;
@@ -117,7 +119,8 @@ export interface House {
 export async function startApp(options: AppOptions): Promise<App> {
   const { config, addresses, masterKey, log } = options;
   const keys = createSubjectKeys(masterKey);
-  const reads = openReads(addresses);
+  const pools = openPools(addresses);
+  const { reads, door, consumerCursors, telemetry } = pools;
   const running: Running = { http: null, sender: null, ledger: null, isStopping: false };
   const metrics = await openMetricsFor(options, reads, running);
   const journal = openJournal(options, reads);
@@ -128,12 +131,10 @@ export async function startApp(options: AppOptions): Promise<App> {
   const tester = openTester(options, egress, deriveKey('webhook secrets'), metrics);
   const feed = openFeed(reads, keys, ledger, log);
   const rateLimits = createRateLimits({ defaultPerS: config.rateLimit, monotonicMs: () => performance.now() });
-  const isReady = await watchReadiness(reads);
+  const isReady = await watchReadiness(door);
   const findUnready = async () => (running.isStopping ? ['This process is stopping.'] : isReady());
-  const consumerCursors = openCursors(addresses);
-  const rooms = { reads, ledger, keys, config, log, deriveKey, egress };
+  const rooms = { reads, door, ledger, keys, config, log, deriveKey, egress };
   const house: House = { ...rooms, feed, consumerCursors, tester, rateLimits, findUnready };
-  const telemetry = openPool(addresses.ledger, { name: 'waypost telemetry', connectionsMax: 1 });
   /** What ends together, each waiting for what is under way; the health port last, so that it says so till the end. */
   const drainers: ((drainMs: number) => Promise<unknown>)[] = [];
   const closers: (() => Promise<unknown>)[] = [];
@@ -149,9 +150,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await ledger.stop();
     journal?.stop();
     for (const close of closers.reverse()) await close();
-    await consumerCursors.end({ timeout: 1 });
-    await telemetry.end({ timeout: 1 });
-    await reads.end({ timeout: 1 });
+    await closePools(pools);
   };
   try {
     const desk = deskOf(config, metrics);
@@ -230,14 +229,6 @@ function openTester({ addresses, log }: AppOptions, egress: EgressRules, secretK
   };
 }
 
-function openReads(addresses: DatabaseAddresses): Sql {
-  return openPool(addresses.app, {
-    name: 'waypost reads',
-    connectionsMax: READ_CONNECTIONS_MAX,
-    session: { statement_timeout: READ_TIMEOUT_MS, default_transaction_read_only: 'on', ...BY_KEY },
-  });
-}
-
 /** Personal values must be gone from memory as soon as their key is. */
 function forgetIn(keys: SubjectKeys, feed: Feed): (worldIds: readonly number[]) => void {
   return (worldIds) => {
@@ -246,14 +237,6 @@ function forgetIn(keys: SubjectKeys, feed: Feed): (worldIds: readonly number[]) 
       feed.forgetWorld(worldId);
     }
   };
-}
-
-function openCursors(addresses: DatabaseAddresses): Sql {
-  return openPool(addresses.ledger, {
-    name: 'waypost consumers',
-    connectionsMax: CURSOR_CONNECTIONS_MAX,
-    session: { statement_timeout: READ_TIMEOUT_MS, ...BY_KEY },
-  });
 }
 
 function openFeed(reads: Sql, keys: SubjectKeys, ledger: Ledger, log: Logger): Feed {
@@ -280,7 +263,7 @@ function watchConfig(house: House, watchers: readonly ((worldIds: readonly numbe
   house.ledger.onCommit((_worldIds, configChanged) => {
     if (configChanged.size > 0) tell([...configChanged]);
   });
-  return startConfigWatch(house.reads, tell, (error) => house.log.warn({ msg: 'config_watch.failed', err: error }));
+  return startConfigWatch(house.door, tell, (error) => house.log.warn({ msg: 'config_watch.failed', err: error }));
 }
 
 /** What health and metrics look at while it runs. */
@@ -370,7 +353,7 @@ interface ApiParts {
 async function startApi(house: House, parts: ApiParts): Promise<{ url: string; stop(drainMs: number): Promise<void> }> {
   const { config, log } = house;
   const { telemetry, watchers, running, metrics, desk } = parts;
-  const authenticator = createAuthenticator(house.reads, telemetry, () => new Date());
+  const authenticator = createAuthenticator(house.door, telemetry, () => new Date());
   watchers.push((worldIds) => worldIds.forEach(authenticator.forgetWorld));
   const saving = setInterval(() => {
     authenticator.saveUses().catch((error: unknown) => log.warn({ msg: 'key_uses.failed', err: error }));
@@ -385,6 +368,9 @@ async function startApi(house: House, parts: ApiParts): Promise<{ url: string; s
     onCompleted: metrics?.onRequest ?? null,
     tags,
     rateLimits: house.rateLimits,
+    connectionLimits: { max: config.connectionsMax, perAddressMax: config.connectionsPerAddress },
+    readsMax: READS_PER_CONNECTION * READ_CONNECTIONS_MAX,
+    estimateWriteMs: house.ledger.estimateMs,
     tls: await readTls(config),
     trustProxy: config.trustProxy,
   });

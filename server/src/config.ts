@@ -1,9 +1,11 @@
 // Every setting of the server, in one table. It is read once, by main.ts, and passed on as an argument. A line belongs
 // here if it names a setting, says what it may be, or says why a value is refused.
 
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { StartError } from './db/start-error.ts';
+import { CONNECTION_LIMITS } from './http/connections.ts';
+import { openNetworks, parseNetwork } from './http/network.ts';
 import { RATE_LIMIT_MAX_PER_S } from './http/rate-limit.ts';
 import { nearestWord } from './http/suggestion.ts';
 
@@ -25,6 +27,7 @@ class Misfit extends Error {}
 
 const PROGRAM_DIR = resolve(import.meta.dirname, '../..');
 const LANES_MAX = 16;
+const CONNECTIONS_MAX = 1_000_000;
 const MASTER_KEY_BYTES = 32;
 const TOKEN_LENGTH_MIN = 16;
 const DRAIN_MAX_S = 300;
@@ -122,6 +125,23 @@ export const options = {
     sentence:
       'What an API key without a limit of its own may ask for, on all processes together, measured over ten seconds; 0: no limit.',
     parse: (text) => parseInteger(text, 0, RATE_LIMIT_MAX_PER_S),
+  } satisfies Option<number>,
+  connectionsMax: {
+    name: 'WAYPOST_CONNECTIONS_MAX',
+    form: 'number',
+    fallback: String(CONNECTION_LIMITS.max),
+    secret: false,
+    sentence:
+      'How many connections a process takes; 0: as many as the system lets it open, which then has to keep room for the database (ulimit -n).',
+    parse: (text) => parseInteger(text, 0, CONNECTIONS_MAX),
+  } satisfies Option<number>,
+  connectionsPerAddress: {
+    name: 'WAYPOST_CONNECTIONS_PER_ADDRESS',
+    form: 'number',
+    fallback: String(CONNECTION_LIMITS.perAddressMax),
+    secret: false,
+    sentence: 'How many connections one address may have, unless WAYPOST_TRUST_PROXY names it; 0: no limit.',
+    parse: (text) => parseInteger(text, 0, CONNECTIONS_MAX),
   } satisfies Option<number>,
   tlsCert: {
     name: 'WAYPOST_TLS_CERT',
@@ -251,10 +271,7 @@ function findUnknown(env: Readonly<Record<string, string | undefined>>): string[
 
 /** Whether only this machine can reach an address that is listened on. */
 export function isLoopback(host: string): boolean {
-  const loopback = new BlockList();
-  loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-  loopback.addAddress('::1', 'ipv6');
-  return host === 'localhost' || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'));
+  return host === 'localhost' || openNetworks(['127.0.0.0/8', '::1'])(host);
 }
 
 function parseInteger(text: string, least: number, most: number): number {
@@ -316,12 +333,10 @@ function parseToken(text: string): string {
 /** A list of networks; a bare address is a network of one. */
 function parseCidrs(text: string): string[] {
   return text.split(',').map((each) => {
-    const [address = '', bits, ...rest] = each.trim().split('/');
-    const most = isIP(address) === 6 ? 128 : 32;
-    const length = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
-    if (isIP(address) === 0 || rest.length > 0 || !(length <= most)) {
+    const network = parseNetwork(each.trim());
+    if (network === null) {
       throw new Misfit('must be a comma-separated list of networks such as 10.20.0.0/16 or 192.168.1.7');
     }
-    return `${address}/${length}`;
+    return `${network.address}/${network.bits}`;
   });
 }

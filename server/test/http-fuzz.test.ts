@@ -86,7 +86,8 @@ test('no random request makes the server fail or break its document', async () =
       statuses.add(reply.status);
       assert.ok(reply.status < 500, `${reply.status} ${reply.text}`);
     }),
-    { numRuns: 2_000 },
+    // Chance alone does not always find a body that can be read and is wrong.
+    { numRuns: 2_000, examples: [[['POST', '/v1/things', {}, Buffer.from('{}'), 'full']]] },
   );
   for (const status of [400, 401, 403, 404, 405, 415, 422]) assert.ok(statuses.has(status), `${status} never came`);
 });

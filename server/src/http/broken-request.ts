@@ -11,7 +11,6 @@ import { makeProblem, PROBLEM_MEDIA_TYPE } from './problem.ts';
 import { BODY_BYTES_MAX } from './route.ts';
 
 export const HEADER_BYTES_MAX = 16_384;
-export const REQUEST_TIMEOUT_MS = 30_000;
 export const PARAM_LENGTH_MAX = 256;
 /** Up to so many bytes of a refused body are read and dropped, so that the client gets to read the refusal. */
 const DROPPED_BYTES_MAX = 33_554_432;
@@ -60,10 +59,7 @@ export function refuseBrokenRequest(desk: Desk, error: ClientError, socket: Sock
     error.code === 'HPE_HEADER_OVERFLOW'
       ? new WaypostError('headers_too_large', `The headers must have at most ${HEADER_BYTES_MAX} bytes.`)
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new WaypostError(
-            'request_timeout',
-            `The request did not arrive within ${REQUEST_TIMEOUT_MS / 1_000} seconds.`,
-          )
+        ? new WaypostError('request_timeout', 'The request took too long to arrive: send it again, without pauses.')
         : new WaypostError('malformed_request', 'The request is not well-formed HTTP.');
   const correlation_id = randomUUID();
   const text = JSON.stringify(makeProblem(refusal, { publicUrl: desk.publicUrl, instance: '/', correlation_id }));

@@ -7,7 +7,9 @@ import type { Logger } from 'pino';
 import { type ErrorCode, errorCodes, type WaypostError } from '../errors.ts';
 import type { TraceContext } from '../ledger/trace.ts';
 import type { Span } from '../ledger/tracing.ts';
+import type { Proxies } from './forwarded.ts';
 import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
+import type { Arrival, Overload } from './overload.ts';
 import { errorFields, makeProblem, PROBLEM_MEDIA_TYPE, toWaypostError } from './problem.ts';
 import type { Bucket, RateLimits } from './rate-limit.ts';
 import type { Route } from './route.ts';
@@ -21,7 +23,8 @@ export interface Desk {
   securityHeaders: readonly string[];
   /** Requests that are being worked on now. */
   inFlight: number;
-  inFlightMax: number;
+  overload: Overload;
+  proxies: Proxies;
   /** It ends: a connection whose request is answered now is not kept for another. */
   isClosing: boolean;
   streams: StreamBook;
@@ -43,12 +46,16 @@ export interface Exchange {
   span: Span | null;
   /** The trace that it belongs to: of its span or, where none are collected, the one that the caller names. */
   trace: TraceContext | null;
+  /** The address of the client, once somebody needs it. */
+  from: string;
   caller: Caller | null;
   /** Length of the body that was read. */
   bytesIn: number;
   /** What the caller's key has left; null when there is no key or no limit. */
   bucket: Bucket | null;
   startedAt: number;
+  /** Its body, while that is on its way. */
+  arrival: Arrival | null;
   /** Whether it counts as in flight. */
   admitted: boolean;
   answered: boolean;

@@ -2,6 +2,7 @@
 // says (strictness, problems, correlation, keys, limits) happens here and in the files beside it.
 
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import {
   type FastifyInstance,
@@ -20,14 +21,16 @@ import {
   droppingHeaders,
   HEADER_BYTES_MAX,
   PARAM_LENGTH_MAX,
-  REQUEST_TIMEOUT_MS,
   refuseBrokenRequest,
   toRefusal,
 } from './broken-request.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts';
 import { type Completion, type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
+import { openProxies } from './forwarded.ts';
 import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
 import { buildDocument } from './openapi.ts';
-import { ByteStream, type Caller, type Operation } from './operation.ts';
+import { ByteStream, type Call, type Caller, type Operation, type Reply } from './operation.ts';
+import { IN_FLIGHT_MAX, Overload } from './overload.ts';
 import { createRateLimits, type RateLimits } from './rate-limit.ts';
 import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
@@ -35,9 +38,7 @@ import { writeStream } from './stream.ts';
 import { type Authenticate, endAll, makeStreamBook, type StreamLimits, watchDeparture } from './stream-book.ts';
 import { documentOperations, healthOperations, type MetricsDesk } from './system.ts';
 
-export const IN_FLIGHT_MAX = 2_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-const BUSY_RETRY_AFTER_S = 1;
 const CLOSE_DRAIN_MS = 10_000;
 
 /** Who asks when no key is needed. */
@@ -73,6 +74,10 @@ export interface HttpOptions {
   onCompleted?: ((completion: Completion) => void) | null;
   /** `IN_FLIGHT_MAX` when absent. */
   inFlightMax?: number;
+  /** Reads that use the database at once; without a limit when absent. */
+  readsMax?: number;
+  /** How long a write of a world will take until it is answered; nothing when absent. */
+  estimateWriteMs?(worldId: number): number;
   /** What keys may ask for; without limits when absent. */
   rateLimits?: RateLimits;
   /** `STREAM_LIMITS` when absent. */
@@ -80,6 +85,8 @@ export interface HttpOptions {
   tls?: { cert: string | Buffer; key: string | Buffer } | null;
   /** Addresses of proxies whose X-Forwarded headers are believed. */
   trustProxy?: readonly string[];
+  /** `CONNECTION_LIMITS` when absent. */
+  connectionLimits?: Partial<ConnectionLimits>;
 }
 
 export interface Http {
@@ -110,7 +117,13 @@ export function buildHttp(options: HttpOptions): Http {
     publicUrl: options.publicUrl ?? '',
     securityHeaders: securityHeadersFor(options),
     inFlight: 0,
-    inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
+    proxies: openProxies(options.trustProxy ?? []),
+    overload: new Overload({
+      inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
+      readsMax: options.readsMax ?? Number.POSITIVE_INFINITY,
+      estimateWriteMs: options.estimateWriteMs ?? (() => 0),
+      monotonicMs: () => performance.now(),
+    }),
     isClosing: false,
     streams: makeStreamBook(options.authenticate, options.streamLimits),
     rateLimits: options.rateLimits ?? createRateLimits({ defaultPerS: 0, monotonicMs: () => performance.now() }),
@@ -133,6 +146,7 @@ export function buildHttp(options: HttpOptions): Http {
   return {
     async listen(host, port) {
       await app.listen({ host, port });
+      desk.overload.start();
       const bound = app.server.address() as AddressInfo;
       const url = urlOf(options, bound.address, bound.port);
       if (options.publicUrl === null) desk.publicUrl = url;
@@ -140,6 +154,7 @@ export function buildHttp(options: HttpOptions): Http {
     },
     async close(drainMs = CLOSE_DRAIN_MS) {
       desk.isClosing = true;
+      desk.overload.stop();
       endAll(desk.streams);
       let left = 0;
       const cut = setTimeout(() => {
@@ -163,13 +178,18 @@ function urlOf(options: HttpOptions, address: string, port: number): string {
 }
 
 function createFastify(desk: Desk, options: HttpOptions): FastifyInstance {
+  const limits = { ...CONNECTION_LIMITS, ...options.connectionLimits };
+  const parsing = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: limits.headWithinMs,
+    connectionsCheckingInterval: limits.checkEveryMs,
+  };
   const settings = {
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: limits.requestWithinMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     return503OnClosing: false,
-    trustProxy: options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX, querystringParser: () => NO_QUERY },
     clientErrorHandler: (error: ClientError, socket: Socket) => refuseBrokenRequest(desk, error, socket),
     frameworkErrors: (error: { code?: string }, request: FastifyRequest, reply: FastifyReply) =>
@@ -177,11 +197,12 @@ function createFastify(desk: Desk, options: HttpOptions): FastifyInstance {
   } as const;
   const app: FastifyInstance =
     options.tls === undefined || options.tls === null
-      ? fastify({ ...settings, http: { maxHeaderSize: HEADER_BYTES_MAX } })
+      ? fastify({ ...settings, http: parsing })
       : (fastify({
           ...settings,
-          https: { ...options.tls, maxHeaderSize: HEADER_BYTES_MAX },
+          https: { ...options.tls, ...parsing },
         }) as unknown as FastifyInstance);
+  limitConnections(app.server, limits, desk.proxies.isProxy);
   app.decorateRequest('exchange', null);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -220,10 +241,12 @@ function openExchange(request: FastifyRequest, route: Route | null): Exchange {
     correlation_id: '',
     span,
     trace: span?.context ?? given,
+    from: '',
     caller: null,
     bytesIn: 0,
     bucket: null,
     startedAt: performance.now(),
+    arrival: null,
     admitted: false,
     answered: false,
     departure: null,
@@ -266,39 +289,49 @@ function admit(
       done();
       return;
     }
-    if (desk.inFlight >= desk.inFlightMax) {
-      throw new WaypostError('busy', 'Too many requests are being worked on.', { retryAfterS: BUSY_RETRY_AFTER_S });
-    }
-    exchange.admitted = true;
-    desk.inFlight++;
-    const found = authenticate(headers.authorization, request.ip);
+    desk.overload.admit(desk.inFlight);
+    exchange.from = desk.proxies.clientOf(request.raw);
+    const found = authenticate(headers.authorization, exchange.from);
     if (!(found instanceof Promise)) {
-      welcome(desk, exchange, found, route, done);
+      welcome(desk, exchange, found, route, headers);
+      done();
       return;
     }
-    found.then((caller) => welcome(desk, exchange, caller, route, done), done);
+    found.then((caller) => welcome(desk, exchange, caller, route, headers)).then(() => done(), done);
   } catch (error) {
     done(error as Error);
   }
 }
 
-function welcome(desk: Desk, exchange: Exchange, caller: Caller, route: Route, done: (error?: Error) => void): void {
+/** What can be said once it is known who asks. Throws what speaks against it. */
+function welcome(desk: Desk, exchange: Exchange, caller: Caller, route: Route, headers: IncomingHttpHeaders): void {
   exchange.caller = caller;
-  try {
-    exchange.bucket = desk.rateLimits.open(caller.key_id, caller.rate_limit_per_s);
-    desk.rateLimits.takeOne(exchange.bucket);
-    if (route.operation.scope !== null) requireScope(caller, route.operation.scope);
-  } catch (error) {
-    done(error as Error);
-    return;
-  }
-  done();
+  exchange.bucket = desk.rateLimits.open(caller.key_id, caller.rate_limit_per_s);
+  desk.rateLimits.takeOne(exchange.bucket);
+  if (route.operation.scope !== null) requireScope(caller, route.operation.scope);
+  if (!route.writes) return;
+  desk.overload.admitWrite(caller.world_id);
+  exchange.arrival = desk.overload.expectBody(caller.key_id, expectedBytes(headers, route.bodyBytesMax));
+}
+
+/** As the headers say; a body that comes in pieces of unknown number may be as large as one may be. */
+function expectedBytes(headers: IncomingHttpHeaders, bytesMax: number): number {
+  const stated = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : bytesMax;
+  return Math.min(stated, bytesMax);
+}
+
+/** The body has come, or never will: it counts no longer as one on its way. */
+function endArrival(desk: Desk, exchange: Exchange): void {
+  if (exchange.arrival !== null) desk.overload.endArrival(exchange.arrival);
+  exchange.arrival = null;
 }
 
 async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const exchange = request.exchange ?? openExchange(request, route);
+  endArrival(desk, exchange);
   exchange.bytesIn = (request.body as Buffer | undefined)?.length ?? 0;
   try {
+    if (route.operation.scope !== null) enterFlight(desk, exchange);
     const call = readCall(route, exchange.caller ?? nobody, exchange.correlation_id, {
       path: exchange.path,
       query: exchange.query,
@@ -310,13 +343,32 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
     });
     const { items } = route.operation;
     if (items !== undefined) desk.rateLimits.takeItems(exchange.bucket, items(call.body));
-    const made = await runWithin(exchange.trace, () => route.operation.run(call));
+    const made = await runWithin(exchange.trace, () => run(desk, route, call));
     if (made.body instanceof ByteStream) {
-      const credential = { authorization: request.raw.headers.authorization, from: request.ip };
+      const credential = { authorization: request.raw.headers.authorization, from: exchange.from };
       await writeStream(desk, exchange, reply.raw, made, made.body, credential);
     } else writeReply(desk, exchange, reply.raw, made);
   } catch (thrown) {
     writeProblem(desk, exchange, reply.raw, thrown);
+  }
+}
+
+/** Counts from when the body is there: clients that send theirs slowly keep nobody out. */
+function enterFlight(desk: Desk, exchange: Exchange): void {
+  desk.overload.enterFlight(desk.inFlight);
+  exchange.admitted = true;
+  desk.inFlight++;
+}
+
+/** Reads wait for their turn at the database here; writes wait in the ledger. */
+async function run(desk: Desk, route: Route, call: Call): Promise<Reply> {
+  if (route.writes || route.operation.scope === null) return route.operation.run(call);
+  const turn = desk.overload.reads.enter();
+  if (turn !== null) await turn;
+  try {
+    return await route.operation.run(call);
+  } finally {
+    desk.overload.reads.leave();
   }
 }
 
@@ -354,6 +406,7 @@ export function matchesPath(template: string, path: string): boolean {
 function answerFailure(desk: Desk, error: { code?: string }, request: FastifyRequest, reply: FastifyReply): void {
   reply.hijack();
   const exchange = request.exchange ?? openExchange(request, null);
+  endArrival(desk, exchange);
   if (exchange.correlation_id === '') exchange.correlation_id = randomUUID();
   writeProblem(desk, exchange, reply.raw, toRefusal(error, request, exchange), droppingHeaders(request.raw));
 }

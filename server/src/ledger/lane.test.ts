@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { WaypostError } from '../errors.ts';
+import { BATCH_BYTES_MAX, WORLD_COMMANDS_MAX } from './census.ts';
 import type { Command } from './command.ts';
-import { BATCH_BYTES_MAX, Lane, type LaneOptions, takeBatch, WORLD_COMMANDS_MAX } from './lane.ts';
+import { Lane, type LaneOptions, takeBatch } from './lane.ts';
 
 const bytes = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 0, max: 4_000 }) },

@@ -6,24 +6,27 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Sql, Tx } from '../db/sql.ts';
 import { type ErrorCode, WaypostError } from '../errors.ts';
 import { type Answer, type Batch, decideBatch, type OpenBatch, openBatch } from './batch.ts';
+import { BATCH_BYTES_MAX, Census, OWN_COMMAND_BYTES, WORLD_COMMANDS_MAX } from './census.ts';
 import type { Command, Outcome } from './command.ts';
 import type { World } from './event-text.ts';
 import { classifyFailure, refusalOfConstraint } from './failure.ts';
 import type { Remembered } from './ledger.store.ts';
 import { type Erased, findEventAt, lockHeads } from './ledger.store.ts';
 import { Link } from './link.ts';
+import { Pace } from './pace.ts';
 import type { SubjectKeys } from './subject-keys.ts';
 import { trackCommit } from './traced-commit.ts';
 import { runApart } from './tracing.ts';
 
 export const BATCH_COMMANDS_MAX = 200;
-export const BATCH_BYTES_MAX = 1_048_576;
-export const WORLD_COMMANDS_MAX = 50;
-/** What a command counts for that no request brought. */
-const OWN_COMMAND_BYTES = 512;
+/** A request's command that would wait longer for its answer is refused: before its body is read, or before it is queued. */
+export const WAIT_MAX_MS = 3_000;
+/** A batch that is expected to take longer is made smaller: statements that take 5 s are cut off. */
+const BATCH_EXPECTED_MAX_MS = 1_000;
 const WAITING_MAX = 20_000;
 const OUTAGE_PATIENCE_MS = 10_000;
 const RECONNECT_PAUSE_MS = 100;
+const RETRY_AFTER_MAX_S = 10;
 
 export interface LaneOptions {
   /** Opens a pool of one connection with the ledger's session settings; `onClose` is told when it is lost. */
@@ -86,10 +89,26 @@ export class Lane {
   /** The batch that waits for the one that commits. */
   #next: Prepared | null = null;
   #running: Promise<void> | null = null;
+  readonly #pace = new Pace();
+  /** The batch that is decided or commits now. */
+  #settling: { commands: number; sinceMs: number } | null = null;
+  /** Of #waiting; null when it has to be counted anew. */
+  #census: Census | null = null;
 
   constructor(options: LaneOptions) {
     this.#options = options;
     this.#links = [new Link(options.connect), new Link(options.connect)];
+  }
+
+  /** How long it will take until a command of the world that comes now is answered, by what the last batches took. */
+  estimateMs(worldId: number): number {
+    if (this.#settling === null) return 0;
+    const { commands, sinceMs } = this.#settling;
+    const now = this.#pace.remainingMs(commands, this.#options.monotonicMs() - sinceMs);
+    const next = this.#next === null ? 0 : this.#pace.expectMs(1, this.#next.batch.length);
+    this.#census ??= new Census(this.#waiting);
+    const rest = this.#census.until(worldId, this.#batchMax());
+    return now + next + this.#pace.expectMs(rest.batches, rest.commands);
   }
 
   /** How many commands wait for their turn. */
@@ -98,13 +117,28 @@ export class Lane {
   }
 
   submit(command: Command): Promise<Outcome> {
+    const refusal = this.#judgeWait(command);
+    if (refusal !== null) return Promise.reject(refusal);
     return this.#enqueue(command, { stoppedBy: null });
   }
 
   /** All of them in their order; who is behind one that the database failed is answered like it. */
   submitAll(commands: readonly Command[]): Promise<PromiseSettledResult<Outcome>[]> {
+    const refusal = commands[0] === undefined ? null : this.#judgeWait(commands[0]);
+    if (refusal !== null) return Promise.resolve(commands.map(() => ({ status: 'rejected', reason: refusal })));
     const group: Group = { stoppedBy: null };
     return Promise.allSettled(commands.map((command) => this.#enqueue(command, group)));
+  }
+
+  #batchMax(): number {
+    return this.#pace.fit(BATCH_EXPECTED_MAX_MS, this.#options.batchCommandsMax);
+  }
+
+  /** Only requests are refused: whatever else writes has nobody who would try again. */
+  #judgeWait({ bytes, world_id }: Command): WaypostError | null {
+    if (bytes === undefined) return null;
+    const waitMs = this.estimateMs(world_id);
+    return waitMs <= WAIT_MAX_MS ? null : refusals.overloaded(waitMs);
   }
 
   #enqueue(command: Command, group: Group): Promise<Outcome> {
@@ -115,6 +149,7 @@ export class Lane {
       (traced) =>
         new Promise((resolve, reject) => {
           this.#waiting.push({ command: traced, resolve, reject, since: this.#options.monotonicMs(), group });
+          this.#census?.add(traced);
           this.#running ??= runApart(() => this.#run());
         }),
     );
@@ -133,16 +168,19 @@ export class Lane {
       const prepared = this.#next ?? this.#takeNext();
       this.#next = null;
       if (prepared === null) break;
+      this.#settling = { commands: prepared.batch.length, sinceMs: this.#options.monotonicMs() };
       await this.#settle(prepared.batch, prepared).catch((error: unknown) => rejectAll(prepared.batch, error));
     }
+    this.#settling = null;
     this.#running = null;
   }
 
   /** Null when nobody waits but those behind a command that the database failed. */
   #takeNext(): Prepared | null {
     while (this.#waiting.length > 0) {
-      const [taken, rest] = takeBatch(this.#waiting, this.#options.batchCommandsMax);
+      const [taken, rest] = takeBatch(this.#waiting, this.#batchMax());
       this.#waiting = rest;
+      this.#census = null;
       const batch = taken.filter((one) => !rejectStopped(one));
       if (batch.length > 0) return this.#prepare(batch);
     }
@@ -172,8 +210,11 @@ export class Lane {
     while (true) {
       // Only what comes from the queue looks ahead: a batch that runs again needs the locks that the next one would take.
       const ended = await this.#attempt(next ?? this.#prepare(batch), next !== null);
+      if (ended === 'done') {
+        if (next !== null) this.#learn(batch.length);
+        return;
+      }
       next = null;
-      if (ended === 'done') return;
       if (ended === 'split') {
         for (const one of batch) if (!rejectStopped(one)) await this.#settle([one], null);
         return;
@@ -181,6 +222,11 @@ export class Lane {
       if (this.#options.monotonicMs() >= deadline) return rejectAll(batch, refusals.unreachable());
       await this.#options.pause(RECONNECT_PAUSE_MS);
     }
+  }
+
+  /** From batches that went through at once: how long an outage lasted says nothing about the next batch. */
+  #learn(commands: number): void {
+    if (this.#settling !== null) this.#pace.learn(commands, this.#options.monotonicMs() - this.#settling.sinceMs);
   }
 
   /** One transaction. Says whether everybody is answered, or whether to run again, or one by one. */
@@ -247,6 +293,7 @@ export class Lane {
   #abandonNext(): void {
     if (this.#next === null) return;
     this.#waiting.unshift(...this.#next.batch);
+    this.#census = null;
     this.#next.link.drop();
     this.#next = null;
   }
@@ -317,6 +364,7 @@ export class Lane {
   #answer(batch: readonly Waiting[], answers: readonly Answer[]): void {
     // Those go first in the next batch: the first of them finds it as it was loaded.
     this.#waiting.unshift(...batch.filter((_one, index) => answers[index]?.kind === 'again'));
+    this.#census = null;
     batch.forEach((one, index) => {
       const answer = answers[index];
       if (answer === undefined) one.reject(new Error('the command was not decided'));
@@ -344,6 +392,12 @@ const refusals = {
         retryAfterS: 30,
         cause,
       },
+    ),
+  overloaded: (waitMs: number) =>
+    new WaypostError(
+      'busy',
+      'More changes are waiting than can be written soon. Nothing was written: wait as long as Retry-After says and send it again.',
+      { retryAfterS: Math.min(Math.ceil(waitMs / 1_000), RETRY_AFTER_MAX_S) },
     ),
   unknown: () =>
     new WaypostError(

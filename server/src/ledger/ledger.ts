@@ -51,6 +51,8 @@ export interface Ledger {
   rehearse(command: Command): Promise<Outcome>;
   /** Called after each commit with the worlds that have new events, and those whose configuration changed. */
   onCommit(listener: CommitListener): void;
+  /** How long a command of the world that comes now will take until it is answered. */
+  estimateMs(worldId: number): number;
   /** How many commands wait for their turn. */
   waiting(): number;
   stop(): Promise<void>;
@@ -110,6 +112,7 @@ export function openLedger(options: LedgerOptions): Ledger {
 
   return {
     commit: (command) => laneOf(command.world_id).submit(command),
+    estimateMs: (worldId) => laneOf(worldId).estimateMs(worldId),
     commitAll: (commands) => laneOf(commands[0]?.world_id ?? 0).submitAll(commands),
     rehearse: (command) => rehearse(options.reads, options.keys, command),
     onCommit: (listener) => void listeners.push(listener),
