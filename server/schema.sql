@@ -439,6 +439,16 @@ grant select on idempotency_keys to waypost_app;
 grant insert, select on idempotency_keys to waypost_ledger;
 grant select on idempotency_keys to waypost_sender;
 
+create table job_terms (
+  world_id integer not null,
+  term text collate "C" not null,
+  job_id text collate "C" not null,
+  constraint job_terms_pkey PRIMARY KEY (world_id, term, job_id)
+);
+grant select on job_terms to waypost_app;
+grant delete, insert, select, update on job_terms to waypost_ledger;
+grant select on job_terms to waypost_sender;
+
 create table jobs (
   world_id integer not null,
   job_id text collate "C" not null,
@@ -470,7 +480,7 @@ create table jobs (
   constraint jobs_status_check CHECK ((status = ANY (ARRAY['created'::text, 'accepted'::text, 'assigned'::text, 'en_route'::text, 'arrived'::text, 'exception'::text, 'completed'::text, 'partially_completed'::text, 'failed'::text, 'cancelled'::text]))),
   constraint jobs_version_check CHECK ((version >= 1))
 ) with (toast_tuple_target=8160);
-CREATE INDEX jobs_by_creation ON public.jobs USING btree (world_id, created_at, job_id);
+CREATE INDEX jobs_by_status ON public.jobs USING btree (world_id, channel_id, status, job_id) WHERE (deleted_at IS NULL);
 CREATE INDEX jobs_by_update ON public.jobs USING btree (world_id, updated_at, job_id);
 CREATE UNIQUE INDEX jobs_reference ON public.jobs USING btree (world_id, channel_id, reference) WHERE holds_reference;
 grant select on jobs to waypost_app;
@@ -684,6 +694,7 @@ create table tasks (
   window_end timestamp(3) with time zone,
   customer_id text collate "C",
   address_id text collate "C",
+  job_ended boolean default false not null,
   constraint tasks_pkey PRIMARY KEY (world_id, job_id, task_id),
   constraint tasks_check CHECK (((window_start IS NULL) = (window_end IS NULL))),
   constraint tasks_kind_check CHECK ((kind = ANY (ARRAY['pickup'::text, 'delivery'::text]))),
@@ -691,6 +702,7 @@ create table tasks (
   constraint tasks_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'en_route'::text, 'arrived'::text, 'completed'::text, 'failed'::text, 'exception'::text, 'cancelled'::text])))
 ) with (fillfactor=80);
 CREATE INDEX tasks_by_driver ON public.tasks USING btree (world_id, driver_id, job_id) WHERE (driver_id IS NOT NULL);
+CREATE INDEX tasks_of_driver_now ON public.tasks USING btree (world_id, driver_id, job_id) WHERE ((driver_id IS NOT NULL) AND (NOT job_ended));
 CREATE INDEX tasks_open_by_address ON public.tasks USING btree (world_id, address_id, job_id) WHERE ((address_id IS NOT NULL) AND (status <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])));
 CREATE INDEX tasks_open_by_customer ON public.tasks USING btree (world_id, customer_id, job_id) WHERE ((customer_id IS NOT NULL) AND (status <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])));
 grant select on tasks to waypost_app;

@@ -81,7 +81,7 @@ export const jobsList: Word = {
   sentence: 'Lists jobs, newest first.',
   options: {
     status: { value: 'A,B', meaning: 'only jobs in one of these' },
-    text: { value: 'WORDS', meaning: 'only jobs whose reference has this in it' },
+    text: { value: 'WORDS', meaning: 'only jobs whose reference, or a number in it, begins so' },
     limit: { value: 'N', meaning: `how many at most, ${LISTED_DEFAULT} by default` },
   },
   names: [0, 0],
@@ -92,7 +92,7 @@ export const jobsList: Word = {
     const status = listOption(call, 'status') as JobQuery['status'];
     const text = textOption(call, 'text');
     if (status !== undefined) query.status = status;
-    if (text !== undefined) query.text = text;
+    if (text !== undefined) query.q = text;
     const jobs: Job[] = [];
     for await (const job of call.open().jobs.iterate(query)) if (jobs.push(job) >= limit) break;
     for (const line of listJobs(jobs, terminal.paint)) terminal.say(line);

@@ -2300,20 +2300,30 @@ export interface ListJobsQuery {
   status?: ("created" | "accepted" | "assigned" | "en_route" | "arrived" | "exception" | "completed" | "partially_completed" | "failed" | "cancelled")[] | undefined;
   /** Only jobs of this channel. */
   channel?: string | undefined;
-  /** Only the job that has this reference; with `channel` the answer is the job itself. */
+  /** Only jobs with this reference; with `channel` the answer is the one job that holds it. */
   reference?: string | undefined;
+  /** Only jobs of this group. */
+  group_reference?: string | undefined;
   /** Only jobs with a task that this driver has or had. */
   driver?: string | undefined;
-  /** Part of the reference, group reference or a task's reference, in any case. */
-  text?: string | undefined;
-  /** Only jobs whose windows end at or after this. */
+  /** Only jobs of one of these. */
+  priority?: ("urgent" | "express" | "standard" | "economy")[] | undefined;
+  /** Only jobs with all of these tags. */
+  tags?: string[] | undefined;
+  /** Only jobs with all of these values: `metadata[key]=value`. */
+  metadata?: Record<string, string> | undefined;
+  /** Only jobs in which one of these begins so, in upper or lower case: the reference, the group reference, a task's reference, a number of three digits or more inside one of them (`10293` finds `ORD-10293`), an item's reference or barcode. Names, telephone numbers and addresses are sealed and are not searched. */
+  q?: string | undefined;
+  /** Only jobs with a task whose service window ends at or after this. */
   window_from?: string | undefined;
-  /** Only jobs whose windows begin at or before this. */
+  /** Only jobs with a task whose service window begins at or before this; of the same task, when both are given. */
   window_to?: string | undefined;
+  /** Only jobs made at or after this. */
+  created_since?: string | undefined;
+  /** Only jobs made before this. */
+  created_until?: string | undefined;
   /** Only jobs changed at or after this, oldest change first, deleted ones included. */
   updated_since?: string | undefined;
-  /** Only jobs with these values: `metadata[key]=value`. */
-  metadata?: Record<string, string> | undefined;
 }
 
 export type ListJobsReply = {

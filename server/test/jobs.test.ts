@@ -239,8 +239,8 @@ test('lists filter by status, driver, text, window and metadata, and page withou
     assert.equal((await call('POST', '/v1/jobs', order)).status, 201);
   }
   const refs = (answer: { body: { data: { reference: string }[] } }) => answer.body.data.map((job) => job.reference);
-  assert.deepEqual(refs(await call('GET', '/v1/jobs?text=list-&limit=3')), ['LIST-4', 'LIST-3', 'LIST-2']);
-  assert.deepEqual(refs(await call('GET', '/v1/jobs?text=stop-4')), ['LIST-4']);
+  assert.deepEqual(refs(await call('GET', '/v1/jobs?q=list-&limit=3')), ['LIST-4', 'LIST-3', 'LIST-2']);
+  assert.deepEqual(refs(await call('GET', '/v1/jobs?q=stop-4')), ['LIST-4']);
   assert.deepEqual(refs(await call('GET', '/v1/jobs?metadata[batch]=b1&metadata[index]=2')), ['LIST-2']);
   assert.deepEqual(
     refs(

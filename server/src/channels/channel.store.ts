@@ -95,6 +95,12 @@ export function openStrictnessFinder(sql: Sql): (worldId: number, channelId: str
   return async (worldId, channelId) => (await find(worldId, channelId)) ?? false;
 }
 
+export async function listChannelIds(sql: Sql | Tx, worldId: number, count: number): Promise<string[]> {
+  const rows = await sql<{ channel_id: string }[]>`
+    select channel_id from channels where world_id = ${worldId} order by channel_id limit ${count}`;
+  return rows.map((row) => row.channel_id);
+}
+
 /** In the order in which they were made. `channelIds` null: all of the world. */
 export async function listChannels(
   sql: Sql | Tx,

@@ -64,14 +64,35 @@ export interface Steps<S extends Shape, Row> {
 
 /** Walks from row to row. One row more than wanted is read, so that the last slice knows that it is the last. */
 export function walkBy<const S extends Shape, Row>({ cursor, read, placeOf, show }: Steps<S, Row>): Walk {
+  return walkPages({
+    cursor,
+    async read(after, limit) {
+      const rows = await read(after, limit + 1);
+      return { rows: rows.slice(0, limit), next: rows.length > limit ? (rows[limit - 1] ?? null) : null };
+    },
+    placeOf,
+    show,
+  });
+}
+
+/** How a list goes whose store itself says where a page ends, which may be before it is full. */
+export interface Pages<S extends Shape, Row, Place> {
+  cursor: Cursor<S>;
+  read(after: Values<S> | null, limit: number): Promise<{ rows: readonly Row[]; next: Place | null }>;
+  placeOf(place: Place): Values<S>;
+  show(rows: readonly Row[]): readonly Item[] | Promise<readonly Item[]>;
+}
+
+export function walkPages<const S extends Shape, Row, Place>({
+  cursor,
+  read,
+  placeOf,
+  show,
+}: Pages<S, Row, Place>): Walk {
   return {
     async readSlice(after, limit) {
-      const rows = await read(after === null ? null : cursor.decode(after), limit + 1);
-      const last = rows.length > limit ? rows[limit - 1] : undefined;
-      return {
-        items: await show(rows.slice(0, limit)),
-        next: last === undefined ? null : cursor.encode(placeOf(last)),
-      };
+      const { rows, next } = await read(after === null ? null : cursor.decode(after), limit);
+      return { items: await show(rows), next: next === null ? null : cursor.encode(placeOf(next)) };
     },
   };
 }

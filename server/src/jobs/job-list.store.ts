@@ -1,10 +1,9 @@
-// The statements that read jobs for callers: one by id or reference, and lists. All answer documents as they are kept;
-// whoever asks opens them (SubjectKeys.open).
+// The statements that find single jobs for callers, by id or reference. They answer documents as they are kept; whoever
+// asks opens them (SubjectKeys.open). Lists are in job-page.store.ts.
 
 import { gather } from '../db/gather.ts';
 import type { Sql } from '../db/sql.ts';
-import { type Instant, refKey } from '../ledger/command.ts';
-import type { JobStatus } from './job.schema.ts';
+import { refKey } from '../ledger/command.ts';
 import { referenceKey } from './job.ts';
 
 /** A job's document as it is kept, with what a reply needs beside it. */
@@ -97,78 +96,6 @@ export function listOpenJobsOf(
     limit ${limit}`;
 }
 
-/** What `GET /v1/jobs` filters by; null: not at all. */
-export interface JobFilter {
-  statuses: readonly JobStatus[] | null;
-  reference: string | null;
-  /** Some task that the driver has or had. */
-  driver_id: string | null;
-  /** Part of the reference, group reference or a task's reference, in any case. */
-  text: string | null;
-  /** Jobs with a window that overlaps this span; null leaves an end open. */
-  window_from: Instant | null;
-  window_to: Instant | null;
-  metadata: Readonly<Record<string, string>> | null;
-}
-
-export interface Place {
-  at: Instant;
-  id: string;
-}
-
-/** Newest first. */
-export function listNewestJobs(
-  sql: Sql,
-  scope: JobScope,
-  filter: JobFilter,
-  after: Place | null,
-  count: number,
-): Promise<JobRow[]> {
-  return sql<JobRow[]>`
-    select world_id, job_id, channel_id, version, created_at, updated_at, event_id, body, personal
-    from jobs
-    where world_id = ${scope.world_id} and deleted_at is null
-      ${after === null ? sql`` : sql`and (created_at, job_id) < (${after.at}::timestamptz, ${after.id})`}
-      ${inChannels(sql, scope)} ${matching(sql, scope, filter)}
-    order by created_at desc, job_id desc
-    limit ${count}`;
-}
-
-/** In the order of their changes, deleted ones included: who follows it misses nothing. */
-export function listUpdatedJobs(
-  sql: Sql,
-  scope: JobScope,
-  filter: JobFilter,
-  since: Instant,
-  after: Place | null,
-  count: number,
-): Promise<JobRow[]> {
-  return sql<JobRow[]>`
-    select world_id, job_id, channel_id, version, created_at, updated_at, event_id, body, personal
-    from jobs
-    where world_id = ${scope.world_id} and updated_at >= ${since}::timestamptz
-      ${after === null ? sql`` : sql`and (updated_at, job_id) > (${after.at}::timestamptz, ${after.id})`}
-      ${inChannels(sql, scope)} ${matching(sql, scope, filter)}
-    order by updated_at, job_id
-    limit ${count}`;
-}
-
 function inChannels(sql: Sql, scope: JobScope) {
   return scope.channel_ids === null ? sql`` : sql`and channel_id = any(${scope.channel_ids as string[]}::text[])`;
-}
-
-function matching(sql: Sql, scope: JobScope, filter: JobFilter) {
-  const { statuses, reference, driver_id, text, window_from, window_to, metadata } = filter;
-  return sql`
-    ${statuses === null ? sql`` : sql`and status = any(${statuses as string[]}::text[])`}
-    ${reference === null ? sql`` : sql`and reference = ${reference}`}
-    ${
-      driver_id === null
-        ? sql``
-        : sql`and job_id in (select t.job_id from tasks t where t.world_id = ${scope.world_id} and t.driver_id = ${driver_id})`
-    }
-    ${text === null ? sql`` : sql`and strpos(search_text, ${text.toLowerCase()}) > 0`}
-    ${window_from === null ? sql`` : sql`and window_end >= ${window_from}::timestamptz`}
-    ${window_to === null ? sql`` : sql`and window_start <= ${window_to}::timestamptz`}
-    ${metadata === null ? sql`` : sql`and metadata @> ${JSON.stringify(metadata)}::text::jsonb`}`;
 }

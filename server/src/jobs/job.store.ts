@@ -7,7 +7,9 @@ import { refKey } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { Job } from './job.schema.ts';
 import type { StoredJob } from './job.ts';
-import { tasksOf } from './status.ts';
+import { writeTerms } from './job-terms.store.ts';
+import { wordsOf } from './job-terms.ts';
+import { isFinalJob, tasksOf } from './status.ts';
 import type { Task } from './task.schema.ts';
 
 interface LoadedJob {
@@ -44,6 +46,7 @@ export const jobKind: Kind<StoredJob> = {
       ...(known.length > 0 ? [updateJobs(tx, known)] : []),
       ...(fresh.length > 0 ? [insertJobs(tx, fresh)] : []),
       ...writeTasks(tx, lines),
+      ...writeTerms(tx, lines),
     ];
   },
 };
@@ -132,6 +135,7 @@ function updateJobs(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent {
 interface TaskLine {
   world_id: number;
   task: Task;
+  job_ended: boolean;
 }
 
 /** Only rows of tasks whose columns differ are sent; those of tasks that are gone are deleted. */
@@ -141,11 +145,13 @@ function writeTasks(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent[] {
   for (const { world_id, value, before } of lines) {
     const after = tasksOf(value.job);
     const earlier = before === undefined ? [] : tasksOf(before.job);
+    const job_ended = isFinalJob(value.job.status);
+    const endsNow = before !== undefined && isFinalJob(before.job.status) !== job_ended;
     for (const task of after) {
       const was = earlier.find((one) => one.id === task.id);
-      if (was === undefined || hasOtherColumns(was, task)) written.push({ world_id, task });
+      if (endsNow || was === undefined || hasOtherColumns(was, task)) written.push({ world_id, task, job_ended });
     }
-    for (const task of earlier) if (!after.some((one) => one.id === task.id)) gone.push({ world_id, task });
+    for (const task of earlier) if (!after.some((one) => one.id === task.id)) gone.push({ world_id, task, job_ended });
   }
   const sent: Sent[] = [];
   if (written.length > 0) sent.push(upsertTasks(tx, written));
@@ -169,16 +175,17 @@ function upsertTasks(tx: Tx, lines: readonly TaskLine[]): Sent {
   const of = <V>(read: (task: Task) => V) => lines.map((line) => read(line.task));
   return tx`
     insert into tasks (world_id, job_id, task_id, kind, position, status, driver_id, window_start, window_end,
-      customer_id, address_id)
+      customer_id, address_id, job_ended)
     select * from unnest(
       ${lines.map((line) => line.world_id)}::int[], ${of((task) => task.job_id)}::text[], ${of((task) => task.id)}::text[],
       ${of((task) => task.kind)}::text[], ${of((task) => task.position)}::smallint[], ${of((task) => task.status)}::text[],
       ${of((task) => task.driver_id)}::text[], ${of((task) => task.service_window?.start ?? null)}::timestamptz[],
       ${of((task) => task.service_window?.end ?? null)}::timestamptz[],
-      ${of((task) => task.contact?.customer_id ?? null)}::text[], ${of((task) => task.address.id)}::text[])
+      ${of((task) => task.contact?.customer_id ?? null)}::text[], ${of((task) => task.address.id)}::text[],
+      ${lines.map((line) => line.job_ended)}::bool[])
     on conflict (world_id, job_id, task_id) do update set position = excluded.position, status = excluded.status,
       driver_id = excluded.driver_id, window_start = excluded.window_start, window_end = excluded.window_end,
-      customer_id = excluded.customer_id, address_id = excluded.address_id`.execute();
+      customer_id = excluded.customer_id, address_id = excluded.address_id, job_ended = excluded.job_ended`.execute();
 }
 
 function deleteTasks(tx: Tx, lines: readonly TaskLine[]): Sent {
@@ -201,13 +208,9 @@ function spanOf(job: Job): { start: string; end: string } {
   return { start, end };
 }
 
-/** What `?text=` looks into: the numbers by which the source's people know the order. */
+/** Each word that `?q=` finds, on a line of its own. */
 function searchTextOf(job: Job): string {
-  const words = [job.reference, job.group_reference, ...tasksOf(job).map((task) => task.reference)];
-  return words
-    .filter((word) => word !== null)
-    .join('\n')
-    .toLowerCase();
+  return [...wordsOf(job)].map((word) => `\n${word}`).join('');
 }
 
 /** From `referenceKey(channel, reference)` to the id of the job that holds the reference; null once it is free again. */

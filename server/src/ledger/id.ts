@@ -50,6 +50,13 @@ export function mintAt(atMs: number): Mint {
   return (prefix) => mintId(prefix, atMs);
 }
 
+/** Not above any identifier of that instant, and above all before it: bounds a list of identifiers in time. */
+export function floorOfId(prefix: Prefix, atMs: number): string {
+  const bytes = new Uint8Array(16);
+  writeTime(bytes, Math.max(0, atMs));
+  return `${prefix}_${encode(bytes)}`;
+}
+
 /** The last instant of year 9999: an id of a later time was made by nobody, and no database knows such a time. */
 const TIME_MAX_MS = 253_402_300_799_999;
 

@@ -6,7 +6,7 @@ import test, { before } from 'node:test';
 import type { Job } from '../../../sdk/src/jobs.ts';
 import type { Page } from '../../../sdk/src/pages.ts';
 import { checkHouse, type House, refused, startHouse } from '../house.ts';
-import { freshReference, givenAssignedJob, givenJob, go, orderFor } from './given.ts';
+import { freshReference, givenAssignedJob, givenJob, go, type Order, orderFor } from './given.ts';
 
 let house: House;
 before(async () => {
@@ -66,23 +66,126 @@ test('without contacts:read the numbers are masked, and nothing else differs', a
   assert.deepEqual(await house.as.plain.jobs.get(made.id), masked);
 });
 
-test('lists are filtered by status, driver and text', async () => {
+test('lists are filtered by status, driver, and the beginnings of words', async () => {
   const mark = freshReference('filter');
   const { job, driver } = await givenAssignedJob(house, marked(mark));
   const waiting = await givenJob(house, (order) => {
     marked(mark)(order);
+    order.reference = `${mark}-SE10293/77812`;
     order.group_reference = 'Wagon 50%_x';
     order.deliveries[0].reference = "O'Hara";
+    order.deliveries[0].items[0].barcode = '(00)373 5005';
+    order.deliveries[0].items[0].reference = 'PARCEL-1';
   });
-  const list = (query: object) => house.as.source.jobs.list({ metadata: { mark }, ...query });
-  assert.deepEqual(idsOf(await list({ status: ['assigned'] })), [job.id]);
-  assert.deepEqual(idsOf(await list({ status: ['assigned', 'accepted'] })), [waiting.id, job.id]);
-  assert.deepEqual(idsOf(await list({ driver: driver.id })), [job.id]);
-  assert.deepEqual(idsOf(await list({ text: 'wagon 50%_X' })), [waiting.id]);
-  assert.deepEqual(idsOf(await list({ text: '%_' })), [waiting.id], 'wildcards are letters like others');
-  assert.deepEqual(idsOf(await list({ text: "o'hara" })), [waiting.id]);
-  assert.deepEqual(idsOf(await list({ text: '50__x' })), []);
-  assert.deepEqual(idsOf(await list({ reference: waiting.reference })), [waiting.id]);
+  const list = async (query: object) => idsOf(await house.as.source.jobs.list({ metadata: { mark }, ...query }));
+  assert.deepEqual(await list({ status: ['assigned'] }), [job.id]);
+  assert.deepEqual(await list({ status: ['assigned', 'accepted'] }), [waiting.id, job.id]);
+  assert.deepEqual(await list({ driver: driver.id }), [job.id]);
+  assert.deepEqual(await list({ driver: driver.id, status: ['assigned'] }), [job.id]);
+  assert.deepEqual(await list({ driver: driver.id, status: ['completed'] }), []);
+  assert.deepEqual(await list({ group_reference: 'Wagon 50%_x' }), [waiting.id]);
+  assert.deepEqual(await list({ group_reference: 'Wagon' }), []);
+  const found = ['wagon 50%_X', "o'hara", `${mark}-se10`, '10293', '10293/77', '778', '(00)373', 'parcel-1'];
+  for (const q of found) assert.deepEqual(await list({ q }), [waiting.id], q);
+  for (const q of ['50__x', 'hara', '0293', '%_', '373 5005', 'a. berg', '+4670'])
+    assert.deepEqual(await list({ q }), [], q);
+  assert.deepEqual(await list({ q: mark }), [waiting.id], 'each job once, however many of its words begin so');
+  assert.deepEqual(await list({ reference: waiting.reference }), [waiting.id]);
+  assert.deepEqual(await list({ reference: waiting.reference.toLowerCase() }), [], 'a reference is taken exactly');
+});
+
+test('lists are filtered by tags, priority, service windows and time of making', async () => {
+  const mark = freshReference('more');
+  const made: Record<string, Job> = {};
+  const window = (start: string, end: string) => (order: Order) => {
+    order.deliveries[0].service_window = { start, end };
+  };
+  const orders: Record<string, (order: Order) => void> = {
+    cold: (order) => {
+      order.tags = ['cold', 'fragile'];
+      order.priority = 'urgent';
+      window('2030-03-01T22:00:00Z', '2030-03-02T02:00:00Z')(order);
+    },
+    plain: window('2030-03-02T08:00:00Z', '2030-03-02T10:00:00Z'),
+    long: (order) => {
+      order.tags = ['fragile'];
+      order.priority = 'economy';
+      window('2030-02-01T00:00:00Z', '2030-04-01T00:00:00Z')(order);
+    },
+    two: (order) => {
+      window('2030-03-01T08:00:00Z', '2030-03-01T09:00:00Z')(order);
+      const [first] = order.deliveries;
+      order.deliveries.push({
+        ...first,
+        service_window: { start: '2030-03-05T08:00:00Z', end: '2030-03-05T09:00:00Z' },
+      });
+    },
+  };
+  for (const [name, change] of Object.entries(orders))
+    made[name] = await givenJob(house, (order) => {
+      marked(mark)(order);
+      change(order);
+    });
+  const names = new Map(Object.entries(made).map(([name, { id }]) => [id, name]));
+  const list = async (query: object) => {
+    const { data } = await house.as.source.jobs.list({ metadata: { mark }, ...query });
+    return data
+      .map(({ id }) => names.get(id))
+      .reverse()
+      .join(' ');
+  };
+  assert.equal(await list({ tags: ['fragile'] }), 'cold long');
+  assert.equal(await list({ tags: ['fragile', 'cold'] }), 'cold');
+  assert.equal(await list({ tags: ['cold', 'none'] }), '');
+  assert.equal(await list({ priority: ['urgent'] }), 'cold');
+  assert.equal(await list({ priority: ['urgent', 'economy'] }), 'cold long');
+  assert.equal(await list({ priority: ['standard'] }), 'plain two');
+  assert.equal(await list({ priority: ['standard', 'economy'] }), 'plain long two');
+  const between = (window_from: string, window_to: string) => list({ window_from, window_to });
+  assert.equal(await between('2030-03-02T00:00:00Z', '2030-03-02T23:59:59Z'), 'cold plain long');
+  assert.equal(await between('2030-03-02T10:00:00Z', '2030-03-02T11:00:00Z'), 'plain long');
+  assert.equal(
+    await between('2030-03-03T00:00:00Z', '2030-03-04T00:00:00Z'),
+    'long',
+    'between the windows of two tasks',
+  );
+  assert.equal(await between('2030-03-05T00:00:00+02:00', '2030-03-05T10:00:00+02:00'), 'long two');
+  assert.equal(await between('2030-01-01T00:00:00Z', '2030-12-31T00:00:00Z'), 'cold plain long two');
+  assert.equal(await between('2030-03-03T00:00:00Z', '2030-03-01T00:00:00Z'), 'long', 'no window but one around both');
+  assert.equal(await list({ window_from: '2030-03-02T09:00:00Z' }), 'plain long two');
+  assert.equal(await list({ window_to: '2030-03-01T10:00:00Z' }), 'long two');
+  const { plain, long, two } = made;
+  assert.ok(plain && long && two);
+  assert.equal(await list({ created_since: plain.created_at }), 'plain long two');
+  assert.equal(await list({ created_since: plain.created_at, created_until: two.created_at }), 'plain long');
+  assert.equal(await list({ created_until: plain.created_at }), 'cold');
+  const changed = await house.as.source.jobs.list({
+    metadata: { mark },
+    updated_since: '2020-01-01T00:00:00Z',
+    created_since: plain.created_at,
+    tags: ['fragile'],
+  });
+  assert.deepEqual(idsOf(changed), [long.id]);
+});
+
+test('a filter follows the job: what is changed is found anew, what has ended is out of the way', async () => {
+  const mark = freshReference('change');
+  const { job, driver } = await givenAssignedJob(house, marked(mark));
+  const list = async (query: object) => idsOf(await house.as.source.jobs.list(query));
+  await house.as.source.jobs.patch(job.id, { metadata: { mark: `${mark}-new` }, tags: ['vip'], priority: 'express' });
+  assert.deepEqual(await list({ metadata: { mark } }), []);
+  assert.deepEqual(await list({ metadata: { mark: `${mark}-new` }, tags: ['vip'], priority: ['express'] }), [job.id]);
+  const open = { driver: driver.id, status: ['assigned', 'en_route', 'arrived', 'exception'] };
+  assert.deepEqual(await list(open), [job.id]);
+  await go(house, job.id, { to: 'completed', outcome: 'delivered_to_recipient' });
+  assert.deepEqual(await list(open), []);
+  assert.deepEqual(await list({ driver: driver.id }), [job.id]);
+  assert.deepEqual(await list({ driver: driver.id, status: ['completed'] }), [job.id]);
+  assert.deepEqual(await list({ channel: house.other_channel_id, driver: driver.id }), []);
+  const deleted = await givenJob(house, marked(mark));
+  await house.as.source.jobs.delete(deleted.id);
+  assert.deepEqual(await list({ metadata: { mark } }), []);
+  assert.deepEqual(await list({ metadata: { mark }, updated_since: deleted.created_at }), [deleted.id]);
 });
 
 test('queries that are wrong are refused by name', async () => {
@@ -94,7 +197,11 @@ test('queries that are wrong are refused by name', async () => {
     'stauts=assigned': 'query/stauts',
     'window_from=2026-02-30T10:00:00Z': 'query/window_from',
     'updated_since=2026-11-21T10:00:00': 'query/updated_since',
-    'text=x': 'query/text',
+    'q=x': 'query/q',
+    'text=abc': 'query/text',
+    'route=rte_1': 'query/route',
+    'tags=': 'query/tags',
+    'status=assigned,assigned': 'query/status',
     'limit=1&limit=2': 'query/limit',
   };
   for (const [query, pointer] of Object.entries(refusals)) {

@@ -1,0 +1,186 @@
+// The statements behind lists of jobs. Whatever is asked for, a page looks at a bounded number of jobs: candidates come
+// out of the index of the filter that leaves the fewest, the other filters judge them, and a page that has looked at
+// enough ends with the place to go on from, however few it found (docs/decisions/0020).
+
+import { listChannelIds } from '../channels/channel.store.ts';
+import type { Sql } from '../db/sql.ts';
+import type { Instant } from '../ledger/command.ts';
+import { floorOfId } from '../ledger/id.ts';
+import {
+  type ChangePlace,
+  changesOf,
+  countOf,
+  everyChange,
+  fits,
+  type JobList,
+  runsOf,
+  type Span,
+} from './job-candidates.store.ts';
+import { EVERY_JOB, type JobFilter, type Lead, leadsOf, RUNS_MAX } from './job-filter.ts';
+import type { JobRow } from './job-list.store.ts';
+import { wordTerm } from './job-terms.ts';
+
+/** Candidates that one page looks at. */
+export const LOOKED_AT_MAX = 2_000;
+/** Index entries of one statement, once the first did not bring enough. */
+const BLOCK_MIN = 20;
+const BLOCK_MAX = 500;
+/** Where every statement reads the same jobs anyway, the second reads them to the end. */
+const ALL_AT_ONCE = [LOOKED_AT_MAX, LOOKED_AT_MAX] as const;
+/** Words that begin with a text lie between it and itself with the last character of Unicode behind it. */
+const LAST_CHARACTER = String.fromCodePoint(0x10ffff);
+const ABOVE_EVERY_ID = '~';
+
+interface Counted {
+  lead: Lead;
+  count: number;
+}
+
+export interface JobPage<Place> {
+  rows: JobRow[];
+  /** Where to go on; null when nothing can follow. */
+  next: Place | null;
+}
+
+/** The newest first. `after`: the id of the job that was seen last. */
+export async function readNewestJobs(
+  sql: Sql,
+  list: JobList,
+  after: string | null,
+  limit: number,
+): Promise<JobPage<string>> {
+  const span = spanOf(list.filter);
+  const below = after !== null && after < span.below ? after : span.below;
+  const leads = await findLeads(sql, list);
+  // A count is a question of its own: where there is nothing to choose, nothing is counted.
+  const [only] = leads;
+  const { lead } =
+    only !== undefined && leads.length === 1 ? { lead: only } : await chooseLead(sql, list, leads, { ...span, below });
+  const found = await lookThrough<Candidate, string>(
+    limit,
+    [BLOCK_MIN, Math.ceil(BLOCK_MAX / lead.runs.length)],
+    null,
+    {
+      read: (place, count) => sql<Candidate[]>`
+      select c.job_id, j.deleted_at is null and ${fits(sql, list, lead.holds)} as fits
+      from (${runsOf(sql, list, lead, { ...span, below: place ?? below }, count)}) c
+      left join jobs j on j.world_id = ${list.world_id} and j.job_id = c.job_id
+      order by c.job_id desc`,
+      placeOf: ({ job_id }) => job_id,
+    },
+  );
+  const rows = await readJobs(sql, list, found.fitting);
+  return { rows: rows.sort((one, other) => (one.job_id < other.job_id ? 1 : -1)), next: found.next };
+}
+
+/** In the order of their changes, deleted ones included: who follows it misses nothing. */
+export async function readChangedJobs(
+  sql: Sql,
+  list: JobList,
+  since: Instant,
+  after: ChangePlace | null,
+  limit: number,
+): Promise<JobPage<ChangePlace>> {
+  const span = spanOf(list.filter);
+  const leads = (await findLeads(sql, list)).filter(({ has_deleted }) => has_deleted);
+  const { lead, count: jobs } = await chooseLead(sql, list, leads, span);
+  const isFew = lead !== EVERY_JOB && jobs <= LOOKED_AT_MAX;
+  const found = await lookThrough<Changed, ChangePlace>(limit, isFew ? ALL_AT_ONCE : [BLOCK_MIN, BLOCK_MAX], after, {
+    read: (place, count) => sql<Changed[]>`
+      select c.updated_at, c.job_id, c.job_id >= ${span.from} and c.job_id < ${span.below}
+        and ${fits(sql, list, isFew ? lead.holds : null)} as fits
+      from (${isFew ? changesOf(sql, list, lead, span, { since, place }, count) : everyChange(sql, list, { since, place }, count)}) c
+      left join jobs j on j.world_id = ${list.world_id} and j.job_id = c.job_id
+      order by c.updated_at, c.job_id`,
+    placeOf: ({ updated_at, job_id }) => ({ at: updated_at.toISOString(), id: job_id }),
+  });
+  const rows = await readJobs(sql, list, found.fitting);
+  const placed = new Map(found.fitting.map((id, index) => [id, index]));
+  return {
+    rows: rows.sort((one, other) => (placed.get(one.job_id) ?? 0) - (placed.get(other.job_id) ?? 0)),
+    next: found.next,
+  };
+}
+
+interface Candidate {
+  job_id: string;
+  /** Null for a job that is gone. */
+  fits: boolean | null;
+}
+interface Changed extends Candidate {
+  updated_at: Date;
+}
+
+/** Reads candidates until enough fit, none are left or enough were looked at. */
+async function lookThrough<C extends Candidate, Place>(
+  limit: number,
+  [blockMin, blockMax]: readonly [number, number],
+  after: Place | null,
+  { read, placeOf }: { read(place: Place | null, count: number): Promise<C[]>; placeOf(candidate: C): Place },
+): Promise<{ fitting: string[]; next: Place | null }> {
+  const fitting: C[] = [];
+  let place = after;
+  let size = limit + 1;
+  for (let looked = 0; looked < LOOKED_AT_MAX; looked += size) {
+    if (looked > 0) {
+      // Twice as many as would do if they fit as often as those before.
+      const likely = Math.ceil((2 * (limit + 1 - fitting.length) * looked) / Math.max(1, fitting.length));
+      size = Math.max(blockMin, Math.min(blockMax, likely));
+    }
+    const candidates = await read(place, size);
+    for (const candidate of candidates) if (candidate.fits === true) fitting.push(candidate);
+    const last = fitting.length > limit ? fitting[limit - 1] : candidates.at(-1);
+    const isEnd = candidates.length < size && fitting.length <= limit;
+    place = last === undefined || isEnd ? null : placeOf(last);
+    if (place === null || fitting.length > limit) break;
+  }
+  return { fitting: fitting.slice(0, limit).map(({ job_id }) => job_id), next: place };
+}
+
+function spanOf({ created_since, created_until }: JobFilter): Span {
+  return {
+    from: created_since === null ? '' : floorOfId('job', Date.parse(created_since)),
+    below: created_until === null ? ABOVE_EVERY_ID : floorOfId('job', Date.parse(created_until)),
+  };
+}
+
+async function findLeads(sql: Sql, list: JobList): Promise<Lead[]> {
+  const { filter, world_id } = list;
+  const needsChannels = filter.statuses !== null && filter.channel_ids === null;
+  const channels = needsChannels ? await listChannelIds(sql, world_id, RUNS_MAX + 1) : [];
+  const named = filter.text === null ? null : await findByText(sql, list, filter.text);
+  const leads = leadsOf(filter, channels);
+  return named === null ? leads : [named, ...leads];
+}
+
+/** The jobs with a word that begins so, when these are few; a beginning that many have leads nowhere. */
+async function findByText(sql: Sql, { world_id }: JobList, text: string): Promise<Lead | null> {
+  const first = wordTerm(text);
+  const rows = await sql<{ job_id: string }[]>`
+    select job_id from job_terms
+    where world_id = ${world_id} and term >= ${first} and term <= ${first + LAST_CHARACTER}
+    limit ${LOOKED_AT_MAX + 1}`;
+  if (rows.length > LOOKED_AT_MAX) return null;
+  const ids = [...new Set(rows.map(({ job_id }) => job_id))];
+  return { runs: [{ of: 'ids', ids }], holds: null, has_deleted: true };
+}
+
+/** The lead with the fewest jobs; they are counted as far as a page can look. */
+async function chooseLead(sql: Sql, list: JobList, leads: readonly Lead[], span: Span): Promise<Counted> {
+  if (leads.length === 0) return { lead: EVERY_JOB, count: Number.POSITIVE_INFINITY };
+  const [row] = await sql<{ counts: number[] }[]>`
+    select array[${leads
+      .map((lead) => countOf(sql, list, lead, span, LOOKED_AT_MAX + 1))
+      .reduce((before, count) => sql`${before}, ${count}`)}] as counts`;
+  const counts = row?.counts ?? [];
+  const count = Math.min(...counts);
+  return { lead: leads[counts.indexOf(count)] ?? EVERY_JOB, count };
+}
+
+function readJobs(sql: Sql, { world_id }: JobList, ids: readonly string[]): Promise<JobRow[]> {
+  if (ids.length === 0) return Promise.resolve([]);
+  return sql<JobRow[]>`
+    select world_id, job_id, channel_id, version, created_at, updated_at, event_id, body, personal
+    from jobs
+    where world_id = ${world_id} and job_id = any(${ids as string[]}::text[])`;
+}
