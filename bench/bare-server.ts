@@ -6,13 +6,13 @@ import Type from 'typebox';
 import { defaultScopes } from '../server/src/access/key.ts';
 import { hashSecret, looksLikeSecret } from '../server/src/access/secret.ts';
 import { WaypostError } from '../server/src/errors.ts';
-import { type Caller, JsonText } from '../server/src/http/operation.ts';
+import { JsonText, type KeyHolder } from '../server/src/http/operation.ts';
 import { buildHttp } from '../server/src/http/server.ts';
 import { jobOperations } from '../server/src/jobs/job.routes.ts';
 import { makeJobExample } from '../server/src/jobs/job-example.ts';
 
 const [secret = ''] = process.argv.slice(2);
-const caller: Caller = {
+const caller: KeyHolder = {
   world_id: 1,
   tenant_id: 'ten_bench',
   world: 'test',
@@ -24,9 +24,9 @@ const caller: Caller = {
   actor: { type: 'api_key', id: 'key_bench' },
 };
 const callers = new Map([[hashSecret(secret).toString('hex'), caller]]);
-const known = new Map<string, Caller>();
+const known = new Map<string, KeyHolder>();
 
-function authenticate(authorization: string | undefined): Caller {
+function authenticate(authorization: string | undefined): KeyHolder {
   const given = authorization?.slice('Bearer '.length) ?? '';
   const found =
     known.get(given) ?? (looksLikeSecret(given) ? callers.get(hashSecret(given).toString('hex')) : undefined);

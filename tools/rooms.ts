@@ -25,6 +25,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   intake: { floor: 7, because: "other systems' words are turned into our operations" },
   evidence: { floor: 7, because: 'a bundle collects what jobs, proofs, events and messages hold' },
   insight: { floor: 7, because: 'figures are computed from everything and decide nothing' },
+  audit: { floor: 7, because: 'it tells what everybody did, and reads the log for it' },
   telemetry: { floor: 8, because: 'it measures what the rooms tell, and no room waits for it' },
   assurance: { floor: 8, because: 'drills and simulations drive the whole house from outside' },
   operate: {
@@ -102,6 +103,8 @@ export const pureMachinery: Readonly<Record<string, string>> = {
   'ledger/id.ts': 'reading identifiers is a computation',
   'ledger/personal.ts': 'cutting out, opening and masking values is a computation',
   'ledger/event-text.ts': 'the bytes of an event are computed from its parts',
+  'ledger/origin.ts': 'reading from where a write came is a computation',
+  'ledger/shown.ts': 'noting what is shown to whom is part of rendering',
   'ledger/trace.ts': 'reading and writing the name of a trace is a computation',
   'ledger/fingerprint.ts': 'comparing requests is a computation',
   'ledger/resource-document.ts': 'what is personal in a document and what differs between two is a computation',

@@ -627,6 +627,57 @@ export interface Attempt {
   dead_letter_id: string | null;
 }
 
+export interface AuditEntry {
+  /** Of the event, or of the entry. */
+  id: string;
+  /** When it was recorded: the order of the list. */
+  at: string;
+  /** When it happened, as its source says. */
+  occurred_at: string;
+  /** When the last happened, where one entry stands for several. */
+  until: string | null;
+  /** log: a write, which has its event. access: what wrote nothing. */
+  source: "log" | "access";
+  /** The type of the event; or login.refused, scope.refused, object.not_found, personal.shown, operator.word. */
+  action: string;
+  /** not_applied: a report that was kept and changed nothing. refused: the caller was told no. */
+  outcome: "done" | "not_applied" | "refused" | "failed";
+  /** Who did it; null: nobody who is known. */
+  actor: {
+    type: string;
+    id: string;
+  } | null;
+  /** The API key that was used. */
+  key_id: string | null;
+  /** The first characters of a key that did not open. */
+  key_shown: string | null;
+  /** From where the request came; null: no request brought it. */
+  address: string | null;
+  /** What was asked for: the operation, the command, or the word of the operator. */
+  operation: string | null;
+  /** The object that changed or was asked for. */
+  object: string | null;
+  /** All objects concerned, as far as they are named: at most 200 of those that were shown. */
+  objects: string[];
+  /** Of personal.shown the objects; else the requests that this entry stands for. */
+  count: number;
+  /** Of a refusal the missing scope or the error code. */
+  reason: string | null;
+  /** As in X-Correlation-Id. */
+  correlation_id: string | null;
+  /** The channel of what changed. */
+  channel_id: string | null;
+  /** Before and after of each member that changed, by its pointer. */
+  changes: Record<string, unknown> | null;
+  /** Its number in the log. */
+  sequence: number | null;
+  /** The process whose chain holds the entry. */
+  process_id: string | null;
+  /** Its number in that chain. */
+  number: number | null;
+  details: Record<string, unknown> | null;
+}
+
 export interface Consumer {
   /** Identifier, by which events name it. */
   id: string;
@@ -1194,7 +1245,7 @@ export interface Key {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "keys:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
@@ -1218,7 +1269,7 @@ export interface KeyWithSecret {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "keys:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
@@ -1244,7 +1295,7 @@ export interface KeyWithUse {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "keys:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
@@ -2589,6 +2640,39 @@ export type GetRedriveReply = Redrive;
 
 export type GetDeadLetterReply = DeadLetter;
 
+export interface ListAuditQuery {
+  /** How many at most; 50 when absent, in an export all. */
+  limit?: number | undefined;
+  /** `next` of the page before; absent: from the first. */
+  after?: string | undefined;
+  /** Only what was recorded then or later. */
+  since?: string | undefined;
+  /** Only what was recorded before. */
+  until?: string | undefined;
+  /** Only what this actor did, by its id. */
+  actor?: string | undefined;
+  /** Only what was done with this API key, by its id. */
+  key?: string | undefined;
+  /** Only what came from this address. */
+  address?: string | undefined;
+  /** Only these actions, with `job.*` for all that begin so, separated by commas. */
+  action?: string[] | undefined;
+  /** Only what concerns this object, by its id. */
+  object?: string | undefined;
+  /** Only what ended so. */
+  outcome?: "done" | "not_applied" | "refused" | "failed" | undefined;
+  /** Only writes, or only what wrote nothing. */
+  source?: "log" | "access" | undefined;
+}
+
+export interface ListAuditReply {
+  data: AuditEntry[];
+  /** Whether another page follows. */
+  has_more: boolean;
+  /** Cursor of the next page; null on the last. */
+  next: string | null;
+}
+
 export type GetHealthReply = Health;
 
 export type GetReadinessReply = Health;
@@ -2611,7 +2695,7 @@ export interface CreateKeyBody {
   /** What people call it. */
   name: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "keys:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
@@ -3467,5 +3551,7 @@ export interface RedriveDeadLettersBody {
 }
 
 export type RedriveDeadLettersReply = Redrive;
+
+export type CancelRedriveReply = Redrive;
 
 export type RedriveDeadLetterReply = Redrive;

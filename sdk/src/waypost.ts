@@ -1,6 +1,7 @@
 // The client: `new Waypost({ url, key })`. A line belongs here if it says what the client offers; how each resource is
 // called stands in its own file, webhooks and errors have entries of their own (`@waypost/sdk/webhooks`, `/errors`).
 
+import { auditCalls } from './audit.ts';
 import { channelCalls } from './channels.ts';
 import { deadLetterCalls } from './dead-letters.ts';
 import { endpointCalls } from './endpoints.ts';
@@ -26,6 +27,7 @@ export class Waypost {
   readonly hubs: ReturnType<typeof hubCalls>;
   readonly channels: ReturnType<typeof channelCalls>;
   readonly keys: ReturnType<typeof keyCalls>;
+  readonly audit: ReturnType<typeof auditCalls>;
   /** What the server says about its API: every operation with its schemas and examples (OpenAPI 3.1). */
   readonly openapi: (call?: CallOptions) => Promise<Record<string, unknown>>;
 
@@ -43,6 +45,7 @@ export class Waypost {
     this.hubs = hubCalls(transport);
     this.channels = channelCalls(transport);
     this.keys = keyCalls(transport);
+    this.audit = auditCalls(transport);
     this.openapi = (call) => transport.send({ method: 'GET', path: '/openapi.json' }, call);
   }
 }

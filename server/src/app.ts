@@ -7,6 +7,8 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
 import { keyOperations } from './access/key.routes.ts';
+import { openAccessLog } from './audit/access-log.loop.ts';
+import { auditOperations } from './audit/audit.routes.ts';
 import { channelOperations } from './channels/channel.routes.ts';
 import { findChannel } from './channels/channel.store.ts';
 import { type Config, isLoopback } from './config.ts';
@@ -156,10 +158,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     const desk = deskOf(config, metrics);
     const health = await startHealth(house, desk);
     closers.push(health.stop);
-    const heartbeat = await beat(house, telemetry, options.roles);
+    const process_id = `prc_${randomUUID()}`;
+    const heartbeat = await beat(house, telemetry, options.roles, process_id);
     closers.push(() => heartbeat.stop().catch((error: unknown) => log.warn({ msg: 'heartbeat.failed', err: error })));
     const api = options.roles.has('api')
-      ? await startApi(house, { telemetry, watchers, running, metrics, desk })
+      ? await startApi(house, { telemetry, process_id, watchers, running, metrics, desk })
       : null;
     if (api !== null) drainers.push(api.stop);
     if (options.roles.has('sender')) {
@@ -334,8 +337,12 @@ async function startHealth(
 }
 
 /** Says on the database that this process is alive; the limits of keys are shared among those that serve the API. */
-function beat({ rateLimits, log }: House, telemetry: Sql, roles: ReadonlySet<string>): Promise<Heartbeat> {
-  const process_id = `prc_${randomUUID()}`;
+function beat(
+  { rateLimits, log }: House,
+  telemetry: Sql,
+  roles: ReadonlySet<string>,
+  process_id: string,
+): Promise<Heartbeat> {
   const self = { process_id, roles: [...roles].join(), version: VERSION, host: hostname(), pid: process.pid };
   return startHeartbeat(telemetry, self, rateLimits.setProcesses, (error) =>
     log.warn({ msg: 'heartbeat.failed', err: error }),
@@ -344,6 +351,7 @@ function beat({ rateLimits, log }: House, telemetry: Sql, roles: ReadonlySet<str
 
 interface ApiParts {
   telemetry: Sql;
+  process_id: string;
   watchers: ((worldIds: readonly number[]) => void)[];
   running: Running;
   metrics: Metrics | null;
@@ -352,7 +360,8 @@ interface ApiParts {
 
 async function startApi(house: House, parts: ApiParts): Promise<{ url: string; stop(drainMs: number): Promise<void> }> {
   const { config, log } = house;
-  const { telemetry, watchers, running, metrics, desk } = parts;
+  const { telemetry, process_id, watchers, running, metrics, desk } = parts;
+  const accessLog = openAccessLog({ sql: telemetry, process_id, log, now: () => new Date() });
   const authenticator = createAuthenticator(house.door, telemetry, () => new Date());
   watchers.push((worldIds) => worldIds.forEach(authenticator.forgetWorld));
   const saving = setInterval(() => {
@@ -366,6 +375,7 @@ async function startApi(house: House, parts: ApiParts): Promise<{ url: string; s
     findUnready: () => house.findUnready(),
     metrics: desk,
     onCompleted: metrics?.onRequest ?? null,
+    onNotable: accessLog.note,
     tags,
     rateLimits: house.rateLimits,
     connectionLimits: { max: config.connectionsMax, perAddressMax: config.connectionsPerAddress },
@@ -380,6 +390,7 @@ async function startApi(house: House, parts: ApiParts): Promise<{ url: string; s
     const cut = await http.close(drainMs);
     if (cut > 0) log.warn({ cut, after_ms: drainMs }, 'requests.cut');
     await authenticator.saveUses().catch(() => {});
+    await accessLog.stop();
   };
   try {
     const bound = await http.listen(config.host, config.port);
@@ -443,10 +454,12 @@ export function listOperations(house: House): Operation[] {
     ...messageOperations(reads),
     ...traceOperations(reads),
     ...deadLetterOperations({ reads, ledger }),
+    ...auditOperations({ reads, keys }),
   ];
 }
 
 export const tags: Readonly<Record<string, string>> = {
+  audit: 'Who did what, from where; who was refused, and what was shown.',
   events: 'The canonical log: every change, in order, without gaps.',
   keys: 'API keys of this world.',
   customers: 'People and firms known to you: found by their number, erased for good.',

@@ -71,17 +71,31 @@ export interface Fault {
   message: string;
 }
 
+/** An API key of a world. */
+export interface KeyRef {
+  world_id: number;
+  key_id: string;
+}
+
 /** Every way to refuse. `extra` becomes top-level members of the problem document (RFC 9457, section 3.2). */
 export class WaypostError extends Error {
   readonly code: ErrorCode;
   readonly faults: readonly Fault[];
   readonly extra: Readonly<Record<string, unknown>>;
   readonly retryAfterS: number | null;
+  /** Whose key does not open: for the audit, never told to the caller. */
+  readonly whose: KeyRef | null;
 
   constructor(
     code: ErrorCode,
     detail: string,
-    options: { faults?: readonly Fault[]; extra?: Record<string, unknown>; retryAfterS?: number; cause?: unknown } = {},
+    options: {
+      faults?: readonly Fault[];
+      extra?: Record<string, unknown>;
+      retryAfterS?: number;
+      cause?: unknown;
+      whose?: KeyRef;
+    } = {},
   ) {
     super(detail, { cause: options.cause });
     this.name = 'WaypostError';
@@ -89,6 +103,7 @@ export class WaypostError extends Error {
     this.faults = options.faults ?? [];
     this.extra = options.extra ?? {};
     this.retryAfterS = options.retryAfterS ?? null;
+    this.whose = options.whose ?? null;
   }
 
   get status(): number {

@@ -403,10 +403,10 @@ test('all dead letters that match are sent again, with progress, and the others 
   const all = await house.call('POST', '/v1/dead-letters/redrive', {});
   assert.equal(all.body.matching, deadCount);
   const ended = await house.call('POST', `${all.headers.get('location')}/cancel`);
-  assert.equal(ended.status, 204, ended.text);
+  assert.deepEqual([ended.status, ended.body.state], [200, 'cancelled'], ended.text);
   assert.equal((await house.call('GET', all.headers.get('location') ?? '')).body.state, 'cancelled');
   const again = await house.call('POST', `${all.headers.get('location')}/cancel`);
-  assert.equal(again.status, 204, 'a second time changes nothing');
+  assert.equal(again.status, 200, 'a second time changes nothing');
   const misspelt = await house.call('POST', '/v1/dead-letters/redrive', { types: ['jobs.*'] });
   assert.deepEqual([misspelt.status, misspelt.body.errors[0].pointer], [422, '/types/0']);
 });

@@ -54,7 +54,14 @@ test('a change of configuration without an event leaves the time of the head, so
 
 test('a head that is not where it was read fails the transaction that would move it', async () => {
   const { sequence, chain, log_epoch } = await readHead();
-  const move = { world_id: house.world_id, after: sequence + 2, chain, log_epoch, config_changed: false };
+  const move = {
+    world_id: house.world_id,
+    after: sequence + 2,
+    chain,
+    origin_chain: chain,
+    log_epoch,
+    config_changed: false,
+  };
   const recorded_at = new Date().toISOString();
   await assert.rejects(
     house.database.sql.begin((tx) => advanceHeads(tx, [{ ...move, before: sequence + 1, recorded_at }])),

@@ -202,7 +202,10 @@ async function readStream(path: string): Promise<{ status: number; text: string 
 test('no list shows what belongs to another tenant', async () => {
   for (const { method, path } of operations()) {
     if (method !== 'GET' || path.includes('{')) continue;
-    const { status, text } = path.endsWith('/stream') ? await readStream(path) : await house.call('GET', path);
+    // What the caller itself asked for and did not find is told to it.
+    const { status, text } = path.endsWith('/stream')
+      ? await readStream(path)
+      : await house.call('GET', path === '/v1/audit' ? `${path}?source=log` : path);
     assert.equal(status, 200, path);
     for (const [name, id] of Object.entries(foreign))
       assert.equal(text.includes(id), false, `${path} shows the ${name}`);
@@ -222,4 +225,25 @@ test('every operation wants a key, and a key without scopes for it is told which
     assert.match(refused.body.missing_scope, /^[a-z]+:[a-z]+$/);
   }
   assert.deepEqual(await headsOf(house), heads);
+});
+
+test('whatever shows a telephone number in full is noted in the audit', async () => {
+  const phone = /"\+[1-9]\d{6,14}"/;
+  const showing: string[] = [];
+  for (const { method, path, described } of operations()) {
+    if (method !== 'GET' || path.endsWith('/stream')) continue;
+    const headers = { 'x-correlation-id': `shown-${described.operationId}` };
+    const { status, text } = await house.call('GET', urlOf(path), undefined, { as: 'stranger', headers });
+    if (status === 200 && phone.test(text)) showing.push(headers['x-correlation-id']);
+  }
+  assert.ok(showing.length >= 5, showing.join(', '));
+  await until(
+    async () => {
+      const rows = await house.database.sql<{ body: string }[]>`
+      select body from access_entries where world_id = ${house.stranger_world_id} and body like '%personal.shown%'`;
+      const noted = new Set(rows.map(({ body }) => JSON.parse(body).correlation_id));
+      return showing.every((id) => noted.has(id));
+    },
+    `notes of ${showing.join(', ')}`,
+  );
 });

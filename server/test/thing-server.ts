@@ -8,7 +8,7 @@ import { after } from 'node:test';
 import pino from 'pino';
 import Type from 'typebox';
 import { type ErrorCode, errorCodes, WaypostError } from '../src/errors.ts';
-import { type Call, type Caller, JsonText, type Operation, operation } from '../src/http/operation.ts';
+import { type Call, JsonText, type KeyHolder, type Operation, operation } from '../src/http/operation.ts';
 import { buildHttp, type Http } from '../src/http/server.ts';
 import { createConformance, type SeenReply } from './conformance.ts';
 
@@ -152,7 +152,7 @@ export const operations: Operation[] = [
   }),
 ];
 
-export function callerWith(scopes: string[], channel_ids: string[] | null = null): Caller {
+export function callerWith(scopes: string[], channel_ids: string[] | null = null): KeyHolder {
   return {
     world_id: 1,
     tenant_id: 'ten_x',
@@ -165,7 +165,7 @@ export function callerWith(scopes: string[], channel_ids: string[] | null = null
     actor: { type: 'api_key', id: 'key_x' },
   };
 }
-const callers: Record<string, Caller> = {
+const callers: Record<string, KeyHolder> = {
   'Bearer full': callerWith(['jobs:read', 'jobs:write', 'contacts:read']),
   'Bearer reader': callerWith(['jobs:read']),
   'Bearer bound': callerWith(['jobs:write'], ['chn_1']),

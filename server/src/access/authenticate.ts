@@ -3,7 +3,7 @@
 
 import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
-import type { Caller } from '../http/operation.ts';
+import type { KeyHolder } from '../http/operation.ts';
 import { FailedLogins } from './failed-logins.ts';
 import { findKeyBySecret, type OpeningKey, saveKeyUses } from './key.store.ts';
 import { requireOpen } from './key.ts';
@@ -13,7 +13,7 @@ const SECRETS_CACHED_MAX = 10_000;
 
 export interface Authenticator {
   /** The caller at once when the key is known, else a promise of it. Throws what is wrong with the key. */
-  authenticate(authorization: string | undefined, from: string): Caller | Promise<Caller>;
+  authenticate(authorization: string | undefined, from: string): KeyHolder | Promise<KeyHolder>;
   /** Forgets the keys of a world, after a change of its configuration. */
   forgetWorld(worldId: number): void;
   /** Writes down which keys were used since the last call. */
@@ -22,7 +22,7 @@ export interface Authenticator {
 
 interface Known {
   opening: OpeningKey;
-  caller: Caller;
+  caller: KeyHolder;
 }
 
 interface Use {
@@ -40,7 +40,7 @@ export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): A
   let forgotten = 0;
   const uses = new Map<string, Use>();
 
-  function authenticate(authorization: string | undefined, from: string): Caller | Promise<Caller> {
+  function authenticate(authorization: string | undefined, from: string): KeyHolder | Promise<KeyHolder> {
     if (authorization === undefined)
       throw new WaypostError('unauthorized', 'Send the API key as "Authorization: Bearer wp_…".');
     try {
@@ -74,10 +74,10 @@ export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): A
     return entry;
   }
 
-  function open({ opening, caller }: Known, from: string): Caller {
+  function open({ opening, caller }: Known, from: string): KeyHolder {
     const at = now();
-    requireOpen(opening.key, at.toISOString());
     const { world_id, key } = opening;
+    requireOpen(key, at.toISOString(), { world_id, key_id: key.id });
     const use = uses.get(key.id);
     if (use === undefined) uses.set(key.id, { world_id, key_id: key.id, usedAtMs: at.getTime(), last_used_from: from });
     else {
@@ -126,7 +126,7 @@ function readBearer(authorization: string): string {
   return secret;
 }
 
-function callerOf(opening: OpeningKey): Caller {
+function callerOf(opening: OpeningKey): KeyHolder {
   const { key } = opening;
   return {
     world_id: opening.world_id,

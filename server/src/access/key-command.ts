@@ -2,6 +2,7 @@
 
 import { WaypostError } from '../errors.ts';
 import type { Actor, Command, Idempotency } from '../ledger/command.ts';
+import type { Origin } from '../ledger/origin.ts';
 import { keyKind } from './key.store.ts';
 import { createKey, type KeyInput, type NewSecret, revokeKey, rotateKey } from './key.ts';
 import type { StoredKey } from './key-document.ts';
@@ -12,6 +13,8 @@ export interface Asked {
   actor: Actor;
   correlation_id: string;
   idempotency: Idempotency | null;
+  /** From where a request came; absent when none did. */
+  origin?: Origin;
   /** Of the request's body. */
   bytes?: number;
 }

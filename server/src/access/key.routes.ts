@@ -284,5 +284,6 @@ function postRevoke({ ledger }: KeyDesk): Operation {
 
 function askedBy(call: Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'body_bytes'>): Asked {
   const { caller, correlation_id, idempotency, body_bytes } = call;
-  return { world_id: caller.world_id, actor: caller.actor, correlation_id, idempotency, bytes: body_bytes };
+  const { world_id, actor, key_id, from: address } = caller;
+  return { world_id, actor, correlation_id, idempotency, origin: { key_id, address }, bytes: body_bytes };
 }

@@ -1,6 +1,6 @@
 // Rules of API keys: what one holds, how it is made, rotated and revoked, and whether it still opens.
 
-import { WaypostError } from '../errors.ts';
+import { type KeyRef, WaypostError } from '../errors.ts';
 import { isScope, scopes } from '../http/scope.ts';
 import type { Accepted, EventDraft, Instant, Moment } from '../ledger/command.ts';
 import { SPREAD } from '../ledger/command.ts';
@@ -81,10 +81,13 @@ export function rotateKey(stored: StoredKey, made: NewSecret, overlap_s: number,
 }
 
 /** Whether a key opens at this moment; throws the reason. */
-export function requireOpen(key: Pick<Key, 'revoked_at' | 'expires_at'>, now: Instant): void {
-  if (key.revoked_at !== null) throw new WaypostError('unauthorized', `This API key was revoked at ${key.revoked_at}.`);
-  if (key.expires_at !== null && key.expires_at <= now)
-    throw new WaypostError('key_expired', `This API key expired at ${key.expires_at}. Rotate it or make a new one.`);
+export function requireOpen(key: Pick<Key, 'revoked_at' | 'expires_at'>, now: Instant, whose?: KeyRef): void {
+  const known = whose === undefined ? {} : { whose };
+  if (key.revoked_at !== null)
+    throw new WaypostError('unauthorized', `This API key was revoked at ${key.revoked_at}.`, known);
+  if (key.expires_at === null || key.expires_at > now) return;
+  const words = `This API key expired at ${key.expires_at}. Rotate it or make a new one.`;
+  throw new WaypostError('key_expired', words, known);
 }
 
 function checkInput(input: KeyInput, now: Instant): void {

@@ -3,7 +3,7 @@
 
 import type { Sql } from '../db/sql.ts';
 import { type ErrorCode, WaypostError } from '../errors.ts';
-import type { Rendering } from '../ledger/command.ts';
+import { noteShown, type Showing } from '../ledger/shown.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { Feed, FeedEvent, Listener } from './feed.loop.ts';
 import { isOwedToAll } from './filter.ts';
@@ -33,7 +33,7 @@ export interface StreamParts {
 
 export interface StreamWish {
   world_id: number;
-  rendering: Rendering;
+  showing: Showing;
   wanted: Wanted;
   /** Null: from now on. */
   after: LogPlace | null;
@@ -62,7 +62,7 @@ export async function* streamEvents(parts: StreamParts, wish: StreamWish): Async
     // A browser that is cut before the first event comes back to this place.
     yield `retry: ${RETRY_MS}\nid: ${idOf(place)}\n\n`;
     let saidAt = performance.now();
-    listener = await feed.listen(world_id, wish);
+    listener = await feed.listen(world_id, { rendering: wish.showing.rendering, signal, cut: wish.cut });
     let isLive = false;
     while (!signal.aborted) {
       const fresh: readonly FeedEvent[] | null = isLive ? await listener.next(place.cursor.sequence) : null;
@@ -98,7 +98,7 @@ async function beginAt(reads: Sql, { world_id, after }: StreamWish): Promise<Rea
 
 /** From the log. */
 async function readOn({ reads, keys }: StreamParts, wish: StreamWish, place: Place): Promise<Taken> {
-  const { world_id, rendering, wanted } = wish;
+  const { world_id, showing, wanted } = wish;
   const end = await findNewest(reads, world_id);
   const pulled = await pullEvents(reads, world_id, { place, end }, wanted, READ_LIMITS);
   await keys.fetchFor(
@@ -106,22 +106,23 @@ async function readOn({ reads, keys }: StreamParts, wish: StreamWish, place: Pla
     pulled.rows.map(({ row }) => row),
   );
   const frames = pulled.rows.map(({ row, previous }) =>
-    writeFrame(row.sequence, row.type, writePulled(renderEvent(row, keys, rendering).text, previous)),
+    writeFrame(row.sequence, row.type, writePulled(renderEvent(row, keys, showing).text, previous)),
   );
   const { place: reached, has_more } = pulled;
   return { frames: Buffer.from(frames.join('')), place: reached, log_epoch: end.log_epoch, has_more };
 }
 
 /** From the feed. Null when it has not the rendering: the log has. */
-function takeFresh(fresh: readonly FeedEvent[], { rendering, wanted }: StreamWish, from: Reached): Taken | null {
+function takeFresh(fresh: readonly FeedEvent[], { showing, wanted }: StreamWish, from: Reached): Taken | null {
   const frames: Buffer[] = [];
   let { cursor, previous } = from.place;
   let { log_epoch } = from;
   for (const event of fresh) {
     cursor = { sequence: event.sequence, recorded_at: event.recorded_at.toISOString() };
     if (wanted.fits !== null && !wanted.fits(event)) continue;
-    const frame = event.frameOf(rendering, previousOf(event.sequence, previous, wanted));
+    const frame = event.frameOf(showing.rendering, previousOf(event.sequence, previous, wanted));
     if (frame === null) return null;
+    noteShown(showing, event.personal, () => event.job_id ?? event.data_id);
     frames.push(frame);
     if (isOwedToAll(event.type)) log_epoch = epochOf(frame.toString());
     previous = event.sequence;

@@ -2,7 +2,7 @@
 
 import Type from 'typebox';
 import { ByteStream, type Operation, operation } from '../http/operation.ts';
-import type { Rendering } from '../ledger/command.ts';
+import type { Showing } from '../ledger/shown.ts';
 import { pulledExample } from './event.schema.ts';
 import { type LogPlace, PLACE_PATTERN, readPlace } from './place.ts';
 import { type Wanted, writeFrame } from './pull.ts';
@@ -14,7 +14,7 @@ export interface StreamContext extends PullContext {
   /** Given by app.ts: what waits is a loop. */
   streamEvents(wish: {
     world_id: number;
-    rendering: Rendering;
+    showing: Showing;
     wanted: Wanted;
     after: LogPlace | null;
     signal: AbortSignal;
@@ -80,13 +80,13 @@ function streamEvents(ctx: StreamContext): Operation {
     },
     errors: ['not_found'],
     async run(call) {
-      const { caller, query, headers, rendering, signal } = call;
+      const { caller, query, headers, signal } = call;
       const begin = headers['Last-Event-ID'] ?? query.after;
       const after = begin === undefined ? null : readPlace(begin);
       const cut = new AbortController();
       const wanted = await findWanted(ctx, caller, query);
       const { world_id } = caller;
-      const pieces = ctx.streamEvents({ world_id, rendering, wanted, after, signal, cut });
+      const pieces = ctx.streamEvents({ world_id, showing: call, wanted, after, signal, cut });
       return { status: 200, body: new ByteStream(EVENT_STREAM, pieces, cut.signal) };
     },
   });

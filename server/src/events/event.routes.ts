@@ -5,8 +5,8 @@ import Type, { type Static } from 'typebox';
 import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { JsonText, type Operation, operation } from '../http/operation.ts';
-import type { Rendering } from '../ledger/command.ts';
 import { placeOfEvent } from '../ledger/id.ts';
+import type { View } from '../ledger/shown.ts';
 import { NAME_PATTERN } from './consumer.schema.ts';
 import { pullAsConsumer } from './consumer-pull.store.ts';
 import { EventPage, EventSchema, eventExample, pulledExample } from './event.schema.ts';
@@ -77,7 +77,8 @@ function listEvents(ctx: EventContext): Operation {
     replies: { 200: { description: 'Events in order of their sequence.', schema: EventPage } },
     errors: ['cursor_expired', 'log_restored', 'not_found', 'consumer_leased'],
     reply_example: { data: [pulledExample], has_more: false, next: '1' },
-    async run({ caller, query, rendering }) {
+    async run(call) {
+      const { caller, query } = call;
       const { world_id, key_id, channel_ids } = caller;
       const limits = { ...PAGE_LIMITS, events: query.limit ?? LIMIT_DEFAULT };
       if (query.consumer !== undefined || query.reader !== undefined) {
@@ -87,13 +88,13 @@ function listEvents(ctx: EventContext): Operation {
         // Its place is kept with the log itself and goes back with it: what it acknowledges is a number of today's epoch.
         const next = String(pulled.place.cursor.sequence);
         const consumer = { name, lease: lease?.lease ?? null, lease_expires_at: lease?.expires_at ?? null };
-        return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering, { next, consumer })) };
+        return { status: 200, body: new JsonText(await renderPage(ctx, pulled, call, { next, consumer })) };
       }
       const wanted = await findWanted(ctx, caller, query);
       const span = await findPlace(ctx.reads, world_id, readPlace(query.after ?? '0'));
       const pulled = await pullEvents(ctx.reads, world_id, span, wanted, limits);
       const next = writePlace({ log_epoch: span.end.log_epoch, sequence: pulled.place.cursor.sequence });
-      return { status: 200, body: new JsonText(await renderPage(ctx, pulled, rendering, { next })) };
+      return { status: 200, body: new JsonText(await renderPage(ctx, pulled, call, { next })) };
     },
   });
 }
@@ -119,16 +120,14 @@ function requireConsumerAlone(query: Static<typeof Query>): string {
 async function renderPage(
   ctx: PullContext,
   pulled: Pulled,
-  rendering: Rendering,
+  view: View,
   more: { next: string; consumer?: object },
 ): Promise<string> {
   await ctx.keys.fetchFor(
     ctx.reads,
     pulled.rows.map(({ row }) => row),
   );
-  const texts = pulled.rows.map(({ row, previous }) =>
-    writePulled(renderEvent(row, ctx.keys, rendering).text, previous),
-  );
+  const texts = pulled.rows.map(({ row, previous }) => writePulled(renderEvent(row, ctx.keys, view).text, previous));
   const rest = JSON.stringify({ has_more: pulled.has_more, ...more }).slice(1, -1);
   return `{"data":[${texts.join(',')}],${rest}}`;
 }
@@ -145,7 +144,8 @@ function getEvent(ctx: PullContext): Operation {
     replies: { 200: { description: 'The event.', schema: EventSchema } },
     errors: ['not_found'],
     reply_example: eventExample,
-    async run({ caller, path, rendering }) {
+    async run(call) {
+      const { caller, path } = call;
       const place = placeOfEvent(path.event_id);
       const row =
         place === null
@@ -158,7 +158,7 @@ function getEvent(ctx: PullContext): Operation {
       if (row === null || !isVisible(caller.channel_ids, row))
         throw new WaypostError('not_found', `There is no event ${path.event_id}.`);
       await ctx.keys.fetchFor(ctx.reads, [row]);
-      return { status: 200, body: new JsonText(renderEvent(row, ctx.keys, rendering).text) };
+      return { status: 200, body: new JsonText(renderEvent(row, ctx.keys, call).text) };
     },
   });
 }

@@ -67,6 +67,9 @@ export class FeedEvent {
   readonly topics: string;
   readonly job_id: string | null;
   readonly channel_id: string | null;
+  readonly data_id: string;
+  /** Sealed: by it is told whether anything personal is in the event. */
+  readonly personal: Buffer;
   /** Bytes of everything that this feed has read, up to the end of this one. */
   readonly endsAt: number;
   readonly #texts: ReadonlyMap<Rendering, string>;
@@ -79,6 +82,8 @@ export class FeedEvent {
     this.topics = of.topics;
     this.job_id = of.job_id;
     this.channel_id = of.channel_id;
+    this.data_id = of.data_id;
+    this.personal = of.personal;
     this.endsAt = endsAt;
     this.#texts = texts;
   }

@@ -83,14 +83,14 @@ export function jobEventOperations(ctx: JobEventContext): Operation[] {
   ];
 }
 
-type PageCall = Pick<Call<Static<typeof jobPath>, Static<typeof pageQuery>>, 'caller' | 'path' | 'query' | 'rendering'>;
+type PageCall = Pick<
+  Call<Static<typeof jobPath>, Static<typeof pageQuery>>,
+  'caller' | 'path' | 'query' | 'rendering' | 'shown'
+>;
 
 /** A page of the job's events, each told in this way. */
-async function answerPage(
-  ctx: JobEventContext,
-  { caller, path, query, rendering }: PageCall,
-  tell: (text: string) => string,
-): Promise<Reply> {
+async function answerPage(ctx: JobEventContext, call: PageCall, tell: (text: string) => string): Promise<Reply> {
+  const { caller, path, query } = call;
   const { world_id, channel_ids } = caller;
   const after = query.after ?? 0;
   const limit = query.limit ?? LIMIT_DEFAULT;
@@ -108,7 +108,7 @@ async function answerPage(
   const isSeen = channel_ids === null || channel_ids.includes(first?.channel_id ?? '');
   if (first === null || !isSeen) throw new WaypostError('not_found', `There is no job with the id ${path.job_id}.`);
   await ctx.keys.fetchFor(ctx.reads, rows);
-  const texts = rows.map((row) => tell(renderEvent(row, ctx.keys, rendering).text));
+  const texts = rows.map((row) => tell(renderEvent(row, ctx.keys, call).text));
   const next = JSON.stringify(String(rows.at(-1)?.job_sequence ?? after));
   return {
     status: 200,

@@ -5,9 +5,11 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { type ErrorCode, errorCodes, type WaypostError } from '../errors.ts';
+import type { Shown } from '../ledger/shown.ts';
 import type { TraceContext } from '../ledger/trace.ts';
 import type { Span } from '../ledger/tracing.ts';
 import type { Proxies } from './forwarded.ts';
+import { type Notable, notableOf } from './notable.ts';
 import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
 import type { Arrival, Overload } from './overload.ts';
 import { errorFields, makeProblem, PROBLEM_MEDIA_TYPE, toWaypostError } from './problem.ts';
@@ -30,6 +32,8 @@ export interface Desk {
   streams: StreamBook;
   /** Told of each request once it is answered; null when nobody measures. */
   onCompleted: ((completion: Completion) => void) | null;
+  /** Told of each request that the audit has to know; null when nobody keeps one. */
+  onNotable: ((notable: Notable) => void) | null;
   rateLimits: RateLimits;
 }
 
@@ -41,6 +45,10 @@ export interface Exchange {
   path: string;
   /** Raw, without its question mark. */
   query: string;
+  /** The header: only the beginning of a key may ever be told of it. */
+  authorization: string | undefined;
+  /** Whose personal values the reply shows; null: nobody's so far. */
+  shown: Shown | null;
   correlation_id: string;
   /** From the arrival of the head to the end of the reply; null for what only asks how the server is. */
   span: Span | null;
@@ -234,6 +242,10 @@ const replies = diagnosticsChannel.channel('waypost:reply');
 /** Writes the one line of a request and tells whoever measures. */
 export function tellCompletion(desk: Desk, exchange: Exchange, result: Result): void {
   const { status, bytes_out, error, replayed, ended } = result;
+  if (desk.onNotable !== null) {
+    const notable = notableOf(exchange, status, error);
+    if (notable !== null) desk.onNotable(notable);
+  }
   const { method, correlation_id, trace } = exchange;
   endSpan(exchange, result);
   const operation = exchange.route?.operation;

@@ -4,6 +4,7 @@
 import type { Static, TObject, TSchema } from 'typebox';
 import type { ErrorCode, WaypostError } from '../errors.ts';
 import type { Actor, Idempotency, Outcome, Rendering } from '../ledger/command.ts';
+import type { Shown } from '../ledger/shown.ts';
 import type { Problem } from './problem.ts';
 import type { Scope } from './scope.ts';
 
@@ -98,7 +99,12 @@ export interface Caller {
   /** What it may ask for on all processes together; null: what the server's settings say. */
   rate_limit_per_s: number | null;
   actor: Actor;
+  /** The address that this request came from. */
+  from: string;
 }
+
+/** What a key opens, whoever sends it. */
+export type KeyHolder = Omit<Caller, 'from'>;
 
 /** One validated request. */
 export interface Call<
@@ -122,6 +128,8 @@ export interface Call<
   readonly fingerprint: Buffer;
   /** `personal` when the caller holds contacts:read. */
   rendering: Rendering;
+  /** Where it is noted whose personal values the reply shows: see noteShown. */
+  readonly shown: Shown;
   /** Length of the body as it arrived. */
   body_bytes: number;
   /** What a refusal would say if it were the whole reply: a reply about many holds one for each that was refused. */

@@ -75,6 +75,7 @@ export function commandOf(
   decide: Command['decide'],
 ): Command {
   const { caller, correlation_id, idempotency, body_bytes } = call;
+  const { key_id, from: address } = caller;
   const cause = caller.actor.type === 'user' ? 'dashboard' : 'api';
   return {
     name,
@@ -83,6 +84,7 @@ export function commandOf(
     cause,
     correlation_id,
     idempotency,
+    origin: { key_id, address },
     bytes: body_bytes,
     load: loads,
     decide,
@@ -203,7 +205,7 @@ function getOperation<D extends Base, I extends TSchema, P extends TSchema>(
     reply_example: spec.examples.document,
     async run(call) {
       const id = pathId(call, one);
-      const reading = { reads: desk.reads, keys: desk.keys, store: spec.store, rendering: call.rendering };
+      const reading = { reads: desk.reads, keys: desk.keys, store: spec.store, view: call };
       const found = await findResource(reading, call.caller.world_id, id);
       if (found === null) throw new WaypostError('not_found', `There is no ${one} with the id ${id}.`);
       return { status: 200, body: new JsonText(found.text), version: found.version };
@@ -238,7 +240,7 @@ function listOf<D extends Base, I extends TSchema, P extends TSchema>(
     walk(call) {
       const query: Record<string, unknown> = call.query;
       const { updated_since } = query as { updated_since?: string };
-      const reading = { reads: desk.reads, keys: desk.keys, store: spec.store, rendering: call.rendering };
+      const reading = { reads: desk.reads, keys: desk.keys, store: spec.store, view: call };
       const filter = filterOf(spec, query);
       const { world_id } = call.caller;
       if (updated_since === undefined)

@@ -5,6 +5,7 @@ import type { TSchema } from 'typebox';
 import { type Fault, WaypostError } from '../errors.ts';
 import type { Idempotency } from '../ledger/command.ts';
 import { fingerprintOf } from '../ledger/fingerprint.ts';
+import type { Shown } from '../ledger/shown.ts';
 import { chooseMediaType } from './accept.ts';
 import { endSentence } from './fault-words.ts';
 import { readIdempotencyKey, readIfMatch } from './headers.ts';
@@ -44,6 +45,8 @@ export interface Arrived {
   headers: NodeJS.Dict<string | string[]>;
   body: Buffer | undefined;
   publicUrl: string;
+  /** Answers where it is noted whose personal values are shown. */
+  shown(): Shown;
   /** Answers the signal that tells when the client goes. */
   watch(): AbortSignal;
 }
@@ -213,6 +216,10 @@ class ValidatedCall implements Call {
 
   get signal(): AbortSignal {
     return this.#arrived.watch();
+  }
+
+  get shown(): Shown {
+    return this.#arrived.shown();
   }
 
   get rendering(): 'plain' | 'personal' {

@@ -22,6 +22,7 @@ export const scopes = {
   'webhooks:admin': 'Create, change and delete endpoints, rotate their secrets, redrive dead letters.',
   'channels:read': 'Read channels and their settings.',
   'channels:admin': 'Create and change channels and their settings.',
+  'audit:read': 'Read who did what, who was refused, and to whom personal values were shown.',
   'keys:admin': 'Create, rotate and revoke API keys.',
 } as const satisfies Record<string, string>;
 

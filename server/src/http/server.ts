@@ -14,6 +14,7 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { WaypostError } from '../errors.ts';
+import { Shown } from '../ledger/shown.ts';
 import { readTraceparent } from '../ledger/trace.ts';
 import { runWithin, startSpan } from '../ledger/tracing.ts';
 import {
@@ -28,8 +29,9 @@ import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './co
 import { type Completion, type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
 import { openProxies } from './forwarded.ts';
 import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
+import type { Notable } from './notable.ts';
 import { buildDocument } from './openapi.ts';
-import { ByteStream, type Call, type Caller, type Operation, type Reply } from './operation.ts';
+import { ByteStream, type Call, type Caller, type KeyHolder, type Operation, type Reply } from './operation.ts';
 import { IN_FLIGHT_MAX, Overload } from './overload.ts';
 import { createRateLimits, type RateLimits } from './rate-limit.ts';
 import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
@@ -52,6 +54,7 @@ const nobody: Caller = {
   channel_ids: [],
   rate_limit_per_s: null,
   actor: { type: 'system', id: 'public' },
+  from: '',
 };
 
 export interface HttpOptions {
@@ -72,6 +75,8 @@ export interface HttpOptions {
   tags?: Readonly<Record<string, string>>;
   /** Told of each request once it is answered. */
   onCompleted?: ((completion: Completion) => void) | null;
+  /** Told of each request that the audit has to know. */
+  onNotable?: ((notable: Notable) => void) | null;
   /** `IN_FLIGHT_MAX` when absent. */
   inFlightMax?: number;
   /** Reads that use the database at once; without a limit when absent. */
@@ -128,6 +133,7 @@ export function buildHttp(options: HttpOptions): Http {
     streams: makeStreamBook(options.authenticate, options.streamLimits),
     rateLimits: options.rateLimits ?? createRateLimits({ defaultPerS: 0, monotonicMs: () => performance.now() }),
     onCompleted: options.onCompleted ?? null,
+    onNotable: options.onNotable ?? null,
   };
   const health = healthOperations({
     findUnready: async () => (desk.isClosing ? ['The server is stopping.'] : options.findUnready()),
@@ -238,6 +244,8 @@ function openExchange(request: FastifyRequest, route: Route | null): Exchange {
     method,
     path: mark < 0 ? url : url.slice(0, mark),
     query: mark < 0 ? '' : url.slice(mark + 1),
+    authorization: request.raw.headers.authorization,
+    shown: null,
     correlation_id: '',
     span,
     trace: span?.context ?? given,
@@ -297,14 +305,15 @@ function admit(
       done();
       return;
     }
-    found.then((caller) => welcome(desk, exchange, caller, route, headers)).then(() => done(), done);
+    found.then((holder) => welcome(desk, exchange, holder, route, headers)).then(() => done(), done);
   } catch (error) {
     done(error as Error);
   }
 }
 
 /** What can be said once it is known who asks. Throws what speaks against it. */
-function welcome(desk: Desk, exchange: Exchange, caller: Caller, route: Route, headers: IncomingHttpHeaders): void {
+function welcome(desk: Desk, exchange: Exchange, holder: KeyHolder, route: Route, headers: IncomingHttpHeaders): void {
+  const caller = { ...holder, from: exchange.from };
   exchange.caller = caller;
   exchange.bucket = desk.rateLimits.open(caller.key_id, caller.rate_limit_per_s);
   desk.rateLimits.takeOne(exchange.bucket);
@@ -339,6 +348,10 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
       headers: request.raw.headers,
       body: request.body as Buffer | undefined,
       publicUrl: desk.publicUrl,
+      shown: () => {
+        exchange.shown ??= new Shown();
+        return exchange.shown;
+      },
       watch: () => watchDeparture(desk, exchange, reply.raw).signal,
     });
     const { items } = route.operation;

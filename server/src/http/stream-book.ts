@@ -4,7 +4,7 @@
 import type { ServerResponse } from 'node:http';
 import { WaypostError } from '../errors.ts';
 import type { Desk, Exchange } from './exchange.ts';
-import type { Caller } from './operation.ts';
+import type { Caller, KeyHolder } from './operation.ts';
 
 export interface StreamLimits {
   /** Streams that one process has open at once. */
@@ -35,7 +35,7 @@ export interface Credential {
   from: string;
 }
 
-export type Authenticate = (authorization: string | undefined, from: string) => Caller | Promise<Caller>;
+export type Authenticate = (authorization: string | undefined, from: string) => KeyHolder | Promise<KeyHolder>;
 
 interface OpenStream {
   credential: Credential;
@@ -145,7 +145,7 @@ async function checkKeys(book: StreamBook): Promise<void> {
     const caller = await callerNow(book, authorization, streams[0]?.credential.from ?? '');
     if (caller === 'unknown') continue;
     const ending = streams.filter((stream) => caller === null || !hasSameRights(stream.caller, caller));
-    if (caller !== null) for (const stream of streams) stream.caller = caller;
+    if (caller !== null) for (const stream of streams) stream.caller = { ...caller, from: stream.caller.from };
     if (ending.length > 0)
       end(
         book,
@@ -155,7 +155,7 @@ async function checkKeys(book: StreamBook): Promise<void> {
 }
 
 /** Null: the key opens nothing any more. A database that does not answer says nothing about a key. */
-async function callerNow(book: StreamBook, authorization: string, from: string): Promise<Caller | null | 'unknown'> {
+async function callerNow(book: StreamBook, authorization: string, from: string): Promise<KeyHolder | null | 'unknown'> {
   try {
     return await book.authenticate(authorization, from);
   } catch (error) {
@@ -163,8 +163,8 @@ async function callerNow(book: StreamBook, authorization: string, from: string):
   }
 }
 
-function hasSameRights(a: Caller, b: Caller): boolean {
+function hasSameRights(a: KeyHolder, b: KeyHolder): boolean {
   if (a === b) return true;
-  const channels = (caller: Caller) => caller.channel_ids?.toSorted().join() ?? null;
+  const channels = (caller: KeyHolder) => caller.channel_ids?.toSorted().join() ?? null;
   return a.scopes.size === b.scopes.size && a.scopes.isSubsetOf(b.scopes) && channels(a) === channels(b);
 }

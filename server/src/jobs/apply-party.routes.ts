@@ -155,7 +155,7 @@ async function requireParty<D extends Base>(
   { caller }: Pick<Call, 'caller'>,
   { kind, id: partyId }: Party,
 ): Promise<void> {
-  const found = await findResource({ ...desk, store, rendering: 'plain' }, caller.world_id, partyId);
+  const found = await findResource({ ...desk, store, view: 'plain' }, caller.world_id, partyId);
   if (found === null) throw new WaypostError('not_found', `There is no ${kind} with the id ${partyId}.`);
   const { erased_at = null } = JSON.parse(found.text) as { erased_at?: string | null };
   if (erased_at !== null)

@@ -43,7 +43,7 @@ export function jobListOperations(desk: JobReading): Operation[] {
         if (channel === undefined || reference === undefined || isExport(call)) return list.run(call);
         const row = await findJobByReference(desk.reads, scopeOf(call), channel, reference);
         if (row === null) throw new WaypostError('not_found', `No job of the channel ${channel} has this reference.`);
-        return answerJob(desk, row, call.rendering);
+        return answerJob(desk, row, call);
       },
     },
   ];
@@ -133,7 +133,7 @@ function walkJobs(desk: JobReading, call: ListCall<typeof filters>): Walk {
   const { updated_since } = call.query;
   const list = { world_id: call.caller.world_id, filter: filterOf(call.query, call.caller) };
   const show = async (rows: readonly JobRow[]) =>
-    (await renderJobs(desk, rows, call.rendering)).map((text) => new JsonText(text));
+    (await renderJobs(desk, rows, call)).map((text) => new JsonText(text));
   if (updated_since === undefined)
     return walkPages({
       cursor: newest,

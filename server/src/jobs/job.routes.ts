@@ -6,10 +6,11 @@ import { openStrictnessFinder } from '../channels/channel.store.ts';
 import { WaypostError } from '../errors.ts';
 import { type Call, JsonText, type Operation, operation, type Reply, replyOf } from '../http/operation.ts';
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
-import type { Command, Instant, Rendering } from '../ledger/command.ts';
+import type { Command, Instant } from '../ledger/command.ts';
 import { documentIn } from '../ledger/event-text.ts';
 import { timeOfId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { View } from '../ledger/shown.ts';
 import { createJob } from './create-job.ts';
 import { DUPLICATES_HEADER } from './duplicate-orders.ts';
 import { type JobInput, jobInput, jobReply } from './job.schema.ts';
@@ -153,7 +154,7 @@ function getOperation(desk: JobReading): Operation {
       const row = await desk.findJob(scopeOf(call), call.path.job_id);
       if (call.query.as_of !== undefined) return answerPast(desk, call, call.path.job_id, call.query.as_of, row);
       if (row === null) throw new WaypostError('not_found', `There is no job with the id ${call.path.job_id}.`);
-      return answerJob(desk, row, call.rendering);
+      return answerJob(desk, row, call);
     },
   });
 }
@@ -161,17 +162,17 @@ function getOperation(desk: JobReading): Operation {
 /** `row`: as it is now, which is as it was then if nothing changed since. */
 async function answerPast(
   desk: JobReading,
-  { caller, rendering }: Pick<Call, 'caller' | 'rendering'>,
+  call: Pick<Call, 'caller' | 'rendering' | 'shown'>,
   jobId: string,
   stated: string,
   row: JobRow | null,
 ): Promise<Reply> {
   const asOf = normaliseInstant(stated);
   const since = new Date(timeOfId(jobId) ?? 0).toISOString();
-  const past = await desk.findPast(caller.world_id, { id: jobId, since }, asOf);
+  const past = await desk.findPast(call.caller.world_id, { id: jobId, since }, asOf);
   const isUnchanged = row !== null && row.updated_at <= new Date(asOf) && new Date(asOf) <= past.now;
-  const kept = isUnchanged ? row : documentOf(requirePast(past, jobId, asOf, caller.channel_ids));
-  const [text = ''] = await renderJobs(desk, [kept], rendering);
+  const kept = isUnchanged ? row : documentOf(requirePast(past, jobId, asOf, call.caller.channel_ids));
+  const [text = ''] = await renderJobs(desk, [kept], call);
   return { status: 200, body: new JsonText(text) };
 }
 
@@ -182,16 +183,16 @@ function documentOf({ world_id, channel_id, event_id, body, personal }: PastEven
 
 type KeptJob = Pick<JobRow, 'world_id' | 'channel_id' | 'event_id' | 'body' | 'personal'>;
 
-export async function answerJob(desk: JobReading, row: JobRow, rendering: Rendering): Promise<Reply> {
-  const [text = ''] = await renderJobs(desk, [row], rendering);
+export async function answerJob(desk: JobReading, row: JobRow, view: View): Promise<Reply> {
+  const [text = ''] = await renderJobs(desk, [row], view);
   return { status: 200, body: new JsonText(text), version: row.version };
 }
 
 /** Documents as they are kept, each with `live` as its last member. */
-export async function renderJobs(desk: JobReading, rows: readonly KeptJob[], rendering: Rendering): Promise<string[]> {
+export async function renderJobs(desk: JobReading, rows: readonly KeptJob[], view: View): Promise<string[]> {
   if (rows.length === 0) return [];
   const [texts, strict] = await Promise.all([
-    desk.keys.open(desk.reads, rows, rendering),
+    desk.keys.open(desk.reads, rows, view),
     Promise.all(rows.map((row) => desk.isStrict(row.world_id, row.channel_id))),
   ]);
   return texts.map((text, index) => {

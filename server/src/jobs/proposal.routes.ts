@@ -56,8 +56,7 @@ function listOfProposals(desk: JobDesk): Operation {
         cursor: place,
         read: (after, count) => listProposals(desk.reads, scopeOf(call), filter, after?.id ?? null, count),
         placeOf: (row) => ({ id: row.proposal_id }),
-        show: async (rows) =>
-          (await desk.keys.open(desk.reads, rows, call.rendering)).map((text) => new JsonText(text)),
+        show: async (rows) => (await desk.keys.open(desk.reads, rows, call)).map((text) => new JsonText(text)),
       });
     },
   });
@@ -78,7 +77,7 @@ function getOperation(desk: JobDesk): Operation {
     async run(call) {
       const row = await findProposal(desk.reads, scopeOf(call), call.path.proposal_id);
       if (row === null) throw notFound(call.path.proposal_id);
-      const [text = ''] = await desk.keys.open(desk.reads, [row], call.rendering);
+      const [text = ''] = await desk.keys.open(desk.reads, [row], call);
       return { status: 200, body: new JsonText(text) };
     },
   });

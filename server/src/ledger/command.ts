@@ -4,6 +4,7 @@
 import type { Sent, Tx } from '../db/sql.ts';
 import type { ErrorCode, WaypostError } from '../errors.ts';
 import type { Mint } from './id.ts';
+import type { Origin } from './origin.ts';
 import type { SubjectKeys } from './subject-keys.ts';
 import type { TraceContext } from './trace.ts';
 
@@ -202,6 +203,8 @@ export interface Command {
   /** Set by the ledger: the trace that its events belong to. */
   trace?: TraceContext | null;
   idempotency: Idempotency | null;
+  /** From where it came; absent when no request brought it. */
+  origin?: Origin;
   /** Of the request's body: a batch holds so many at most. A small number when no request brought the command. */
   bytes?: number;
   /** Commands of one queue are decided in the order in which they came, also when one has to wait for the next batch. */

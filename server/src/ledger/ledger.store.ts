@@ -11,6 +11,8 @@ export interface Head {
   log_epoch: number;
   config_version: number;
   chain: Buffer;
+  /** The chain over the origins of events. */
+  origin_chain: Buffer;
 }
 
 export interface AppendedEvent {
@@ -29,6 +31,8 @@ export interface AppendedEvent {
   body: string;
   personal: Buffer;
   chain: Buffer;
+  origin: string | null;
+  origin_chain: Buffer | null;
 }
 
 export interface Remembered {
@@ -47,7 +51,7 @@ export interface Remembered {
 /** Only locks: a statement that also read other tables would see them as they were before the wait (engine rule 4). */
 export function lockHeads(tx: Tx, worldIds: readonly number[]) {
   return tx<Head[]>`
-    select world_id, sequence, recorded_at, log_epoch, config_version, chain
+    select world_id, sequence, recorded_at, log_epoch, config_version, chain, origin_chain
     from heads where world_id = any(${worldIds as number[]}::int[])
     order by world_id for no key update`;
 }
@@ -70,19 +74,20 @@ export function advanceHeads(
     recorded_at: Instant;
     log_epoch: number;
     chain: Buffer;
+    origin_chain: Buffer;
     config_changed: boolean;
   }[],
 ): Sent {
   return tx`
     with moved as (
       update heads set sequence = n.after, recorded_at = n.recorded_at, log_epoch = n.log_epoch, chain = n.chain,
-        config_version = heads.config_version + n.config_step
+        origin_chain = n.origin_chain, config_version = heads.config_version + n.config_step
       from unnest(
         ${heads.map((head) => head.world_id)}::int[], ${heads.map((head) => head.before)}::bigint[],
         ${heads.map((head) => head.after)}::bigint[], ${heads.map((head) => head.recorded_at)}::timestamptz[],
         ${heads.map((head) => head.log_epoch)}::int[], ${heads.map((head) => head.chain)}::bytea[],
-        ${heads.map((head) => (head.config_changed ? 1 : 0))}::int[]
-      ) as n (world_id, before, after, recorded_at, log_epoch, chain, config_step)
+        ${heads.map((head) => head.origin_chain)}::bytea[], ${heads.map((head) => (head.config_changed ? 1 : 0))}::int[]
+      ) as n (world_id, before, after, recorded_at, log_epoch, chain, origin_chain, config_step)
       where heads.world_id = n.world_id and heads.sequence = n.before
       returning 1
     )
@@ -103,7 +108,7 @@ export function openEpochs(
 export function appendEvents(tx: Tx, events: readonly AppendedEvent[]): Sent {
   return tx`
     insert into events (world_id, sequence, recorded_at, event_id, type, topics, job_id, job_sequence, channel_id,
-      data_id, correlation_id, traceparent, body, personal, chain)
+      data_id, correlation_id, traceparent, body, personal, chain, origin, origin_chain)
     select * from unnest(
       ${events.map((event) => event.world_id)}::int[], ${events.map((event) => event.sequence)}::bigint[],
       ${events.map((event) => event.recorded_at)}::timestamptz[], ${events.map((event) => event.event_id)}::text[],
@@ -115,7 +120,11 @@ export function appendEvents(tx: Tx, events: readonly AppendedEvent[]): Sent {
         tx,
         events.map((event) => event.body),
       )},
-      ${events.map((event) => event.personal)}::bytea[], ${events.map((event) => event.chain)}::bytea[])`.execute();
+      ${events.map((event) => event.personal)}::bytea[], ${events.map((event) => event.chain)}::bytea[],
+      ${textsOf(
+        tx,
+        events.map((event) => event.origin),
+      )}, ${events.map((event) => event.origin_chain)}::bytea[])`.execute();
 }
 
 /** The first sequence of a day; later batches of the day find it there. */

@@ -21,6 +21,7 @@ import {
   rememberReplies,
 } from './ledger.store.ts';
 import { nextEpoch } from './log-epoch.ts';
+import { chainOrigin, writeOrigin } from './origin.ts';
 import { sealParts } from './personal.ts';
 import { makeOutcome, writeEnvelope } from './reply.ts';
 import type { SubjectKeys } from './subject-keys.ts';
@@ -58,6 +59,7 @@ interface Site extends World {
   log_epoch: number;
   sequence: number;
   chain: Buffer;
+  origin_chain: Buffer;
 }
 
 interface NewKey {
@@ -87,8 +89,8 @@ export class Placing {
       const world = worlds.get(head.world_id);
       const now = ground.nowOf.get(head.world_id);
       if (world === undefined || now === undefined) throw new Error(`world ${head.world_id} has a head and no name`);
-      const { log_epoch, sequence, chain } = head;
-      this.#sites.set(head.world_id, { ...world, now, log_epoch, sequence, chain });
+      const { log_epoch, sequence, chain, origin_chain } = head;
+      this.#sites.set(head.world_id, { ...world, now, log_epoch, sequence, chain, origin_chain });
     }
   }
 
@@ -169,7 +171,8 @@ export class Placing {
     const { correlation_id, trace } = command;
     const traceparent = trace == null ? null : writeTraceparent(trace);
     const facts = { type, topics, job_id, job_sequence, channel_id, data_id, correlation_id, traceparent };
-    return { world_id, sequence, recorded_at: now, event_id, ...facts, body, personal, chain: site.chain };
+    const bytes = { body, personal, chain: site.chain, ...placeOrigin(site, command) };
+    return { world_id, sequence, recorded_at: now, event_id, ...facts, ...bytes };
   }
 
   #keyOf(worldId: number, subjectId: string): Buffer | null {
@@ -238,8 +241,8 @@ export class Placing {
     const mark = isFirstOfDay ? { world_id, day, sequence: before + 1 } : null;
     // A head that got no event stays at the time of its last: the first event of a day must find the day unmarked.
     const recorded_at = site.sequence > before ? site.now : head.recorded_at.toISOString();
-    const { sequence: after, log_epoch, chain } = site;
-    return [{ world_id, before, after, recorded_at, log_epoch, chain, config_changed, mark }];
+    const { sequence: after, log_epoch, chain, origin_chain } = site;
+    return [{ world_id, before, after, recorded_at, log_epoch, chain, origin_chain, config_changed, mark }];
   }
 
   /** After the commit: keeps the keys of new subjects, forgets those of worlds whose configuration changed (an erasure does). */
@@ -247,4 +250,13 @@ export class Placing {
     for (const { world_id, subject_id, key } of this.#newKeys.values()) this.#keys.keep(world_id, subject_id, key);
     for (const worldId of this.config_changed) this.#keys.forgetWorld(worldId);
   }
+}
+
+/** What is kept beside an event of where it came from. */
+function placeOrigin(site: Site, { name, actor, origin }: Command): Pick<AppendedEvent, 'origin' | 'origin_chain'> {
+  if (origin === undefined) return { origin: null, origin_chain: null };
+  const key_id = origin.key_id === actor.id ? null : origin.key_id;
+  const text = writeOrigin({ command: name, address: origin.address, key_id });
+  site.origin_chain = chainOrigin(site.origin_chain, site.sequence, text);
+  return { origin: text, origin_chain: site.origin_chain };
 }

@@ -6,6 +6,7 @@ import type { Sent, Sql, Tx } from '../db/sql.ts';
 import type { Instant, Ref, WrittenLine } from './command.ts';
 import { refKey } from './command.ts';
 import type { Base, Resource, ResourceRules, Stored } from './resource.ts';
+import type { View } from './shown.ts';
 import type { SealedDocument, SubjectKeys } from './subject-keys.ts';
 
 /** Tables with the columns of a resource. */
@@ -154,7 +155,7 @@ export interface ReadSource {
 
 export interface Reading<D extends Base> extends ReadSource {
   store: ResourceStore<D>;
-  rendering: 'plain' | 'personal';
+  view: View;
 }
 
 type ShownRow = Pick<Row, 'world_id' | 'id' | 'created_at' | 'updated_at' | 'event_id' | 'body' | 'personal'>;
@@ -232,7 +233,7 @@ async function showRows<D extends Base>(reading: Reading<D>, rows: readonly Show
   const texts = await reading.keys.open(
     reading.reads,
     sealed.filter((document) => document !== null),
-    reading.rendering,
+    reading.view,
   );
   let next = 0;
   return rows.map((row, index) => {

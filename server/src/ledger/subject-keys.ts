@@ -5,10 +5,10 @@
 import { hash } from 'node:crypto';
 import type { Sql, Tx } from '../db/sql.ts';
 import { takeRandom } from './chance.ts';
-import type { Rendering } from './command.ts';
 import { refKey } from './command.ts';
 import { findSubjectKeys } from './ledger.store.ts';
 import { fillHoles, openParts, seal, subjectsIn, unsealBytes } from './personal.ts';
+import { noteShown, renderingOf, type View } from './shown.ts';
 
 const KEYS_CACHED_MAX = 100_000;
 const KEY_BYTES = 32;
@@ -35,8 +35,8 @@ export interface SubjectKeys {
   keep(worldId: number, subjectId: string, key: Buffer): void;
   /** Whoever fetches from now on reads anew; who has just fetched still finds what was read. */
   forgetWorld(worldId: number): void;
-  /** The JSON text of each document with its personal values in place. */
-  open(sql: Sql | Tx, documents: readonly SealedDocument[], rendering: Rendering): Promise<string[]>;
+  /** The JSON text of each document with its personal values in place; for a caller it is noted whose. */
+  open(sql: Sql | Tx, documents: readonly SealedDocument[], view: View): Promise<string[]>;
 }
 
 export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
@@ -116,14 +116,20 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
       });
     },
 
-    async open(sql, documents, rendering) {
+    async open(sql, documents, view) {
       await keys.fetchFor(sql, documents);
       return documents.map((document) => {
         const { world_id, event_id, personal } = document;
         const parts = openParts(world_id, event_id, personal, (subjectId) => keys.keyOf(world_id, subjectId));
-        return fillHoles(document.body, parts, rendering);
+        noteShown(view, personal, () => idIn(document.body));
+        return fillHoles(document.body, parts, renderingOf(view));
       });
     },
   };
   return keys;
+}
+
+/** Documents begin with their id. */
+function idIn(body: string): string {
+  return /^\{"id":"([^"]+)"/.exec(body)?.[1] ?? '';
 }

@@ -280,15 +280,20 @@ function postCancel({ reads, ledger }: DeadLetterDesk): Operation {
     description: 'No further letters are taken on; those that are being sent go on. One that is over stays as it is.',
     scope: 'webhooks:admin',
     path_params: redrivePath,
-    replies: { 204: { description: 'It takes on nothing more.', schema: null } },
+    replies: { 200: { description: 'It takes on nothing more.', schema: RedriveSchema } },
     errors: ['not_found'],
+    reply_example: { ...redriveExample, cancelled_at: '2026-11-21T14:05:00.000Z', state: 'cancelled' },
     async run(call) {
-      const { request } = await findVisibleRedrive(reads, call.caller, call.path.redrive_id);
+      const { caller, path } = call;
+      const { request } = await findVisibleRedrive(reads, caller, path.redrive_id);
       const load = [() => [refTo(redriveKind, request.id)]];
       const command = commandOf(call as Call, 'dead_letter.cancel_redrive', load, (set, moment) =>
         cancelRedrive(set, moment, request.id),
       );
-      return replyOf(await ledger.commit(command), call.rendering);
+      // A repeat changes nothing, and is told how it stands now.
+      await ledger.commit({ ...command, idempotency: null });
+      const [body] = await showRedrives(reads, caller, [await findVisibleRedrive(reads, caller, request.id)]);
+      return { status: 200, body };
     },
   });
 }

@@ -43,11 +43,12 @@ export function cancelRedrive(set: WorkingSet, moment: Moment, id: string): Acce
   const stored = set.get(redriveKind, id);
   if (stored === undefined) throw noRedrive(id);
   const { request, exhausted_at } = stored;
-  const nothing = { status: 204, body: null, version: null, location: null };
-  if (request.cancelled_at !== null || exhausted_at !== null) return { events: [], puts: [], reply: nothing };
+  // What became of the letters is not known here: whoever asks is answered from what was written.
+  const reply = { status: 200, body: null, version: null, location: null };
+  if (request.cancelled_at !== null || exhausted_at !== null) return { events: [], puts: [], reply };
   const cancelled = { ...stored, request: { ...request, cancelled_at: moment.now } };
   const changes = { cancelled_at: [null, moment.now] as [unknown, unknown] };
-  return { ...accept(cancelled, 'endpoint.redrive_cancelled', changes), reply: nothing };
+  return { ...accept(cancelled, 'endpoint.redrive_cancelled', changes), reply };
 }
 
 export function noRedrive(id: string): WaypostError {
