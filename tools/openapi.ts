@@ -4,9 +4,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type House, listOperations as listHouseOperations, tags } from '../server/src/app.ts';
+import { documentOperations } from '../server/src/http/docs.ts';
+import { renderErrorsMarkdown } from '../server/src/http/error-page.ts';
 import { buildDocument } from '../server/src/http/openapi.ts';
 import type { Operation } from '../server/src/http/operation.ts';
-import { documentOperations, healthOperations, renderErrorsMarkdown } from '../server/src/http/system.ts';
+import { healthOperations } from '../server/src/http/system.ts';
 
 /** Every operation. They are only looked at, so the rooms behind them may be missing. */
 export function listOperations(): Operation[] {

@@ -77,11 +77,11 @@ export const options = {
   } satisfies Option<string>,
   publicUrl: {
     name: 'WAYPOST_PUBLIC_URL',
-    form: 'http(s)://host',
+    form: 'http(s)://host/path',
     fallback: null,
     secret: false,
     sentence:
-      'The address under which others reach this server, for links in what it says; unset: the one it listens on.',
+      'The address under which others reach this server, for links in what it says; a path in it is taken from requests, whether a proxy leaves it in or not. Unset: the one it listens on.',
     parse: parsePublicUrl,
   } satisfies Option<string>,
   egressAllow: {

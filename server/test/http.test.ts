@@ -234,7 +234,7 @@ test('an operation whose path and declared parameters differ does not start', ()
       operations: [broken],
       authenticate: async () => callerWith([]),
       log: pino({ level: 'silent' }),
-      publicUrl: '',
+      publicUrl: null,
       findUnready: async () => [],
     });
   assert.throws(build, /path_params must declare thing_id/);

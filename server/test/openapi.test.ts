@@ -54,3 +54,24 @@ test('every operation has examples, and they keep its schemas', () => {
     assert.deepEqual(validateReply(operation.reply_example), null, `${name}: reply_example`);
   }
 });
+
+test('the document shows an example for every body and for a reply of every operation', async () => {
+  type Content = Record<string, { example?: unknown }>;
+  type Shown = { requestBody?: { content: Content }; responses: Record<string, { content?: Content }> };
+  const { paths, tags: listed } = JSON.parse(await readFile(join(root, 'server/openapi.json'), 'utf8')) as {
+    paths: Record<string, Record<string, Shown>>;
+    tags: { name: string; description: string }[];
+  };
+  for (const [path, methods] of Object.entries(paths))
+    for (const [method, { requestBody, responses }] of Object.entries(methods)) {
+      const name = `${method} ${path}`;
+      for (const { example } of Object.values(requestBody?.content ?? {})) assert.notEqual(example, undefined, name);
+      const contents = Object.entries(responses).flatMap(([status, { content }]) =>
+        status.startsWith('2') && content !== undefined ? [content] : [],
+      );
+      const examples = contents.flatMap((content) => Object.values(content)).map(({ example }) => example);
+      assert.ok(contents.length === 0 || examples.some((example) => example !== undefined), `${name} shows no reply`);
+    }
+  for (const { name, description } of listed)
+    assert.ok(description.length > 15, `the tag ${name} says what it is about`);
+});

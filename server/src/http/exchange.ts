@@ -3,6 +3,7 @@
 
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
+import { gunzipSync } from 'node:zlib';
 import type { Logger } from 'pino';
 import { type ErrorCode, errorCodes, type WaypostError } from '../errors.ts';
 import type { Shown } from '../ledger/shown.ts';
@@ -10,7 +11,7 @@ import type { TraceContext } from '../ledger/trace.ts';
 import type { Span } from '../ledger/tracing.ts';
 import type { Proxies } from './forwarded.ts';
 import { type Notable, notableOf } from './notable.ts';
-import { type Caller, JsonText, OtherText, type Reply } from './operation.ts';
+import { type Caller, JsonText, OtherText, PackedText, type Reply } from './operation.ts';
 import type { Arrival, Overload } from './overload.ts';
 import { errorFields, makeProblem, PROBLEM_MEDIA_TYPE, toWaypostError } from './problem.ts';
 import type { Bucket, RateLimits } from './rate-limit.ts';
@@ -21,6 +22,8 @@ import type { StreamBook } from './stream-book.ts';
 export interface Desk {
   log: Logger;
   publicUrl: string;
+  /** What stands before every path, such as `/waypost`; mostly nothing. */
+  basePath: string;
   /** Flat list of names and values that every reply carries. */
   securityHeaders: readonly string[];
   /** Requests that are being worked on now. */
@@ -114,26 +117,32 @@ export function checkReply(desk: Desk, exchange: Exchange, reply: Reply): void {
 
 export function writeReply(desk: Desk, exchange: Exchange, response: ServerResponse, reply: Reply): void {
   const { body } = reply;
-  let text: string;
-  let mediaType = JSON_MEDIA_TYPE;
+  let text: string | Buffer;
+  const mediaType = exchange.route?.operation.replies[reply.status]?.media_type ?? JSON_MEDIA_TYPE;
+  const isPacked = body instanceof PackedText && takesGzip(response);
   if (body instanceof JsonText) text = body.text;
-  else if (body instanceof OtherText) {
-    text = body.text;
-    mediaType = exchange.route?.operation.replies[reply.status]?.media_type ?? 'text/plain; charset=utf-8';
-  } else if (body === undefined) text = '';
+  else if (body instanceof OtherText) text = body.text;
+  else if (body instanceof PackedText) text = isPacked ? body.gzip : gunzipSync(body.gzip);
+  else if (body === undefined) text = '';
   else {
     checkReply(desk, exchange, reply);
     text = JSON.stringify(body);
   }
-  const headers = headersOf(reply, body === undefined ? null : mediaType);
+  const headers = headersOf(desk, reply, body === undefined ? null : mediaType);
+  if (body instanceof PackedText) headers.push('Vary', 'Accept-Encoding');
+  if (isPacked) headers.push('Content-Encoding', 'gzip');
   finish(desk, exchange, response, { status: reply.status, headers, text, error: null, replayed: reply.replayed });
 }
 
+function takesGzip({ req }: ServerResponse): boolean {
+  return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/.test(String(req.headers?.['accept-encoding'] ?? ''));
+}
+
 /** What a reply says in headers, besides what all of them say. */
-export function headersOf(reply: Reply, mediaType: string | null): string[] {
+export function headersOf({ basePath }: Desk, reply: Reply, mediaType: string | null): string[] {
   const headers = mediaType === null ? [] : ['Content-Type', mediaType];
   if (reply.version !== undefined && reply.version !== null) headers.push('ETag', `"${reply.version}"`);
-  if (reply.location !== undefined && reply.location !== null) headers.push('Location', reply.location);
+  if (reply.location !== undefined && reply.location !== null) headers.push('Location', basePath + reply.location);
   if (reply.replayed === true) headers.push('Idempotent-Replayed', 'true');
   if (reply.headers !== undefined) for (const [name, value] of Object.entries(reply.headers)) headers.push(name, value);
   return headers;
@@ -178,7 +187,7 @@ export function writeProblem(
 interface Written {
   status: number;
   headers: string[];
-  text: string;
+  text: string | Buffer;
   error: WaypostError | null;
   replayed?: boolean | undefined;
 }
@@ -202,7 +211,12 @@ export function pushStandingHeaders(desk: Desk, exchange: Exchange, headers: str
   headers.push('X-Correlation-Id', exchange.correlation_id);
   const { bucket } = exchange;
   if (bucket !== null) headers.push('RateLimit-Policy', bucket.policy, 'RateLimit', desk.rateLimits.describe(bucket));
-  for (const part of desk.securityHeaders) headers.push(part);
+  const { securityHeaders } = desk;
+  for (let index = 0; index < securityHeaders.length; index += 2) {
+    const [name = '', value = ''] = [securityHeaders[index], securityHeaders[index + 1]];
+    // A reply may say otherwise: a page has a policy of its own.
+    if (!headers.includes(name)) headers.push(name, value);
+  }
 }
 
 /** The request no longer counts among those that are being worked on. */

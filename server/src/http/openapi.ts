@@ -11,25 +11,47 @@ import { modernTuple } from './validator.ts';
 
 type Json = Record<string, unknown>;
 
+export const SYSTEM_TAG = 'system';
+
 /** What operations share, filled while they are described. */
 interface Parts {
   schemas: Json;
   responses: Json;
 }
 
-const DESCRIPTION = `Jobs in, ordered signed events out.
+const DESCRIPTION = `Jobs in, ordered signed events out. An order comes in as a *job*; what happens on the road comes in as *transitions*;
+every change goes out as an *event*, numbered without gaps, by webhook or for whoever asks.
 
-Every request may carry \`X-Correlation-Id\`; every reply does. Unknown fields, wrong types and missing fields are refused
-with every fault at once, as a problem document (RFC 9457) whose \`code\` is stable. Instants are RFC 3339 with an offset.
-Lists are read with \`limit\` and \`after\`. \`RateLimit\` says how much a key may still ask for; 429 and 503 say in
-\`Retry-After\` when to come again. Writes may carry \`Idempotency-Key\`: the same key with the same request answers
-the first reply again.`;
+## A first call
 
-/** `webhooks`: event type → path item. `tags`: what each group of operations is about. */
+\`\`\`sh
+curl http://localhost:8080/v1/jobs \\
+  -H "Authorization: Bearer $WAYPOST_KEY"
+\`\`\`
+
+A key belongs to one tenant and one of its two worlds: \`wp_test_…\` or \`wp_live_…\`. They share nothing.
+
+## What holds for every operation
+
+- **Strict.** Unknown fields, wrong types and missing fields are refused with every fault at once, never ignored or
+  guessed.
+- **Refusals** are problem documents (RFC 9457). \`code\` is stable: the [error codes](docs/errors) say what to do.
+- **Repeats.** Writes may carry \`Idempotency-Key\`: the same key with the same request answers the first reply again, for
+  at least seven days.
+- **Concurrency.** Replies about one object carry \`ETag\`; \`If-Match\` refuses a write when it has changed since.
+- **Lists** are read with \`limit\` and \`after\`, which is \`next\` of the page before. They lose and repeat nothing while
+  others write. \`Accept: application/x-ndjson\` or \`text/csv\` gives all of it in one stream.
+- **Times** are RFC 3339 with an offset; numbers carry their unit in their name (\`weight_g\`, \`timeout_s\`).
+- **Limits.** \`RateLimit\` says how much a key may still ask for; 429 and 503 say in \`Retry-After\` when to come again.
+- **Correlation.** Every reply carries \`X-Correlation-Id\`, yours or one of ours; \`traceparent\` is honoured. Both are
+  kept with the events and told to receivers.`;
+
+/** `webhooks`: event type → path item. `tags`: what each group of operations is about. `basePath`: before every path. */
 export function buildDocument(
   operations: readonly Operation[],
   webhooks: Readonly<Record<string, unknown>>,
   tags: Readonly<Record<string, string>>,
+  basePath = '',
 ): Json {
   const parts: Parts = { schemas: {}, responses: {} };
   const paths: Record<string, Json> = {};
@@ -49,9 +71,10 @@ export function buildDocument(
       description: DESCRIPTION,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/', description: 'The server that gave this document.' }],
-    tags: [...new Set(operations.map((operation) => operation.tag))].map((name) => ({
+    servers: [{ url: basePath === '' ? '/' : basePath, description: 'The server that gave this document.' }],
+    tags: orderTags(operations, tags).map((name) => ({
       name,
+      'x-displayName': `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`,
       description: tags[name] ?? `${name}.`,
     })),
     paths,
@@ -80,6 +103,13 @@ function describeOwnCredentials(operations: readonly Operation[]): Json {
   );
 }
 
+/** Those that are described in their order, then others; what is about the process itself comes last. */
+function orderTags(operations: readonly Operation[], tags: Readonly<Record<string, string>>): string[] {
+  const used = new Set(operations.map(({ tag }) => tag));
+  const known = Object.keys(tags).filter((tag) => used.delete(tag) && tag !== SYSTEM_TAG);
+  return [...known, ...[...used].filter((tag) => tag !== SYSTEM_TAG), SYSTEM_TAG];
+}
+
 function listScopes(): string {
   return Object.entries(scopes)
     .map(([scope, words]) => `- \`${scope}\`: ${words}`)
@@ -91,6 +121,7 @@ function describeOperation(operation: Operation, parts: Parts): Json {
   return {
     operationId: operation.operation_id,
     tags: [operation.tag],
+    ...(operation.hidden === true && { 'x-internal': true }),
     summary: operation.summary,
     ...(operation.description !== undefined && { description: operation.description }),
     security: describeSecurity(operation),
@@ -141,10 +172,10 @@ function describeParameters(place: 'path' | 'query' | 'header', schema: TObject 
 
 function describeReplies(operation: Operation, parts: Parts): Json {
   const replies: Json = {};
-  let example = operation.reply_example;
+  const shown = Object.values(operation.replies).find(({ schema }) => schema !== null)?.schema;
   for (const [status, reply] of Object.entries(operation.replies)) {
+    const example = reply.schema === shown ? operation.reply_example : undefined;
     replies[status] = describeReply(operation, Number(status), reply, parts, example);
-    if (reply.schema !== null) example = undefined;
   }
   for (const [status, codes] of Object.entries(refusalsOf(operation))) {
     replies[status] = { $ref: `#/components/responses/${listRefusal(status, codes, parts.responses)}` };

@@ -21,6 +21,8 @@ export interface Operation {
   description?: string;
   /** What the caller's key must hold; null makes the operation public. */
   scope: Scope | null;
+  /** It is served and described, and nobody needs to read about it. */
+  hidden?: boolean;
   /** A public operation that wants a credential of its own; `admit` throws `unauthorized`. */
   own_credential?: { name: string; description: string; admit(authorization: string | undefined): void };
   /** A value that breaks its schema is 404: such a thing cannot exist. */
@@ -163,6 +165,14 @@ export class OtherText {
   readonly text: string;
   constructor(text: string) {
     this.text = text;
+  }
+}
+
+/** Text that is kept packed (gzip): sent so to whoever takes it, unpacked to others. */
+export class PackedText {
+  readonly gzip: Buffer;
+  constructor(gzip: Buffer) {
+    this.gzip = gzip;
   }
 }
 

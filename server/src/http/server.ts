@@ -2,7 +2,7 @@
 // says (strictness, problems, correlation, keys, limits) happens here and in the files beside it.
 
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import {
   type FastifyInstance,
@@ -26,6 +26,7 @@ import {
   toRefusal,
 } from './broken-request.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts';
+import { documentOperations } from './docs.ts';
 import { type Completion, type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
 import { openProxies } from './forwarded.ts';
 import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
@@ -38,7 +39,7 @@ import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
 import { writeStream } from './stream.ts';
 import { type Authenticate, endAll, makeStreamBook, type StreamLimits, watchDeparture } from './stream-book.ts';
-import { documentOperations, healthOperations, type MetricsDesk } from './system.ts';
+import { healthOperations, type MetricsDesk } from './system.ts';
 
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CLOSE_DRAIN_MS = 10_000;
@@ -62,7 +63,7 @@ export interface HttpOptions {
   /** From the Authorization header and the caller's address to the caller; throws unauthorized or key_expired. */
   authenticate: Authenticate;
   log: Logger;
-  /** The address that others use, without a slash at its end; null: the one it listens on. */
+  /** The address that others use, without a slash at its end; null: the one it listens on. Its path is the base path. */
   publicUrl: string | null;
   /** Answers why the server is not ready; empty when it is. */
   findUnready(): Promise<readonly string[]>;
@@ -120,6 +121,7 @@ export function buildHttp(options: HttpOptions): Http {
   const desk: Desk = {
     log: options.log,
     publicUrl: options.publicUrl ?? '',
+    basePath: options.publicUrl === null ? '' : new URL(options.publicUrl).pathname.replace(/\/$/, ''),
     securityHeaders: securityHeadersFor(options),
     inFlight: 0,
     proxies: openProxies(options.trustProxy ?? []),
@@ -143,7 +145,7 @@ export function buildHttp(options: HttpOptions): Http {
     options.isForHealth === true
       ? health
       : [...options.operations, ...health, ...documentOperations({ openapi: () => documentText })];
-  const document = buildDocument(operations, options.webhooks ?? {}, options.tags ?? {});
+  const document = buildDocument(operations, options.webhooks ?? {}, options.tags ?? {}, desk.basePath);
   const documentText = JSON.stringify(document);
   const routes = operations.map(compileRoute);
   const app = createFastify(desk, options);
@@ -196,6 +198,7 @@ function createFastify(desk: Desk, options: HttpOptions): FastifyInstance {
     requestTimeout: limits.requestWithinMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     return503OnClosing: false,
+    rewriteUrl: ({ url }: IncomingMessage) => withoutBase(url ?? '/', desk.basePath),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX, querystringParser: () => NO_QUERY },
     clientErrorHandler: (error: ClientError, socket: Socket) => refuseBrokenRequest(desk, error, socket),
     frameworkErrors: (error: { code?: string }, request: FastifyRequest, reply: FastifyReply) =>
@@ -214,6 +217,13 @@ function createFastify(desk: Desk, options: HttpOptions): FastifyInstance {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error: { code?: string }, request, reply) => answerFailure(desk, error, request, reply));
   return app;
+}
+
+/** A proxy may leave the base path in or take it out: both are taken. */
+function withoutBase(url: string, basePath: string): string {
+  if (basePath === '' || !url.startsWith(basePath)) return url;
+  const rest = url.slice(basePath.length);
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url;
 }
 
 const NO_QUERY: Record<string, unknown> = Object.freeze({});

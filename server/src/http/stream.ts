@@ -61,7 +61,7 @@ export async function writeStream(
 
 /** A stream is the last reply of its connection: nothing that waits behind it could be answered in time. */
 function writeHead(desk: Desk, exchange: Exchange, response: ServerResponse, reply: Reply, mediaType: string): void {
-  const headers = headersOf(reply, mediaType);
+  const headers = headersOf(desk, reply, mediaType);
   headers.push('Connection', 'close', 'X-Accel-Buffering', 'no');
   pushStandingHeaders(desk, exchange, headers);
   response.writeHead(reply.status, headers);

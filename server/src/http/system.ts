@@ -1,9 +1,9 @@
-// Operations about the server itself: is it alive, is it ready, what can it do. All public but the metrics.
+// Operations about the process itself: is it alive, is it ready, how is it. All public but the metrics.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import Type from 'typebox';
-import { errorCodes, WaypostError } from '../errors.ts';
-import { JsonText, type Operation, OtherText, operation } from './operation.ts';
+import { WaypostError } from '../errors.ts';
+import { type Operation, OtherText, operation } from './operation.ts';
 
 const NOT_READY_RETRY_AFTER_S = 1;
 
@@ -94,65 +94,4 @@ function admitToMetrics(metrics: MetricsDesk | null, authorization: string | und
   const given = hash('sha256', authorization ?? '', 'buffer');
   if (timingSafeEqual(given, hash('sha256', `Bearer ${metrics.token}`, 'buffer'))) return;
   throw new WaypostError('unauthorized', 'Send the token of WAYPOST_METRICS_TOKEN as "Authorization: Bearer …".');
-}
-
-/** `openapi`: the OpenAPI document as JSON text. */
-export function documentOperations(parts: { openapi(): string }): Operation[] {
-  const errorsPage = renderErrorsPage();
-  return [
-    operation({
-      operation_id: 'get_openapi',
-      method: 'GET',
-      path: '/openapi.json',
-      tag: 'system',
-      summary: 'This document',
-      scope: null,
-      replies: {
-        200: {
-          description: 'The OpenAPI 3.1 document of this server.',
-          schema: Type.Object({ openapi: Type.String(), info: Type.Object({}), paths: Type.Object({}) }),
-        },
-      },
-      errors: [],
-      reply_example: { openapi: '3.1.1', info: {}, paths: {} },
-      run: async () => ({ status: 200, body: new JsonText(parts.openapi()) }),
-    }),
-    operation({
-      operation_id: 'get_error_codes',
-      method: 'GET',
-      path: '/docs/errors',
-      tag: 'system',
-      summary: 'What each error code means',
-      description: 'The page that `type` of problem documents leads to.',
-      scope: null,
-      replies: { 200: { description: 'A page.', schema: Type.String(), media_type: 'text/html; charset=utf-8' } },
-      errors: [],
-      reply_example: '<!doctype html>…',
-      run: async () => ({ status: 200, body: new OtherText(errorsPage) }),
-    }),
-  ];
-}
-
-function renderErrorsPage(): string {
-  const rows = Object.entries(errorCodes).map(
-    ([code, { status, title }]) => `<dt id="${code}"><code>${code}</code> (${status})</dt><dd>${title}.</dd>`,
-  );
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Waypost error codes</title><h1>Error codes</h1><dl>${rows.join('')}</dl></html>`;
-}
-
-/** docs/errors.md. */
-export function renderErrorsMarkdown(): string {
-  const rows = Object.entries(errorCodes).map(
-    ([code, { status, title }]) => `| <a id="${code}"></a>\`${code}\` | ${status} | ${title}. |`,
-  );
-  return `# Error codes
-
-Every refusal is a problem document (RFC 9457, \`application/problem+json\`). \`code\` is stable: programs decide by it,
-people read \`detail\` and \`errors\`, which names each fault with a pointer into the request. This page is made from
-\`server/src/errors.ts\`.
-
-| code | status | meaning |
-| --- | --- | --- |
-${rows.join('\n')}
-`;
 }

@@ -170,7 +170,7 @@ function greet(
   const lines = [`Waypost is ready (${(tookMs / 1000).toFixed(1)} s).`];
   const health = health_url === null ? [] : [`  health   ${health_url}/readyz`];
   if (!roles.has('api')) return [`${lines[0]} This process only sends.`, ...health, ''].join('\n');
-  lines.push('', `  API      ${shown}/v1`, `  OpenAPI  ${shown}/openapi.json`, ...health);
+  lines.push('', `  API      ${shown}/v1`, `  Docs     ${shown}/docs`, ...health);
   if (first !== null) {
     lines.push(
       '',
