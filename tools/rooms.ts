@@ -157,6 +157,7 @@ export const writers: readonly { tables: string[]; files: RegExp; because: strin
 export const rootFiles: Readonly<Record<string, string>> = {
   'main.ts': 'the words of the command line',
   'app.ts': 'builds the rooms by hand, in order',
+  'app-ledger.ts': 'builds the write path for app.ts',
   'config.ts': 'the one table of settings',
   'errors.ts': 'the one error class and its codes',
   'version.ts': 'the version of the program, for whoever tells it',

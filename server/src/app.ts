@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
 import { keyOperations } from './access/key.routes.ts';
+import { openWriting } from './app-ledger.ts';
 import { openAccessLog } from './audit/access-log.loop.ts';
 import { auditOperations } from './audit/audit.routes.ts';
 import { channelOperations } from './channels/channel.routes.ts';
@@ -17,7 +18,7 @@ import { closePools, openPools, READ_CONNECTIONS_MAX } from './db/pools.ts';
 import { watchReadiness } from './db/readiness.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
-import { type ErrorCode, WaypostError } from './errors.ts';
+import { WaypostError } from './errors.ts';
 import { consumerOperations } from './events/consumer.routes.ts';
 import { eventOperations } from './events/event.routes.ts';
 import { HEARTBEAT_MS, streamEvents } from './events/event-stream.loop.ts';
@@ -48,8 +49,7 @@ import { transitionOperations } from './jobs/transition.routes.ts';
 import { transitionBatchOperations } from './jobs/transition-batch.routes.ts';
 import type { Kind } from './ledger/command.ts';
 import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
-import { type EraseJournal, openEraseJournal } from './ledger/erase-journal.ts';
-import { type Ledger, type LedgerOptions, openLedger } from './ledger/ledger.ts';
+import type { Ledger } from './ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
 import { customerOperations } from './parties/customer.routes.ts';
 import { openContactBook } from './parties/customer.store.ts';
@@ -124,9 +124,10 @@ export async function startApp(options: AppOptions): Promise<App> {
   const pools = openPools(addresses);
   const { reads, door, consumerCursors, telemetry } = pools;
   const running: Running = { http: null, sender: null, ledger: null, isStopping: false };
-  const metrics = await openMetricsFor(options, reads, running);
-  const journal = openJournal(options, reads);
-  const ledger = openLedgerFor(options, { reads, keys, journal, metrics });
+  const directory = config.databaseUrl === null ? await findDataDirectory(addresses.owner) : null;
+  const metrics = await openMetricsFor(options, reads, running, directory);
+  const writing = await openWriting(options, { reads, keys, metrics, directory });
+  const { ledger } = writing;
   running.ledger = ledger;
   const deriveKey = (purpose: string) => deriveKeyFor(masterKey, purpose);
   const egress = { allow: config.egressAllow.map(parseCidr), loopback_for_test: isLoopback(config.host) };
@@ -149,8 +150,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     feed.stop();
     await tester.destination.close();
     await tester.attempts.end({ timeout: 1 });
-    await ledger.stop();
-    journal?.stop();
+    await writing.stop();
     for (const close of closers.reverse()) await close();
     await closePools(pools);
   };
@@ -168,7 +168,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     if (options.roles.has('sender')) {
       const sender = await startSender({
         address: addresses.sender,
-        ledger,
+        ledger: writing.unguarded,
         keys,
         secretKey: tester.secretKey,
         egress,
@@ -189,33 +189,6 @@ export async function startApp(options: AppOptions): Promise<App> {
 /** HKDF (RFC 5869): each purpose has a key of its own. */
 export function deriveKeyFor(masterKey: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', masterKey, '', `waypost ${purpose}`, 32));
-}
-
-function openLedgerFor(
-  { config, addresses, batchCommandsMax, log }: AppOptions,
-  parts: Pick<LedgerOptions, 'reads' | 'keys'> & { journal: EraseJournal | null; metrics: Metrics | null },
-): Ledger {
-  return openLedger({
-    address: addresses.ledger,
-    reads: parts.reads,
-    keys: parts.keys,
-    journal: parts.journal,
-    lanes: config.lanes,
-    batchCommandsMax,
-    constraints,
-    onBatch: parts.metrics?.onBatch ?? null,
-    onFault: (command, error) =>
-      log.error({ msg: 'command.failed', command: command.name, correlation_id: command.correlation_id, err: error }),
-  });
-}
-
-function openJournal({ journalPath: path, roles, log }: AppOptions, reads: Sql): EraseJournal | null {
-  if (path === undefined || !roles.has('api')) return null;
-  return openEraseJournal({
-    path,
-    sql: reads,
-    onFault: (error) => log.error({ msg: 'journal.failed', path, err: error }),
-  });
 }
 
 /** What sends the test messages that operations of the API wait for. */
@@ -249,16 +222,6 @@ function openFeed(reads: Sql, keys: SubjectKeys, ledger: Ledger, log: Logger): F
   return feed;
 }
 
-/** What a broken constraint tells the caller: the second wall behind the rules. */
-const constraints: Readonly<Record<string, ErrorCode>> = {
-  customers_external_id: 'duplicate_external_id',
-  addresses_external_id: 'duplicate_external_id',
-  drivers_external_id: 'duplicate_external_id',
-  vehicles_external_id: 'duplicate_external_id',
-  hubs_external_id: 'duplicate_external_id',
-  jobs_reference: 'duplicate_reference',
-};
-
 function watchConfig(house: House, watchers: readonly ((worldIds: readonly number[]) => void)[]): ConfigWatch {
   const tell = (worldIds: readonly number[]) => {
     for (const watcher of watchers) watcher(worldIds);
@@ -279,13 +242,13 @@ interface Running {
 
 /** Null when nobody may read them: then nothing is counted, and the library is not even loaded. */
 async function openMetricsFor(
-  { config, addresses }: AppOptions,
+  { config }: AppOptions,
   reads: Sql,
   running: Running,
+  directory: string | null,
 ): Promise<Metrics | null> {
   if (config.metricsToken === null) return null;
   const { openMetrics } = await import('./telemetry/metrics.ts');
-  const directory = config.databaseUrl === null ? await findDataDirectory(addresses.owner) : null;
   return openMetrics(VERSION, {
     inFlight: () => running.http?.inFlight() ?? 0,
     streams: () => running.http?.streams() ?? 0,
@@ -301,7 +264,7 @@ async function openMetricsFor(
 }
 
 async function findDataDirectory(owner: DatabaseAddress): Promise<string | null> {
-  const sql = openPool(owner, { name: 'waypost metrics', connectionsMax: 1 });
+  const sql = openPool(owner, { name: 'waypost disk', connectionsMax: 1 });
   try {
     return await readDataDirectory(sql);
   } finally {

@@ -27,6 +27,7 @@ class Misfit extends Error {}
 
 const PROGRAM_DIR = resolve(import.meta.dirname, '../..');
 const LANES_MAX = 16;
+const FREE_MIN_MB_MAX = 1_000_000;
 const CONNECTIONS_MAX = 1_000_000;
 const MASTER_KEY_BYTES = 32;
 const TOKEN_LENGTH_MIN = 16;
@@ -176,6 +177,15 @@ export const options = {
       'A collector for OpenTelemetry spans (OTLP over HTTP, such as http://127.0.0.1:4318); unset: none are made.',
     parse: parsePublicUrl,
   } satisfies Option<string>,
+  freeMinMb: {
+    name: 'WAYPOST_FREE_MIN_MB',
+    form: 'megabytes',
+    fallback: '1024',
+    secret: false,
+    sentence:
+      'Writing stops (503 storage_full) while the disk of the embedded database has less than this left, and goes on by itself; 0 switches it off.',
+    parse: (text) => parseInteger(text, 0, FREE_MIN_MB_MAX),
+  } satisfies Option<number>,
   drainS: {
     name: 'WAYPOST_DRAIN_S',
     form: 'seconds',

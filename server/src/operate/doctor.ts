@@ -86,8 +86,11 @@ async function checkDisk(config: Config, sql: Sql): Promise<Finding[]> {
   const path = (await readDataDirectory(sql)) ?? config.dataDir;
   const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
-  const state = free < FREE_FAULT_BYTES ? 'fault' : free < FREE_WARNING_BYTES ? 'warning' : 'ok';
-  return [{ check: 'disk', state, sentence: `${showBytes(free)} free for ${path}.` }];
+  const least = config.freeMinMb > 0 ? config.freeMinMb * 1024 ** 2 : FREE_FAULT_BYTES;
+  const state = free < least ? 'fault' : free < FREE_WARNING_BYTES ? 'warning' : 'ok';
+  const stopped =
+    free < least && config.freeMinMb > 0 ? ` Writing stops below ${showBytes(least)} (WAYPOST_FREE_MIN_MB).` : '';
+  return [{ check: 'disk', state, sentence: `${showBytes(free)} free for ${path}.${stopped}` }];
 }
 
 async function checkClock(sql: Sql): Promise<Finding[]> {
