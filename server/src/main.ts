@@ -6,6 +6,7 @@ import { readConfig } from './config.ts';
 import { StartError } from './db/start-error.ts';
 import { WaypostError } from './errors.ts';
 import { nearestWord } from './http/suggestion.ts';
+import { exportAuditByWord, verifyAuditByWord } from './operate/audit-words.ts';
 import { stopByWord } from './operate/background.ts';
 import { backUpByWord, checkBackupByWord } from './operate/backup.ts';
 import { type ClientWord, nameWords, readClientWords } from './operate/client-words.ts';
@@ -134,6 +135,20 @@ const words: Readonly<Record<string, Word>> = {
     flags: { replace: 'a database that is there is moved aside' },
     names: [0, 1],
     run: restoreByWord,
+  },
+  'audit verify': {
+    usage: 'audit verify',
+    sentence: 'Walks every chain of the log and the audit, and names the first row that was changed.',
+    options: {},
+    names: 0,
+    run: verifyAuditByWord,
+  },
+  'audit export': {
+    usage: 'audit export FILE',
+    sentence: "Writes every tenant's audit into a new file, one line of JSON for each entry.",
+    options: {},
+    names: 1,
+    run: exportAuditByWord,
   },
   doctor: {
     usage: 'doctor',

@@ -169,6 +169,39 @@ test('beside a running server: env, tenants and keys, and every change acts', as
   await server.stop();
 });
 
+test('audit verify is content with what nobody touched and names what was changed; audit export writes every line once', async () => {
+  const well = await sayJson<{ ok: boolean; chains: { kind: string; ok: boolean }[] }>(['audit', 'verify']);
+  assert.deepEqual([well.ok, well.chains.every(({ ok }) => ok)], [true, true]);
+  assert.ok(well.chains.some(({ kind }) => kind === 'access'));
+  const file = join(dataDir, '..', 'audit.ndjson');
+  const { lines } = await sayJson<{ lines: number }>(['audit', 'export', file]);
+  const entries = (await readFile(file, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(entries.length, lines);
+  assert.equal(new Set(entries.map(({ id }) => id)).size, lines);
+  assert.ok(entries.some(({ action, operation }) => action === 'operator.word' && operation === 'tenant create'));
+  assert.ok(entries.some(({ action, world }) => action === 'key.created' && world === 'live'));
+  assert.equal((await stat(file)).mode & 0o077, 0, 'nobody else reads it');
+  const again = await say(['audit', 'export', file]);
+  assert.deepEqual([again.code, /is there already/.test(again.err)], [1, true]);
+  const { address, stop } = await startEmbedded({ dataDir, log: () => {} });
+  const sql = openPool(address, { name: 'tamper', connectionsMax: 1 });
+  try {
+    await sql`update access_entries set body = replace(body, 'tenant create', 'tenant delete') where body like '%tenant create%'`;
+    const { code, out } = await say(['audit', 'verify']);
+    assert.equal(code, 1, out);
+    assert.match(out, /BROKEN +access +prc_\S+: row 2 was changed\./);
+    const { first_broken } = JSON.parse((await say(['audit', 'verify', '--json'])).out);
+    assert.deepEqual([first_broken.kind, first_broken.row], ['access', 2]);
+    await sql`update access_entries set body = replace(body, 'tenant delete', 'tenant create') where body like '%tenant delete%'`;
+  } finally {
+    await sql.end();
+    await stop();
+  }
+});
+
 test('doctor is content with a healthy house, and names the event that was changed and the one that is missing', async () => {
   const { ok, findings } = await sayJson<{ ok: boolean; findings: { check: string }[] }>(['doctor']);
   assert.equal(ok, true);

@@ -31,11 +31,12 @@ export interface HeadState {
   recorded_at: Date;
   log_epoch: number;
   chain: Buffer;
+  origin_chain: Buffer;
 }
 
 export function listHeads(sql: Sql): Promise<HeadState[]> {
   return sql<HeadState[]>`
-    select h.world_id, w.tenant_id, w.world, h.sequence, h.recorded_at, h.log_epoch, h.chain
+    select h.world_id, w.tenant_id, w.world, h.sequence, h.recorded_at, h.log_epoch, h.chain, h.origin_chain
     from heads h join worlds w on w.world_id = h.world_id order by h.world_id`;
 }
 
@@ -43,27 +44,4 @@ export function listHeads(sql: Sql): Promise<HeadState[]> {
 export async function listMigrations(sql: Sql): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`select name from migrations order by name`;
   return rows.map(({ name }) => name);
-}
-
-export interface LogRow {
-  sequence: number;
-  recorded_at: Date;
-  body: string;
-  personal: Buffer;
-  chain: Buffer;
-}
-
-/** The next rows of a world's log in its order; the time bound keeps earlier days out of the plan. */
-export function readLogBlock(
-  sql: Sql,
-  worldId: number,
-  after: { sequence: number; recorded_at: Date },
-  upTo: number,
-  limit: number,
-): Promise<LogRow[]> {
-  return sql<LogRow[]>`
-    select sequence, recorded_at, body, personal, chain from events
-    where world_id = ${worldId} and sequence > ${after.sequence} and sequence <= ${upTo}
-      and recorded_at >= ${after.recorded_at}
-    order by sequence, recorded_at limit ${limit}`;
 }

@@ -6,14 +6,14 @@ import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { verifyLog } from '../audit/verify-command.ts';
 import type { Config } from '../config.ts';
 import { listPartitions, planPartitions } from '../db/partitions.ts';
 import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
-import { chainEvent, hashEvent } from '../ledger/event-text.ts';
 import { readDataDirectory } from '../telemetry/gauges.store.ts';
 import { checkBackups } from './backup-check.ts';
-import { type HeadState, type LogRow, listHeads, readDatabaseState, readLogBlock } from './doctor.store.ts';
+import { type HeadState, listHeads, readDatabaseState } from './doctor.store.ts';
 import { type Opened, openWaypost } from './open.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
@@ -25,7 +25,6 @@ export interface Finding {
   sentence: string;
 }
 
-const LOG_BLOCK_ROWS = 2_000;
 const FREE_WARNING_BYTES = 5 * 1024 ** 3;
 const FREE_FAULT_BYTES = 512 * 1024 ** 2;
 const CLOCK_SKEW_MS_MAX = 1_000;
@@ -120,41 +119,14 @@ async function checkClock(sql: Sql): Promise<Finding[]> {
 async function checkLog(sql: Sql): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const head of await listHeads(sql)) {
-    const wrong = await findBreak(sql, head);
+    const { rows, broken } = await verifyLog(sql, head);
     findings.push({
       check: 'log',
-      state: wrong.sentence === null ? 'ok' : 'fault',
-      sentence: `${nameOf(head)}: ${wrong.sentence ?? `${wrong.events} events without gap, the chain verifies.`}`,
+      state: broken === null ? 'ok' : 'fault',
+      sentence: `${nameOf(head)}: ${broken === null ? `${rows} events without gap, the chain verifies` : broken.sentence}.`,
     });
   }
   return findings;
-}
-
-async function findBreak(sql: Sql, head: HeadState): Promise<{ events: number; sentence: string | null }> {
-  let last: Pick<LogRow, 'sequence' | 'recorded_at' | 'chain'> = {
-    sequence: 0,
-    recorded_at: new Date(0),
-    chain: Buffer.alloc(32),
-  };
-  let events = 0;
-  const broken = (sentence: string) => ({ events, sentence });
-  while (last.sequence < head.sequence) {
-    const rows = await readLogBlock(sql, head.world_id, last, head.sequence, LOG_BLOCK_ROWS);
-    if (rows.length === 0) return broken(`events ${last.sequence + 1} to ${head.sequence} are missing.`);
-    for (const row of rows) {
-      const isFirst = events === 0;
-      events += 1;
-      if (!isFirst || row.sequence === 1) {
-        if (row.sequence !== last.sequence + 1) return broken(`event ${last.sequence + 1} is missing or stands twice.`);
-        const chain = chainEvent(last.chain, hashEvent(row.body, row.personal));
-        if (!chain.equals(row.chain))
-          return broken(`event ${row.sequence} is not what the chain says: it was changed.`);
-      }
-      last = row;
-    }
-  }
-  if (!last.chain.equals(head.chain)) return broken(`the head does not fit event ${last.sequence}.`);
-  return { events, sentence: null };
 }
 
 function nameOf({ tenant_id, world }: HeadState): string {

@@ -32,6 +32,7 @@ export function createKeyByWord({ config, options, names, tell }: WordCall): Pro
       channel_ids: splitList(options.channels),
       expires_at: readExpiry(options.expires, new Date()),
     });
+    operator.note('key create', [worldIdOf(tenant, world)], [key.id]);
     return tellKey(key, `Made the ${world} key ${key.id} of tenant ${tenant.tenant_id}.`);
   });
 }
@@ -66,6 +67,7 @@ export function revokeKeyByWord({ config, options, names, tell }: WordCall): Pro
   return asOperator(config, tell, async (operator) => {
     const worldId = worldIdOf(await chooseTenant(operator.sql, options.tenant), readWorld(options.world));
     const key = await operator.commit<Key>(revokeKeyCommand(askedByOperator(worldId), keyId));
+    operator.note('key revoke', [worldId], [key.id]);
     return { lines: [`The key ${key.id} is revoked; every server refuses it within a second.`], value: key };
   });
 }
@@ -79,6 +81,7 @@ export function rotateKeyByWord({ config, options, names, tell }: WordCall): Pro
     const key = await operator.commit<MadeKey>(
       rotateKeyCommand(askedByOperator(worldId), keyId, makeSecret(world), overlapS),
     );
+    operator.note('key rotate', [worldId], [keyId, key.id]);
     return tellKey(key, `Made the key ${key.id}; ${keyId} goes on for ${overlapS} s.`);
   });
 }
@@ -100,6 +103,7 @@ export function makeEnvironment({ config, options, tell }: WordCall): Promise<To
     // Who sends orders does not own their execution: the whole loop takes two keys, as it does in life.
     const key = await make(name, 'source');
     const dispatch = await make(`${name.slice(0, 100 - ' (dispatch)'.length)} (dispatch)`, 'dispatch');
+    operator.note('env', [tenant.test_world_id], [key.id, dispatch.id]);
     const url = await findUrl(config, tell);
     return {
       lines: [

@@ -2,7 +2,9 @@
 // without one, and finds the tenant that is meant.
 
 import { randomUUID } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
 import { listTenants, type TenantRow } from '../access/tenant.store.ts';
+import { type AccessLog, openAccessLog } from '../audit/access-log.loop.ts';
 import type { Config } from '../config.ts';
 import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
@@ -17,6 +19,8 @@ export interface Operator {
   commit<Body>(command: Command): Promise<Body>;
   /** The same, for whoever asks what came of it. */
   settle(command: Command): Promise<Outcome>;
+  /** Notes in the audit what a word did, in each of these worlds; 0 for what is of no world. */
+  note(word: string, worldIds: readonly number[], objects: readonly string[], details?: Record<string, unknown>): void;
 }
 
 const actor: Actor = { type: 'system', id: 'operator' };
@@ -48,15 +52,33 @@ export async function withOperator<T>(opened: Opened, work: (operator: Operator)
       throw error;
     },
   });
+  let accessLog: AccessLog | null = null;
   try {
     return await work({
       sql,
       commit: async <Body>(command: Command) => JSON.parse((await ledger.commit(command)).render('plain')) as Body,
       settle: (command) => ledger.commit(command),
+      note(word, worldIds, objects, details = {}) {
+        accessLog ??= openAccessLog({ sql, process_id: `prc_${randomUUID()}`, log: console, now: () => new Date() });
+        for (const world_id of worldIds) {
+          const who = { actor, world_id, details: { ...details, host: hostname(), user: userName() } };
+          accessLog.noteWord({ word, outcome: 'done', objects, ...who });
+        }
+      },
     });
   } finally {
+    await (accessLog as AccessLog | null)?.stop();
     await ledger.stop();
     await sql.end();
+  }
+}
+
+/** A user without a name (in a container, say) is told by number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
   }
 }
 

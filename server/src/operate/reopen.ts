@@ -39,6 +39,12 @@ export async function reopenLogs(
       const last_sequence = heads.find((head) => head.world_id === world_id)?.sequence ?? 0;
       return { tenant_id, world, last_sequence, log_epoch };
     });
+    operator.note(
+      'restore',
+      heads.map(({ world_id }) => world_id),
+      [],
+      { backup_at, erased },
+    );
     return { worlds, erased, unknown };
   });
 }

@@ -85,6 +85,7 @@ export async function createTenant(operator: Operator, name: string, hub: HubPla
     });
     keys[world] = key.secret;
   }
+  operator.note('tenant create', [tenant.live_world_id, tenant.test_world_id], [tenant.tenant_id], { name });
   return { name, tenant_id: tenant.tenant_id, channel_id, hub_id, test_key: keys.test, live_key: keys.live };
 }
 
