@@ -406,8 +406,10 @@ create table exceptions (
   constraint exceptions_check CHECK ((updated_at >= opened_at)),
   constraint exceptions_status_check CHECK ((status = ANY (ARRAY['open'::text, 'acknowledged'::text, 'resolved'::text])))
 ) with (fillfactor=90);
-CREATE INDEX exceptions_by_job ON public.exceptions USING btree (world_id, job_id);
-CREATE INDEX exceptions_by_opening ON public.exceptions USING btree (world_id, opened_at, exception_id);
+CREATE INDEX exceptions_by_channel ON public.exceptions USING btree (world_id, channel_id, exception_id);
+CREATE INDEX exceptions_by_code ON public.exceptions USING btree (world_id, code, exception_id);
+CREATE INDEX exceptions_by_job ON public.exceptions USING btree (world_id, job_id, exception_id);
+CREATE INDEX exceptions_by_urgency ON public.exceptions USING btree (world_id, respond_by, exception_id) WHERE (status <> 'resolved'::text);
 CREATE INDEX exceptions_unresolved ON public.exceptions USING btree (world_id, opened_at, exception_id) WHERE (status <> 'resolved'::text);
 grant select on exceptions to waypost_app;
 grant delete, insert, select, update on exceptions to waypost_ledger;

@@ -2420,12 +2420,22 @@ export interface ListExceptionsQuery {
   after?: string | undefined;
   /** Only in one of these. */
   status?: ("open" | "acknowledged" | "resolved")[] | undefined;
+  /** Only of jobs of this channel. */
+  channel?: string | undefined;
   /** Only those of this job. */
   job_id?: string | undefined;
-  /** Only with this reason code. */
-  code?: string | undefined;
+  /** Only about a task that this driver has. */
+  driver?: string | undefined;
+  /** Only with one of these reason codes. */
+  code?: ("recipient_unavailable" | "recipient_unreachable" | "refused_by_recipient" | "rescheduled_by_recipient" | "no_authorised_recipient" | "uncollected" | "address_not_found" | "address_incorrect" | "address_incomplete" | "access_denied" | "no_safe_place" | "no_parking" | "out_of_service_area" | "outside_receiving_hours" | "dock_unavailable" | "no_appointment" | "appointment_missed" | "locker_full" | "locker_out_of_order" | "site_not_ready" | "unsafe_location" | "premises_closed" | "package_not_ready" | "package_not_found" | "item_missing" | "wrong_item" | "quantity_mismatch" | "return_not_ready" | "return_not_as_described" | "substitution_refused" | "parcel_too_large" | "documents_missing" | "damaged" | "lost" | "stolen" | "spoiled" | "temperature_excursion" | "packaging_issue" | "leaking_or_unsafe" | "does_not_fit" | "id_check_failed" | "age_check_failed" | "pin_failed" | "payment_not_received" | "proof_missing" | "conflicting_report" | "vehicle_breakdown" | "driver_unavailable" | "driver_incident" | "traffic_delay" | "weather_delay" | "capacity_exceeded" | "late_departure" | "ran_out_of_time" | "security_concern" | "missorted" | "dispatch_error" | "service_incomplete" | "equipment_missing" | "customs_hold" | "cancelled_by_shipper" | "cancelled_by_recipient" | "cancelled_by_dispatch" | "duplicate_order" | "data_error" | "holiday" | "fraud_suspected" | "other")[] | undefined;
+  /** Only with a reason code of one of these groups. */
+  group?: ("recipient" | "site" | "handover" | "goods" | "verification" | "execution" | "commercial" | "other")[] | undefined;
   /** Only those that keep a task waiting, or that do not. */
   blocking?: boolean | undefined;
+  /** Only those that are not resolved though their answer was due, or all others. */
+  overdue?: boolean | undefined;
+  /** `newest` (when absent): the newest first. `urgency`: the one whose answer is due first first; resolved ones are not among them. */
+  order?: "newest" | "urgency" | undefined;
 }
 
 export interface ListExceptionsReply {
@@ -2434,6 +2444,18 @@ export interface ListExceptionsReply {
   has_more: boolean;
   /** Cursor of the next page; null on the last. */
   next: string | null;
+}
+
+/** Exceptions that are not resolved. */
+export interface CountExceptionsReply {
+  open: number;
+  acknowledged: number;
+  /** Of both, those that keep a task waiting. */
+  blocking: number;
+  /** Of both, those whose answer was due. */
+  overdue: number;
+  /** There are more than are counted. */
+  has_more: boolean;
 }
 
 export type GetExceptionReply = Exception;

@@ -3,6 +3,7 @@
 import type {
   AcknowledgeExceptionBody,
   AcknowledgeExceptionReply,
+  CountExceptionsReply,
   GetExceptionReply,
   ListExceptionsQuery,
   ResolveExceptionBody,
@@ -19,6 +20,9 @@ const PATH = '/v1/exceptions';
 export function exceptionCalls(transport: Transport) {
   return {
     ...listCalls<Exception, ListExceptionsQuery>(transport, PATH),
+    /** What is not resolved: the head of an inbox. */
+    counts: (call?: CallOptions): Promise<CountExceptionsReply> =>
+      transport.send({ method: 'GET', path: `${PATH}/counts` }, call),
     get: (id: string, call?: CallOptions): Promise<Exception> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
     acknowledge: (

@@ -5,21 +5,30 @@ import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { defineCursor } from '../http/cursor.ts';
 import { type ListCall, listOperation } from '../http/list.ts';
-import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
-import { walkBy } from '../http/paging.ts';
+import { type Call, type Caller, type Operation, operation, replyOf } from '../http/operation.ts';
+import { walkPages } from '../http/paging.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import {
   acknowledgeInput,
   type Exception,
   exception,
+  exceptionCounts,
   exceptionReply,
   exceptionStatuses,
   resolveInput,
 } from './exception.schema.ts';
-import { type ExceptionFilter, findException, listExceptions } from './exception.store.ts';
+import {
+  COUNTED_MAX,
+  countExceptions,
+  type ExceptionFilter,
+  findException,
+  listNewestExceptions,
+  listUrgentExceptions,
+} from './exception.store.ts';
 import { acknowledgeCommand, resolveCommand } from './exception-command.ts';
+import { channelsAsked } from './job.ts';
 import { makeJobExample } from './job-example.ts';
-import { factsOf } from './reason-codes.ts';
+import { factsOf, problemCodes, problemGroups } from './reason-codes.ts';
 import type { ExecutionDesk } from './transition-command.ts';
 import { oneOf } from './wire.schema.ts';
 
@@ -29,7 +38,13 @@ export interface ExceptionDesk extends ExecutionDesk {
 }
 
 export function exceptionOperations(desk: ExceptionDesk): Operation[] {
-  return [listOfExceptions(desk), getOperation(desk), acknowledgeOperation(desk), resolveOperation(desk)];
+  return [
+    listOfExceptions(desk),
+    countOperation(desk),
+    getOperation(desk),
+    acknowledgeOperation(desk),
+    resolveOperation(desk),
+  ];
 }
 
 const exceptionIdPath = Type.Object(
@@ -43,33 +58,39 @@ const exceptionIdPath = Type.Object(
   { additionalProperties: false },
 );
 
-const filters = {
-  status: Type.Optional(
-    Type.Array(oneOf(exceptionStatuses, 'A status.'), {
+const several = <const V extends readonly string[]>(values: V, description: string) =>
+  Type.Optional(
+    Type.Array(oneOf(values, 'One of these.'), {
       minItems: 1,
-      maxItems: 3,
-      description: 'Only in one of these.',
+      maxItems: values.length,
+      uniqueItems: true,
+      description,
     }),
-  ),
+  );
+const orders = ['newest', 'urgency'] as const;
+
+const filters = {
+  status: several(exceptionStatuses, 'Only in one of these.'),
+  channel: Type.Optional(Type.String({ maxLength: 40, description: 'Only of jobs of this channel.' })),
   job_id: Type.Optional(Type.String({ maxLength: 40, description: 'Only those of this job.' })),
-  code: Type.Optional(Type.String({ maxLength: 60, description: 'Only with this reason code.' })),
+  driver: Type.Optional(Type.String({ maxLength: 40, description: 'Only about a task that this driver has.' })),
+  code: several(problemCodes, 'Only with one of these reason codes.'),
+  group: several(problemGroups, 'Only with a reason code of one of these groups.'),
   blocking: Type.Optional(Type.Boolean({ description: 'Only those that keep a task waiting, or that do not.' })),
+  overdue: Type.Optional(
+    Type.Boolean({ description: 'Only those that are not resolved though their answer was due, or all others.' }),
+  ),
+  order: Type.Optional(
+    oneOf(
+      orders,
+      '`newest` (when absent): the newest first. `urgency`: the one whose answer is due first first; resolved ones are not among them.',
+    ),
+  ),
 };
+type ListQuery = ListCall<typeof filters>['query'];
 
-const cursor = defineCursor('exceptions', { at: 'instant', id: 'text' });
-
-function filterOf(query: ListCall<typeof filters>['query']): ExceptionFilter {
-  return {
-    statuses: query.status ?? null,
-    job_id: query.job_id ?? null,
-    code: query.code ?? null,
-    blocking: query.blocking ?? null,
-  };
-}
-
-function scopeOf({ caller }: Pick<Call, 'caller'>) {
-  return { world_id: caller.world_id, channel_ids: caller.channel_ids };
-}
+const newest = defineCursor('exceptions', { id: 'text' });
+const urgency = defineCursor('exceptions by urgency', { at: 'instant', id: 'text' });
 
 function listOfExceptions(desk: ExceptionDesk): Operation {
   return listOperation({
@@ -78,19 +99,79 @@ function listOfExceptions(desk: ExceptionDesk): Operation {
     tag: 'exceptions',
     many: 'exceptions',
     summary: 'List exceptions',
-    description: 'Newest first. `status=open,acknowledged` is the inbox.',
+    description:
+      'Newest first, or by urgency. `status=open,acknowledged` is the inbox. All filters hold together. A page that has looked through very many ends before it is full: go on with `next` while `has_more` is true.',
     scope: 'exceptions:read',
     filters,
     item: exception,
     example: exceptionExample,
-    walk: (call) =>
-      walkBy({
-        cursor,
-        read: (after, count) => listExceptions(desk.reads, scopeOf(call), filterOf(call.query), after, count),
-        placeOf: (one) => ({ at: one.opened_at, id: one.id }),
-        show: (found) => found,
-      }),
+    walk(call) {
+      const { caller, query } = call;
+      const list = { world_id: caller.world_id, filter: filterOf(query, caller) };
+      const show = (rows: readonly Exception[]) => rows;
+      if (query.order !== 'urgency')
+        return walkPages({
+          cursor: newest,
+          read: (after, limit) => listNewestExceptions(desk.reads, list, after?.id ?? null, limit),
+          placeOf: (id) => ({ id }),
+          show,
+        });
+      if (query.status?.includes('resolved')) throw refuseUrgency();
+      return walkPages({
+        cursor: urgency,
+        read: (after, limit) => listUrgentExceptions(desk.reads, list, after, limit),
+        placeOf: (place) => place,
+        show,
+      });
+    },
   });
+}
+
+function refuseUrgency(): WaypostError {
+  const message = 'what is resolved has no urgency: leave `resolved` or `order=urgency` away';
+  return new WaypostError('invalid_request', 'What is resolved has no urgency.', {
+    faults: [{ pointer: 'query/status', code: 'not_allowed', message }],
+  });
+}
+
+function filterOf(query: ListQuery, caller: Caller): ExceptionFilter {
+  return {
+    statuses: query.status ?? (query.overdue === true ? ['open', 'acknowledged'] : null),
+    channel_ids: channelsAsked(caller, query.channel),
+    job_id: query.job_id ?? null,
+    codes: codesAsked(query),
+    blocking: query.blocking ?? null,
+    driver_id: query.driver ?? null,
+    overdue: query.overdue ?? null,
+  };
+}
+
+/** Codes that are asked for by name and by group. */
+function codesAsked({ code, group }: ListQuery): readonly string[] | null {
+  if (group === undefined) return code ?? null;
+  return problemCodes.filter((one) => group.includes(factsOf(one).group as never) && (code?.includes(one) ?? true));
+}
+
+function countOperation(desk: ExceptionDesk): Operation {
+  return operation({
+    operation_id: 'count_exceptions',
+    method: 'GET',
+    path: '/v1/exceptions/counts',
+    tag: 'exceptions',
+    summary: 'Count what is not resolved',
+    description: `For the head of an inbox. At most the ${COUNTED_MAX} most urgent are counted.`,
+    scope: 'exceptions:read',
+    replies: { 200: { description: 'How many there are.', schema: exceptionCounts } },
+    errors: [],
+    reply_example: { open: 3, acknowledged: 1, blocking: 2, overdue: 1, has_more: false },
+    async run(call) {
+      return { status: 200, body: await countExceptions(desk.reads, scopeOf(call)) };
+    },
+  });
+}
+
+function scopeOf({ caller }: Pick<Call, 'caller'>) {
+  return { world_id: caller.world_id, channel_ids: caller.channel_ids };
 }
 
 function getOperation(desk: ExceptionDesk): Operation {

@@ -143,6 +143,17 @@ export const resolveInput = Type.Object(
 );
 export type ResolveInput = Static<typeof resolveInput>;
 
+export const exceptionCounts = Type.Object(
+  {
+    open: Type.Integer({ minimum: 0 }),
+    acknowledged: Type.Integer({ minimum: 0 }),
+    blocking: Type.Integer({ minimum: 0, description: 'Of both, those that keep a task waiting.' }),
+    overdue: Type.Integer({ minimum: 0, description: 'Of both, those whose answer was due.' }),
+    has_more: Type.Boolean({ description: 'There are more than are counted.' }),
+  },
+  { additionalProperties: false, description: 'Exceptions that are not resolved.' },
+);
+
 export const exceptionReply = Type.Object(
   { exception, job: jobReply, events: Type.Array(id, { description: 'Events that were written, in order.' }) },
   { additionalProperties: false },

@@ -11,6 +11,7 @@ import type { Instant } from '../ledger/command.ts';
 import { METADATA_VALUE_LENGTH_MAX } from '../parties/fields.ts';
 import { answerJob, type JobReading, renderJobs, scopeOf } from './job.routes.ts';
 import { jobReply, jobStatuses, priorities } from './job.schema.ts';
+import { channelsAsked } from './job.ts';
 import { jobColumns } from './job-columns.ts';
 import { makeJobExample } from './job-example.ts';
 import type { JobFilter } from './job-filter.ts';
@@ -167,10 +168,4 @@ function filterOf(query: ListQuery, caller: Caller): JobFilter {
     created_since: instantOf(query.created_since),
     created_until: instantOf(query.created_until),
   };
-}
-
-/** A channel that the caller does not see narrows to nothing. */
-function channelsAsked({ channel_ids }: Caller, asked: string | undefined): readonly string[] | null {
-  if (asked === undefined) return channel_ids;
-  return channel_ids === null || channel_ids.includes(asked) ? [asked] : [];
 }

@@ -3,6 +3,7 @@
 // enough ends with the place to go on from, however few it found (docs/decisions/0020).
 
 import { listChannelIds } from '../channels/channel.store.ts';
+import { BLOCK_MAX, type Judged, LOOKED_AT_MAX, lookThrough } from '../db/look-through.ts';
 import type { Sql } from '../db/sql.ts';
 import type { Instant } from '../ledger/command.ts';
 import { floorOfId } from '../ledger/id.ts';
@@ -20,13 +21,6 @@ import { EVERY_JOB, type JobFilter, type Lead, leadsOf, RUNS_MAX } from './job-f
 import type { JobRow } from './job-list.store.ts';
 import { wordTerm } from './job-terms.ts';
 
-/** Candidates that one page looks at. */
-export const LOOKED_AT_MAX = 2_000;
-/** Index entries of one statement, once the first did not bring enough. */
-const BLOCK_MIN = 20;
-const BLOCK_MAX = 500;
-/** Where every statement reads the same jobs anyway, the second reads them to the end. */
-const ALL_AT_ONCE = [LOOKED_AT_MAX, LOOKED_AT_MAX] as const;
 /** Words that begin with a text lie between it and itself with the last character of Unicode behind it. */
 const LAST_CHARACTER = String.fromCodePoint(0x10ffff);
 const ABOVE_EVERY_ID = '~';
@@ -56,21 +50,19 @@ export async function readNewestJobs(
   const [only] = leads;
   const { lead } =
     only !== undefined && leads.length === 1 ? { lead: only } : await chooseLead(sql, list, leads, { ...span, below });
-  const found = await lookThrough<Candidate, string>(
+  const found = await lookThrough<Candidate, string>({
     limit,
-    [BLOCK_MIN, Math.ceil(BLOCK_MAX / lead.runs.length)],
-    null,
-    {
-      read: (place, count) => sql<Candidate[]>`
+    after: null,
+    read: (place, count) => sql<Candidate[]>`
       select c.job_id, j.deleted_at is null and ${fits(sql, list, lead.holds)} as fits
       from (${runsOf(sql, list, lead, { ...span, below: place ?? below }, count)}) c
       left join jobs j on j.world_id = ${list.world_id} and j.job_id = c.job_id
       order by c.job_id desc`,
-      placeOf: ({ job_id }) => job_id,
-    },
-  );
+    placeOf: ({ job_id }) => job_id,
+    block: { max: Math.ceil(BLOCK_MAX / lead.runs.length) },
+  });
   const rows = await readJobs(sql, list, found.fitting);
-  return { rows: rows.sort((one, other) => (one.job_id < other.job_id ? 1 : -1)), next: found.next };
+  return { rows: inOrder(rows, found.fitting), next: found.next };
 }
 
 /** In the order of their changes, deleted ones included: who follows it misses nothing. */
@@ -85,7 +77,9 @@ export async function readChangedJobs(
   const leads = (await findLeads(sql, list)).filter(({ has_deleted }) => has_deleted);
   const { lead, count: jobs } = await chooseLead(sql, list, leads, span);
   const isFew = lead !== EVERY_JOB && jobs <= LOOKED_AT_MAX;
-  const found = await lookThrough<Changed, ChangePlace>(limit, isFew ? ALL_AT_ONCE : [BLOCK_MIN, BLOCK_MAX], after, {
+  const found = await lookThrough<Changed, ChangePlace>({
+    limit,
+    after,
     read: (place, count) => sql<Changed[]>`
       select c.updated_at, c.job_id, c.job_id >= ${span.from} and c.job_id < ${span.below}
         and ${fits(sql, list, isFew ? lead.holds : null)} as fits
@@ -93,48 +87,21 @@ export async function readChangedJobs(
       left join jobs j on j.world_id = ${list.world_id} and j.job_id = c.job_id
       order by c.updated_at, c.job_id`,
     placeOf: ({ updated_at, job_id }) => ({ at: updated_at.toISOString(), id: job_id }),
+    // Every statement about few jobs reads all of them: the second does so once and for all.
+    ...(isFew && { block: { min: LOOKED_AT_MAX } }),
   });
-  const rows = await readJobs(sql, list, found.fitting);
-  const placed = new Map(found.fitting.map((id, index) => [id, index]));
-  return {
-    rows: rows.sort((one, other) => (placed.get(one.job_id) ?? 0) - (placed.get(other.job_id) ?? 0)),
-    next: found.next,
-  };
+  const rows = inOrder(await readJobs(sql, list, found.fitting), found.fitting);
+  // What has changed meanwhile comes again at its new place. Shown here, it would tell who follows by `updated_at` that
+  // everything before that had been seen.
+  const placed = new Map(found.fitting.map(({ job_id, updated_at }) => [job_id, updated_at.getTime()]));
+  return { rows: rows.filter((row) => placed.get(row.job_id) === row.updated_at.getTime()), next: found.next };
 }
 
-interface Candidate {
+interface Candidate extends Judged {
   job_id: string;
-  /** Null for a job that is gone. */
-  fits: boolean | null;
 }
 interface Changed extends Candidate {
   updated_at: Date;
-}
-
-/** Reads candidates until enough fit, none are left or enough were looked at. */
-async function lookThrough<C extends Candidate, Place>(
-  limit: number,
-  [blockMin, blockMax]: readonly [number, number],
-  after: Place | null,
-  { read, placeOf }: { read(place: Place | null, count: number): Promise<C[]>; placeOf(candidate: C): Place },
-): Promise<{ fitting: string[]; next: Place | null }> {
-  const fitting: C[] = [];
-  let place = after;
-  let size = limit + 1;
-  for (let looked = 0; looked < LOOKED_AT_MAX; looked += size) {
-    if (looked > 0) {
-      // Twice as many as would do if they fit as often as those before.
-      const likely = Math.ceil((2 * (limit + 1 - fitting.length) * looked) / Math.max(1, fitting.length));
-      size = Math.max(blockMin, Math.min(blockMax, likely));
-    }
-    const candidates = await read(place, size);
-    for (const candidate of candidates) if (candidate.fits === true) fitting.push(candidate);
-    const last = fitting.length > limit ? fitting[limit - 1] : candidates.at(-1);
-    const isEnd = candidates.length < size && fitting.length <= limit;
-    place = last === undefined || isEnd ? null : placeOf(last);
-    if (place === null || fitting.length > limit) break;
-  }
-  return { fitting: fitting.slice(0, limit).map(({ job_id }) => job_id), next: place };
 }
 
 function spanOf({ created_since, created_until }: JobFilter): Span {
@@ -177,10 +144,15 @@ async function chooseLead(sql: Sql, list: JobList, leads: readonly Lead[], span:
   return { lead: leads[counts.indexOf(count)] ?? EVERY_JOB, count };
 }
 
-function readJobs(sql: Sql, { world_id }: JobList, ids: readonly string[]): Promise<JobRow[]> {
-  if (ids.length === 0) return Promise.resolve([]);
+function readJobs(sql: Sql, { world_id }: JobList, found: readonly Candidate[]): Promise<JobRow[]> {
+  if (found.length === 0) return Promise.resolve([]);
   return sql<JobRow[]>`
     select world_id, job_id, channel_id, version, created_at, updated_at, event_id, body, personal
     from jobs
-    where world_id = ${world_id} and job_id = any(${ids as string[]}::text[])`;
+    where world_id = ${world_id} and job_id = any(${found.map(({ job_id }) => job_id)}::text[])`;
+}
+
+function inOrder(rows: readonly JobRow[], found: readonly Candidate[]): JobRow[] {
+  const byId = new Map(rows.map((row) => [row.job_id, row]));
+  return found.flatMap(({ job_id }) => byId.get(job_id) ?? []);
 }

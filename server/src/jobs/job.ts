@@ -84,6 +84,15 @@ export function seesChannel(asker: Pick<Asker, 'channel_ids'>, channelId: string
   return asker.channel_ids === null || asker.channel_ids.includes(channelId);
 }
 
+/** The channels of a list: those that the asker sees (null: all), or of these the one that is asked for. */
+export function channelsAsked(
+  { channel_ids }: Pick<Asker, 'channel_ids'>,
+  asked: string | undefined,
+): readonly string[] | null {
+  if (asked === undefined) return channel_ids;
+  return channel_ids === null || channel_ids.includes(asked) ? [asked] : [];
+}
+
 /** Compares `If-Match` with the version as it is now. */
 export function requireJobVersion(job: Job, if_match: number | null): void {
   if (if_match === null || if_match === job.version) return;

@@ -258,6 +258,9 @@ export const successCodes = reasonCodeNames.filter((code) => factsOf(code).group
 /** Reasons for which one did not, or for which a task cannot go on. */
 export const problemCodes = reasonCodeNames.filter((code) => factsOf(code).group !== 'success');
 
+/** The groups of problems. */
+export const problemGroups: readonly ReasonGroup[] = [...new Set(problemCodes.map((code) => factsOf(code).group))];
+
 export function isReasonCode(text: string): text is ReasonCode {
   return Object.hasOwn(reasonCodes, text);
 }

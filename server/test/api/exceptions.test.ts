@@ -45,7 +45,14 @@ test('the inbox is filtered by status, job, code and whether it blocks, newest f
   const list = async (query: object) =>
     (await house.as.dispatch.exceptions.list({ job_id: job.id, ...query })).data.map((one) => one.id);
   assert.deepEqual(await list({}), [clash, id]);
-  assert.deepEqual(await list({ code: 'no_parking' }), [id]);
+  assert.deepEqual(await list({ code: ['no_parking'] }), [id]);
+  assert.deepEqual(await list({ group: ['site', 'goods'] }), [id]);
+  assert.deepEqual(await list({ group: ['verification'] }), [clash]);
+  assert.deepEqual(await list({ group: ['site'], code: ['conflicting_report'] }), []);
+  assert.deepEqual(await list({ driver: deliveryIn(job).driver_id }), [clash, id]);
+  assert.deepEqual(await list({ driver: 'drv_01kaj2w0d4f8tb3h5gk9mzq7xe' }), []);
+  assert.deepEqual(await list({ channel: house.channel_id }), [clash, id]);
+  assert.deepEqual(await list({ channel: house.other_channel_id }), []);
   assert.deepEqual(await list({ blocking: false }), [clash]);
   assert.deepEqual(await list({ status: ['acknowledged'] }), []);
   await house.as.dispatch.exceptions.acknowledge(id);
@@ -55,6 +62,40 @@ test('the inbox is filtered by status, job, code and whether it blocks, newest f
   assert.deepEqual(await list({ limit: 1, after: first.next ?? '' }), [id]);
   assert.deepEqual((await house.as.bound.exceptions.list({ job_id: job.id })).data.length, 2);
   assert.deepEqual((await house.as.stranger.exceptions.list()).data, []);
+});
+
+test('by urgency the one whose answer is due first comes first, and what is resolved is not among them', async () => {
+  const made: string[] = [];
+  for (let count = 0; count < 4; count++) made.push((await givenCase()).id);
+  const [second = '', third = '', first = '', gone = ''] = made;
+  const due = async (id: string, offset: string) =>
+    house.database.sql`update exceptions set respond_by = now() + ${offset}::interval where exception_id = ${id}`;
+  await due(first, '-2 hours');
+  await due(second, '-1 hour');
+  await due(third, '10 years');
+  await due(gone, '-3 hours');
+  await resolve(gone, { resolution: 'retry' });
+  await due(gone, '-3 hours');
+  const { exceptions } = house.as.dispatch;
+  const seen: string[] = [];
+  for await (const { id } of exceptions.iterate({ order: 'urgency', limit: 2 })) seen.push(id);
+  assert.deepEqual([seen.slice(0, 2), seen.at(-1)], [[first, second], third]);
+  assert.ok(!seen.includes(gone));
+  const idsOf = async (query: object) => (await exceptions.list(query)).data.map(({ id }) => id);
+  assert.deepEqual(await idsOf({ order: 'urgency', overdue: true }), [first, second]);
+  assert.deepEqual(await idsOf({ overdue: true }), [first, second].sort().reverse());
+  assert.ok((await idsOf({ overdue: false, limit: 200 })).includes(third));
+  const counts = await exceptions.counts();
+  assert.deepEqual([counts.overdue, counts.open + counts.acknowledged, counts.has_more], [2, seen.length, false]);
+  assert.ok(counts.blocking > 0 && counts.acknowledged > 0);
+  const none = { open: 0, acknowledged: 0, blocking: 0, overdue: 0, has_more: false };
+  assert.deepEqual(await house.as.stranger.exceptions.counts(), none);
+  const other = await house.makeKey({ channel_ids: [house.other_channel_id] });
+  assert.deepEqual(await house.openClient(other).exceptions.counts(), none);
+  await refused(house.as.weak.exceptions.counts(), 403, 'forbidden');
+  await refused(exceptions.list({ order: 'urgency', status: ['resolved'] }), 422, 'invalid_request');
+  const newest = await exceptions.list({ limit: 1 });
+  await refused(exceptions.list({ order: 'urgency', after: newest.next ?? '' }), 400, 'invalid_cursor');
 });
 
 test('acknowledging twice changes nothing the second time, and one that is resolved is closed', async () => {
