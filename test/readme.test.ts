@@ -2,14 +2,14 @@
 // a copy of this tree, as somebody who has just cloned it would. What a document says and no longer works fails here.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { canReach } from '../server/src/db/embedded-user.ts';
 import { findFreePort } from '../server/test/server-process.ts';
+import { copyTree, type Owner } from './clone.ts';
 import { findBroken, readBlocks, readHeard, readSteps, type Step, writeScript } from './fenced-block.ts';
 
 const root = dirname(import.meta.dirname);
@@ -23,23 +23,6 @@ after(() => {
   for (const child of running) endGroup(child);
 });
 
-/** What a clone would hold: all files that git knows or would take, beside the installed packages. */
-function copyTree(owner: typeof SOMEBODY | null): string {
-  const folder = mkdtempSync(join(tmpdir(), 'waypost-clone-'));
-  chmodSync(folder, 0o755);
-  after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
-  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  for (const file of new Set(listed.split('\n').filter((line) => line !== '')))
-    cpSync(join(root, file), join(folder, file), { preserveTimestamps: true });
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  mkdirSync(join(folder, '.home'));
-  if (owner !== null) for (const path of [folder, join(folder, '.home')]) chownSync(path, owner.uid, owner.gid);
-  return folder;
-}
-
 /** A shell with all that it started. */
 function endGroup(child: ChildProcess): void {
   try {
@@ -50,7 +33,7 @@ function endGroup(child: ChildProcess): void {
 }
 
 /** Runs the steps in one shell and answers what it printed. */
-async function runSteps(steps: readonly Step[], folder: string, as: typeof SOMEBODY | null): Promise<string> {
+async function runSteps(steps: readonly Step[], folder: string, as: Owner | null): Promise<string> {
   const { PATH = '' } = process.env;
   const child = spawn('bash', ['-s'], {
     cwd: folder,
@@ -78,7 +61,7 @@ async function runSteps(steps: readonly Step[], folder: string, as: typeof SOMEB
 }
 
 /** One after another, also when something breaks: the server of a block is stopped by its last line. */
-async function followBlock(steps: readonly Step[], as: typeof SOMEBODY | null = null): Promise<void> {
+async function followBlock(steps: readonly Step[], as: Owner | null = null): Promise<void> {
   const folder = copyTree(as);
   const began = performance.now();
   const output = await runSteps(steps, folder, as);

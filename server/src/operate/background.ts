@@ -2,11 +2,12 @@
 // is ready, passes on what it says until then, and leaves; what it writes afterwards goes to a file beside its data.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { StartError } from '../db/start-error.ts';
+import { makeDataDir } from '../db/embedded-files.ts';
+import { explainSystemError, StartError } from '../db/start-error.ts';
 import { type RunningServer, readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
 
@@ -38,8 +39,7 @@ export async function serveInBackground({ config, options, tell }: WordCall): Pr
   if (running !== null)
     return { lines: [`Waypost is ready: it runs already (process ${running.pid}) at ${running.url}.`], value: running };
   const logPath = join(config.dataDir, LOG_NAME);
-  await mkdir(config.dataDir, { recursive: true });
-  const log = await open(logPath, 'w', 0o600);
+  const log = await openLog(config.dataDir, logPath);
   const role = options.role === undefined ? [] : ['--role', options.role];
   const child = spawn(process.execPath, [process.argv[1] ?? '', 'serve', ...role], {
     detached: true,
@@ -50,13 +50,19 @@ export async function serveInBackground({ config, options, tell }: WordCall): Pr
   child.disconnect();
   child.unref();
   return {
-    lines: [
-      ready.text.trimEnd(),
-      `  ./waypost stop              stops it; what it says meanwhile is in ${logPath}`,
-      '',
-    ],
+    lines: [ready.text.trimEnd(), `  ./waypost stop             stops it; what it says meanwhile is in ${logPath}`, ''],
     value: ready.value,
   };
+}
+
+async function openLog(dataDir: string, logPath: string): Promise<FileHandle> {
+  await makeDataDir(dataDir);
+  try {
+    return await open(logPath, 'w', 0o600);
+  } catch (cause) {
+    const sentence = explainSystemError(cause, `writing to the data directory ${dataDir}`);
+    throw sentence === null ? cause : new StartError(sentence, { cause });
+  }
 }
 
 function waitUntilReady(child: ChildProcess, logPath: string, tell: (sentence: string) => void) {
