@@ -40,6 +40,7 @@ const reply = JSON.stringify(makeJobExample());
 const [create] = jobOperations({} as Parameters<typeof jobOperations>[0]);
 if (create?.operation_id !== 'create_job') throw new Error('the first operation on jobs is not create_job');
 const http = buildHttp({
+  fingerprintKey: new Uint8Array(32),
   operations: [
     {
       ...create,

@@ -288,11 +288,11 @@ export interface Proposal {
   };
   /** Groups of fields that it touches; their owners decide. */
   groups: ("priority" | "schedule" | "address" | "items" | "assignment" | "execution" | "completion" | "instructions")[];
-  /** The change, as it was sent. Erased parts read null. */
+  /** The change as it was sent, with instants in UTC. Erased parts read null. */
   patch: Record<string, never>;
   /** What would change. */
   changes: {
-    /** Where in the job, as in `changes` of its events. */
+    /** Where in the job, as in `changes` of its events: a JSON pointer without its leading slash. */
     pointer: string;
     /** As it stood when it was proposed. */
     before: unknown;

@@ -289,6 +289,7 @@ async function startHealth(
       throw new WaypostError('unauthorized', 'No operation here takes an API key.');
     },
     log,
+    fingerprintKey: house.deriveKey('fingerprints'),
     publicUrl: null,
     findUnready: () => house.findUnready(),
     metrics,
@@ -334,6 +335,7 @@ async function startApi(house: House, parts: ApiParts): Promise<{ url: string; s
     operations: listOperations(house),
     authenticate: authenticator.authenticate,
     log,
+    fingerprintKey: house.deriveKey('fingerprints'),
     publicUrl: config.publicUrl,
     findUnready: () => house.findUnready(),
     metrics: desk,

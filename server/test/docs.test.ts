@@ -16,6 +16,7 @@ const assets = join(import.meta.dirname, '../assets');
 
 async function serve(publicUrl: string | null) {
   const http = buildHttp({
+    fingerprintKey: new Uint8Array(32),
     operations,
     authenticate: () => callerWith(['jobs:read', 'jobs:write']),
     log: pino({ level: 'silent' }),

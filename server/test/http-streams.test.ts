@@ -52,10 +52,11 @@ async function startStreams(t: { after(fn: () => unknown): void }, pieces: Piece
     },
   });
   const http = buildHttp({
+    fingerprintKey: new Uint8Array(32),
     operations: [rows],
     authenticate: (authorization) => ({ ...callerWith(['jobs:read']), key_id: String(authorization) }),
     log: pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
-    publicUrl: '',
+    publicUrl: null,
     findUnready: async () => [],
     ...options,
   });

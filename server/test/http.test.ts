@@ -231,6 +231,7 @@ test('an operation whose path and declared parameters differ does not start', ()
   const broken = { ...first, path: '/v1/things/{thing_id}/x' };
   const build = () =>
     buildHttp({
+      fingerprintKey: new Uint8Array(32),
       operations: [broken],
       authenticate: async () => callerWith([]),
       log: pino({ level: 'silent' }),

@@ -10,7 +10,7 @@ import { insertOrganization, insertTenant } from '../src/access/tenant.store.ts'
 import { openPool } from '../src/db/sql.ts';
 import { WaypostError } from '../src/errors.ts';
 import type { Command, Kind, Outcome, WorkingSet } from '../src/ledger/command.ts';
-import { fingerprintOf } from '../src/ledger/fingerprint.ts';
+import { openFingerprints } from '../src/ledger/fingerprint.ts';
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
 import { createDatabase, type TestDatabase } from './harness.ts';
@@ -22,6 +22,8 @@ const input: KeyInput = {
   channel_ids: null,
   expires_at: null,
 };
+
+const fingerprintOf = openFingerprints(randomBytes(32));
 
 interface Bench {
   db: TestDatabase;
@@ -77,7 +79,13 @@ function command(world_id: number, name: string, more: Partial<Command> = {}): C
 function keyed(world_id: number, name: string, key: string): Command {
   const body = { name };
   return command(world_id, name, {
-    idempotency: { client: 'k', key, fingerprint: fingerprintOf('POST', '/v1/keys', body), body },
+    idempotency: {
+      client: 'k',
+      key,
+      operation: 'POST /v1/keys',
+      fingerprint: fingerprintOf('POST', '/v1/keys', body),
+      body,
+    },
   });
 }
 

@@ -117,6 +117,7 @@ test('thousands of clients that send headers and bodies byte by byte keep nobody
 
 async function startHttp(connectionLimits: Partial<ConnectionLimits>, trustProxy: string[] = []): Promise<number> {
   const http = buildHttp({
+    fingerprintKey: new Uint8Array(32),
     operations,
     authenticate: () => callerWith(['jobs:read', 'jobs:write']),
     log: pino({ level: 'silent' }),

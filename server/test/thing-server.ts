@@ -37,7 +37,7 @@ export const THING = 'job_01h455vb4pex5vsknk084sn02q';
 function echo(call: Call, name: string) {
   const { idempotency, if_match, rendering } = call;
   const key = idempotency === null ? null : { client: idempotency.client, key: idempotency.key };
-  return { name, idempotency: key, if_match, rendering, fingerprint: call.fingerprint.toString('hex') };
+  return { name, idempotency: key, if_match, rendering, fingerprint: call.fingerprint.bytes.toString('hex') };
 }
 
 export const seen = { calls: 0 };
@@ -176,6 +176,7 @@ export const lines: Record<string, unknown>[] = [];
 export const unready: string[] = [];
 
 const http: Http = buildHttp({
+  fingerprintKey: new Uint8Array(32),
   operations,
   async authenticate(authorization) {
     if (authorization === undefined)

@@ -113,7 +113,9 @@ export interface HubCommand {
 
 /** Makes a hub without HTTP: at the first run, and with `waypost tenant create --hub`. */
 export function createHubCommand(book: HubBook, { world_id, actor, correlation_id, input }: HubCommand): Command {
-  const request: Request = { fingerprint: Buffer.alloc(0), if_match: null };
+  // No external id: nothing is compared with it.
+  const nothing = Buffer.alloc(0);
+  const request: Request = { fingerprint: { bytes: nothing, keyless: nothing }, if_match: null };
   return {
     name: 'hub.create',
     world_id,

@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import type { Logger } from 'pino';
 import { type ErrorCode, errorCodes, type WaypostError } from '../errors.ts';
+import type { FingerprintOf } from '../ledger/fingerprint.ts';
 import type { Shown } from '../ledger/shown.ts';
 import type { TraceContext } from '../ledger/trace.ts';
 import type { Span } from '../ledger/tracing.ts';
@@ -22,6 +23,7 @@ import type { StreamBook } from './stream-book.ts';
 export interface Desk {
   log: Logger;
   publicUrl: string;
+  fingerprintOf: FingerprintOf;
   /** What stands before every path, such as `/waypost`; mostly nothing. */
   basePath: string;
   /** Flat list of names and values that every reply carries. */

@@ -4,7 +4,6 @@
 import Type, { type TSchema } from 'typebox';
 import { type ErrorCode, WaypostError } from '../errors.ts';
 import type { Command, Idempotency, Outcome } from '../ledger/command.ts';
-import { fingerprintOf } from '../ledger/fingerprint.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { type Call, JsonText, type Reply } from './operation.ts';
 import { ProblemSchema, toWaypostError } from './problem.ts';
@@ -17,7 +16,7 @@ export const ITEMS_PER_COMMIT_MAX = 100;
 /** What a command is made of: the part of a call that belongs to one item. */
 export type ItemCall = Pick<
   Call,
-  'caller' | 'correlation_id' | 'idempotency' | 'if_match' | 'body_bytes' | 'rendering' | 'body'
+  'caller' | 'correlation_id' | 'idempotency' | 'if_match' | 'body_bytes' | 'rendering' | 'fingerprintOf' | 'body'
 >;
 
 export interface ItemAnswer {
@@ -69,16 +68,21 @@ export async function runItems(
 }
 
 function itemOf(call: Call, target: string, { part, body }: NamedItem, body_bytes: number): ItemCall {
-  const { caller, correlation_id, rendering } = call;
-  const idempotency = keyOfItem(call.idempotency, target, part, body);
-  return { caller, correlation_id, rendering, idempotency, if_match: null, body_bytes, body };
+  const { caller, correlation_id, rendering, fingerprintOf } = call;
+  const idempotency = keyOfItem(call, target, part, body);
+  return { caller, correlation_id, rendering, fingerprintOf, idempotency, if_match: null, body_bytes, body };
 }
 
 /** Not spread: the fingerprint of the whole is made when it is read. */
-function keyOfItem(whole: Idempotency | null, target: string, part: string, body: unknown): Idempotency | null {
-  if (whole === null) return null;
-  const { client, key } = whole;
-  return { client, key: `${key}#${part}`, fingerprint: fingerprintOf('POST', target, body), body };
+function keyOfItem(
+  { idempotency, fingerprintOf }: Pick<Call, 'idempotency' | 'fingerprintOf'>,
+  target: string,
+  part: string,
+  body: unknown,
+): Idempotency | null {
+  if (idempotency === null) return null;
+  const { client, key, operation } = idempotency;
+  return { client, key: `${key}#${part}`, operation, fingerprint: fingerprintOf('POST', target, body), body };
 }
 
 function attempt(make: () => Command): Command | WaypostError {

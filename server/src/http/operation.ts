@@ -4,6 +4,7 @@
 import type { Static, TObject, TSchema } from 'typebox';
 import type { ErrorCode, WaypostError } from '../errors.ts';
 import type { Actor, Idempotency, Outcome, Rendering } from '../ledger/command.ts';
+import type { Fingerprint, FingerprintOf } from '../ledger/fingerprint.ts';
 import type { Shown } from '../ledger/shown.ts';
 import type { Problem } from './problem.ts';
 import type { Scope } from './scope.ts';
@@ -126,8 +127,10 @@ export interface Call<
   idempotency: Idempotency | null;
   /** From If-Match; null when absent or `*`. */
   if_match: number | null;
-  /** SHA-256 of method, path, query and canonical body. */
-  readonly fingerprint: Buffer;
+  /** Of method, path, query and canonical body. */
+  readonly fingerprint: Fingerprint;
+  /** The fingerprint of a part of it, or of the same with something hidden. */
+  fingerprintOf: FingerprintOf;
   /** `personal` when the caller holds contacts:read. */
   rendering: Rendering;
   /** Where it is noted whose personal values the reply shows: see noteShown. */

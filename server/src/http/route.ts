@@ -4,7 +4,7 @@
 import type { TSchema } from 'typebox';
 import { type Fault, WaypostError } from '../errors.ts';
 import type { Idempotency } from '../ledger/command.ts';
-import { fingerprintOf } from '../ledger/fingerprint.ts';
+import type { Fingerprint, FingerprintOf } from '../ledger/fingerprint.ts';
 import type { Shown } from '../ledger/shown.ts';
 import { chooseMediaType } from './accept.ts';
 import { endSentence } from './fault-words.ts';
@@ -45,6 +45,7 @@ export interface Arrived {
   headers: NodeJS.Dict<string | string[]>;
   body: Buffer | undefined;
   publicUrl: string;
+  fingerprintOf: FingerprintOf;
   /** Answers where it is noted whose personal values are shown. */
   shown(): Shown;
   /** Answers the signal that tells when the client goes. */
@@ -175,10 +176,11 @@ class ValidatedCall implements Call {
   readonly correlation_id: string;
   readonly if_match: number | null;
   readonly body_bytes: number;
+  readonly fingerprintOf: FingerprintOf;
   idempotency: Idempotency | null = null;
   readonly #route: Route;
   readonly #arrived: Arrived;
-  #fingerprint: Buffer | null = null;
+  #fingerprint: Fingerprint | null = null;
 
   constructor(
     route: Route,
@@ -198,15 +200,16 @@ class ValidatedCall implements Call {
     this.correlation_id = correlation_id;
     this.if_match = if_match;
     this.body_bytes = arrived.body?.length ?? 0;
+    this.fingerprintOf = arrived.fingerprintOf;
     this.#route = route;
     this.#arrived = arrived;
   }
 
   /** Made when first asked for: reads need none. */
-  get fingerprint(): Buffer {
+  get fingerprint(): Fingerprint {
     const { path, query } = this.#arrived;
     const target = query === '' ? path : `${path}?${query}`;
-    this.#fingerprint ??= fingerprintOf(this.#route.operation.method, target, this.body);
+    this.#fingerprint ??= this.fingerprintOf(this.#route.operation.method, target, this.body);
     return this.#fingerprint;
   }
 
@@ -236,7 +239,9 @@ class ValidatedCall implements Call {
     const { channel_ids, key_id } = this.caller;
     const client = channel_ids?.length === 1 ? (channel_ids[0] ?? key_id) : key_id;
     const call = this;
+    const { method, path } = this.#route.operation;
     this.idempotency = {
+      operation: `${method} ${path}`,
       client,
       key,
       body: this.body,

@@ -14,6 +14,7 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { WaypostError } from '../errors.ts';
+import { openFingerprints } from '../ledger/fingerprint.ts';
 import { Shown } from '../ledger/shown.ts';
 import { readTraceparent } from '../ledger/trace.ts';
 import { runWithin, startSpan } from '../ledger/tracing.ts';
@@ -63,6 +64,8 @@ export interface HttpOptions {
   /** From the Authorization header and the caller's address to the caller; throws unauthorized or key_expired. */
   authenticate: Authenticate;
   log: Logger;
+  /** Of the HMAC by which requests are compared. */
+  fingerprintKey: Uint8Array;
   /** The address that others use, without a slash at its end; null: the one it listens on. Its path is the base path. */
   publicUrl: string | null;
   /** Answers why the server is not ready; empty when it is. */
@@ -121,6 +124,7 @@ export function buildHttp(options: HttpOptions): Http {
   const desk: Desk = {
     log: options.log,
     publicUrl: options.publicUrl ?? '',
+    fingerprintOf: openFingerprints(options.fingerprintKey),
     basePath: options.publicUrl === null ? '' : new URL(options.publicUrl).pathname.replace(/\/$/, ''),
     securityHeaders: securityHeadersFor(options),
     inFlight: 0,
@@ -358,6 +362,7 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
       headers: request.raw.headers,
       body: request.body as Buffer | undefined,
       publicUrl: desk.publicUrl,
+      fingerprintOf: desk.fingerprintOf,
       shown: () => {
         exchange.shown ??= new Shown();
         return exchange.shown;

@@ -4,7 +4,7 @@
 import type { Channel } from '../channels/channel.schema.ts';
 import { type Fault, WaypostError } from '../errors.ts';
 import type { Accepted, Actor, Decision, Instant, Kind, Moment, Put } from '../ledger/command.ts';
-import { differingPointers, sameRequest } from '../ledger/fingerprint.ts';
+import { differingPointers, type Fingerprint, sameRequest } from '../ledger/fingerprint.ts';
 import type { Address } from '../parties/address.schema.ts';
 import type { Contact, ContactInput } from '../parties/contact.schema.ts';
 import { contactOf, contactOfCustomer, type ResolvedContacts } from '../parties/contact.ts';
@@ -32,7 +32,7 @@ export interface OrderContext {
   authority: string;
   correlation_id: string;
   /** Of the order's body (`orderFingerprint`). */
-  fingerprint: Buffer;
+  fingerprint: Fingerprint;
   /** Key of the HMAC under which PINs are kept. */
   pin_key: Uint8Array;
   /** Who holds the order's reference in its channel. */
@@ -171,7 +171,7 @@ function makeJob(order: JobInput, context: OrderContext, superseded: StoredJob |
   );
   const stored: StoredJob = {
     job,
-    fingerprint: context.fingerprint,
+    fingerprint: context.fingerprint.bytes,
     holds_reference: true,
     origin_correlation_id,
     event_id: null,

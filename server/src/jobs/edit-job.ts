@@ -4,6 +4,7 @@
 import type { Channel } from '../channels/channel.schema.ts';
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Actor, Kind, Moment, Put } from '../ledger/command.ts';
+import type { Fingerprint } from '../ledger/fingerprint.ts';
 import { openAddressCases, resolveAddressCases } from './address-case.ts';
 import { optionsOf, pinPutOf, putJob } from './create-job.ts';
 import { type Edit, editLimits, isEditOpen, listEdits } from './edit-rules.ts';
@@ -37,7 +38,7 @@ export interface Intended {
   puts: readonly Put[];
   subjects: readonly string[];
   /** Of the whole order, when that was sent; a PATCH leaves the fingerprint as it is. */
-  fingerprint: Buffer | null;
+  fingerprint: Fingerprint | null;
 }
 
 /** What the caller may do with its change, and what the change is. */
@@ -96,9 +97,9 @@ export function writeChange(
 ): Accepted {
   const options = optionsOf(context.channel);
   if (edits.length === 0) {
-    const { fingerprint } = intended;
-    const isSame = fingerprint === null || fingerprint.equals(stored.fingerprint);
-    const value: StoredJob = { ...stored, fingerprint: fingerprint ?? stored.fingerprint };
+    const fingerprint = intended.fingerprint?.bytes ?? stored.fingerprint;
+    const isSame = fingerprint.equals(stored.fingerprint);
+    const value: StoredJob = { ...stored, fingerprint };
     const puts = isSame ? [] : [{ kind: jobKind as Kind<unknown>, key: stored.job.id, value }];
     return { events: [], puts, reply: replyUnchanged(stored, options, extra) };
   }
@@ -114,7 +115,7 @@ export function writeChange(
   const value: StoredJob = {
     ...stored,
     job,
-    fingerprint: intended.fingerprint ?? stored.fingerprint,
+    fingerprint: intended.fingerprint?.bytes ?? stored.fingerprint,
     event_id: null,
     hash: null,
   };

@@ -4,6 +4,7 @@
 import type { Channel } from '../channels/channel.schema.ts';
 import { newChannel } from '../channels/channel.ts';
 import type { EventDraft } from '../ledger/command.ts';
+import { openFingerprints } from '../ledger/fingerprint.ts';
 import type { Prefix } from '../ledger/id.ts';
 import { addressOf } from '../parties/address.ts';
 import { createJob } from './create-job.ts';
@@ -81,7 +82,7 @@ export function givenJob(order: Partial<JobInput> = {}, settings: Partial<Channe
       actor: { type: 'api_key', id: 'key_shop' },
       authority: 'source',
       correlation_id: 'c1',
-      fingerprint: Buffer.alloc(16),
+      fingerprint: openFingerprints(new Uint8Array(32))('order', '', null),
       pin_key: PIN_KEY,
       holder: null,
       duplicates: undefined,

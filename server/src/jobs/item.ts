@@ -35,6 +35,17 @@ export function isOnBoard(task: Task): boolean {
   return task.items.some((item) => quantityOnBoard(item) > 0);
 }
 
+/** What was said of an item, and where. */
+interface Told {
+  result: ItemResult | undefined;
+  pointer: string;
+}
+
+function toldOf(item: Item, results: readonly ItemResult[]): Told {
+  const index = results.findIndex((one) => one.item_id === item.id);
+  return { result: results[index], pointer: index === -1 ? '/items' : `/items/${index}` };
+}
+
 /** A pickup ended: what was taken is on board. Answers the items of the job's deliveries. */
 export function pickUpItems(
   job: Job,
@@ -47,39 +58,37 @@ export function pickUpItems(
     wanted.filter((item) => item.pickup_task_id === pickup.id),
     results,
   );
+  const faults: Fault[] = [];
   const deliveries = job.deliveries.map((delivery) => ({
     ...delivery,
     items: delivery.items.map((item) => {
       // Whose delivery has ended stays where it is.
       if (item.pickup_task_id !== pickup.id || isFinalTask(delivery.status)) return item;
-      return pickUpItem(
-        item,
-        results.find((one) => one.item_id === item.id),
-        aliases,
-      );
+      return pickUpItem(item, toldOf(item, results), aliases, faults);
     }),
   }));
+  refuse(faults);
   return { ...job, deliveries };
 }
 
-function pickUpItem(item: Item, result: ItemResult | undefined, aliases: Record<string, string>): Item {
+function pickUpItem(item: Item, told: Told, aliases: Record<string, string>, faults: Fault[]): Item {
+  const { result } = told;
   const missing = result?.missing_quantity ?? item.quantity - (result?.picked_up_quantity ?? item.quantity);
   const picked_up = result?.picked_up_quantity ?? item.quantity - missing;
-  const faults: Fault[] = [];
   if (picked_up < 0 || missing < 0 || picked_up + missing !== item.quantity) {
-    faults.push(faultOf(item, `Picked up (${picked_up}) and missing (${missing}) must add up to ${item.quantity}.`));
+    const words = `Picked up (${picked_up}) and missing (${missing}) must add up to ${item.quantity}.`;
+    faults.push(faultOf(item, told.pointer, words));
   }
   for (const member of ['delivered_quantity', 'rejected_quantity', 'damaged_quantity', 'remainder'] as const) {
     if (result?.[member] !== undefined)
-      faults.push(faultOf(item, `${member} is told at the delivery, not at the pickup.`));
+      faults.push(faultOf(item, `${told.pointer}/${member}`, `${member} is told at the delivery, not at the pickup.`));
   }
-  refuse(faults);
   return {
     ...item,
     picked_up_quantity: picked_up,
     missing_quantity: missing,
     condition: result?.condition ?? item.condition,
-    reason_code: reasonOf(item, result, missing > 0 ? 'item_missing' : null, aliases),
+    reason_code: reasonOf(item, told, missing > 0 ? 'item_missing' : null, aliases, faults),
     remainder: missing > 0 && picked_up === 0 ? 'write_off' : item.remainder,
     held_by: picked_up > 0 ? 'driver' : item.held_by,
   };
@@ -97,17 +106,13 @@ export interface Handing {
 /** A delivery's visit ended well: what is not said otherwise was handed over. */
 export function handOverItems(task: Task, handing: Handing): Task {
   requireOwnItems(task.items, handing.results);
-  const items = task.items.map((item) =>
-    handOverItem(
-      item,
-      handing.results.find((one) => one.item_id === item.id),
-      handing,
-    ),
-  );
+  const faults: Fault[] = [];
+  const items = task.items.map((item) => handOverItem(item, toldOf(item, handing.results), handing, faults));
+  refuse(faults);
   return { ...task, items };
 }
 
-function handOverItem(item: Item, result: ItemResult | undefined, handing: Handing): Item {
+function handOverItem(item: Item, { result, pointer }: Told, handing: Handing, faults: Fault[]): Item {
   const onBoard = quantityOnBoard(item);
   const rejected = result?.rejected_quantity ?? 0;
   const missing = result?.missing_quantity ?? 0;
@@ -115,16 +120,14 @@ function handOverItem(item: Item, result: ItemResult | undefined, handing: Handi
   const told = rejected + missing + damaged;
   const delivered = result?.delivered_quantity ?? (result?.remainder === 'reattempt' ? 0 : onBoard - told);
   const left = onBoard - told - delivered;
-  const faults: Fault[] = [];
-  if (result?.picked_up_quantity !== undefined) faults.push(faultOf(item, 'picked_up_quantity is told at the pickup.'));
+  if (result?.picked_up_quantity !== undefined)
+    faults.push(faultOf(item, `${pointer}/picked_up_quantity`, 'picked_up_quantity is told at the pickup.'));
   if (delivered < 0 || left < 0)
-    faults.push(faultOf(item, `${told + delivered} are told of, but ${onBoard} are on board.`));
+    faults.push(faultOf(item, pointer, `${told + delivered} are told of, but ${onBoard} are on board.`));
   if (left > 0 && result?.remainder !== 'reattempt') {
-    faults.push(
-      faultOf(item, `${left} of ${onBoard} are not told of: say what became of them, or send remainder: reattempt.`),
-    );
+    const words = `${left} of ${onBoard} are not told of: say what became of them, or send remainder: reattempt.`;
+    faults.push(faultOf(item, pointer, words));
   }
-  refuse(faults);
   const totals = {
     delivered_quantity: item.delivered_quantity + delivered,
     rejected_quantity: item.rejected_quantity + rejected,
@@ -139,7 +142,7 @@ function handOverItem(item: Item, result: ItemResult | undefined, handing: Handi
     ...item,
     ...totals,
     condition: result?.condition ?? (damaged > 0 ? 'damaged' : item.condition),
-    reason_code: reasonOf(item, result, whyNot({ damaged, rejected, missing }), handing.aliases),
+    reason_code: reasonOf(item, { result, pointer }, whyNot({ damaged, rejected, missing }), handing.aliases, faults),
     remainder: isCarried ? (stated ?? onward) : totals.missing_quantity > 0 ? 'write_off' : null,
     held_by: isCarried ? 'driver' : totals.delivered_quantity > 0 ? holderAfter(handing.outcome) : item.held_by,
   };
@@ -229,14 +232,17 @@ function holderAfter(outcome: ReasonCode): Item['held_by'] {
 
 function reasonOf(
   item: Item,
-  result: ItemResult | undefined,
+  { result, pointer }: Told,
   fallback: ReasonCode | null,
   aliases: Record<string, string>,
+  faults: Fault[],
 ): string | null {
   if (result?.reason_code === undefined) return fallback ?? item.reason_code;
   const code = resolveReasonCode(result.reason_code, aliases);
-  if (code === null)
-    refuse([faultOf(item, `${result.reason_code} is neither a reason code nor an alias of the channel.`)]);
+  if (code === null) {
+    const words = `${result.reason_code} is neither a reason code nor an alias of the channel.`;
+    faults.push({ ...faultOf(item, `${pointer}/reason_code`, words), code: 'unknown_reason_code' });
+  }
   return code;
 }
 
@@ -255,11 +261,13 @@ function requireOwnItems(items: readonly Item[], results: readonly ItemResult[])
   refuse(faults);
 }
 
-function faultOf(item: Item, message: string): Fault {
-  return { pointer: '/items', code: 'quantity', message: `Item ${item.id}: ${message}` };
+function faultOf(item: Item, pointer: string, message: string): Fault {
+  return { pointer, code: 'quantity', message: `Item ${item.id}: ${message}` };
 }
 
 function refuse(faults: readonly Fault[]): void {
-  if (faults.length > 0)
-    throw new WaypostError('invalid_request', 'The quantities of items do not add up.', { faults });
+  const [first] = faults;
+  if (first === undefined) return;
+  const told = faults.length === 1 ? `${first.pointer}: ${first.message}` : `${faults.length} faults.`;
+  throw new WaypostError('invalid_request', `What is said of the items does not fit: ${told}`, { faults });
 }

@@ -74,7 +74,7 @@ function putOperation(desk: JobDesk): Operation {
       refuseOtherNames(call.query, order);
       const channelId = channelIdOf(call.caller, call.query.channel);
       const comparable = comparableOrder(order, desk.pin_key);
-      const fingerprint = orderFingerprint(comparable);
+      const fingerprint = orderFingerprint(call, comparable);
       const command = commandOf(call as Call, 'job.put', loadsOfPut(desk.books, order, channelId), (set, moment) => {
         const context = contextOf(set, desk, call as Call, order, channelId, fingerprint);
         const { if_match } = call;

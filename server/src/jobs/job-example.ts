@@ -3,6 +3,7 @@
 
 import { newChannel } from '../channels/channel.ts';
 import type { Moment, ReplyDraft } from '../ledger/command.ts';
+import { openFingerprints } from '../ledger/fingerprint.ts';
 import type { Prefix } from '../ledger/id.ts';
 import { addressOf } from '../parties/address.ts';
 import { createJob } from './create-job.ts';
@@ -60,7 +61,7 @@ export function makeJobExample(): Job & { live: Live } {
       actor: { type: 'api_key', id: 'key_01kaj2w0d4f8tb3h5gk9mzq7xe' },
       authority: 'source',
       correlation_id: 'example',
-      fingerprint: Buffer.alloc(16),
+      fingerprint: openFingerprints(new Uint8Array(32))('order', '', null),
       pin_key: new Uint8Array(32),
       holder: null,
       duplicates: undefined,

@@ -56,7 +56,10 @@ export function jobValidateOperations(desk: JobDesk): Operation[] {
   ];
 }
 
-type Asked = Pick<Call, 'caller' | 'correlation_id' | 'body_bytes' | 'rendering' | 'problemOf'>;
+type Asked = Pick<
+  Call,
+  'caller' | 'correlation_id' | 'body_bytes' | 'rendering' | 'shown' | 'problemOf' | 'fingerprintOf'
+>;
 
 async function rehearseOrder(desk: JobDesk, call: Asked, order: JobInput): Promise<Reply> {
   const { caller, correlation_id, body_bytes } = call;
@@ -64,7 +67,7 @@ async function rehearseOrder(desk: JobDesk, call: Asked, order: JobInput): Promi
   try {
     const channelId = channelIdOf(caller, order.channel_id);
     const comparable = comparableOrder(order, desk.pin_key);
-    const fingerprint = orderFingerprint(comparable);
+    const fingerprint = orderFingerprint(call, comparable);
     const asking = { caller, correlation_id, body_bytes, idempotency: null };
     const command = commandOf(asking, 'job.validate', loadsOfOrder(desk.books, order, channelId), (set, moment) => {
       const context = contextOf(set, desk, call, order, channelId, fingerprint);
@@ -73,12 +76,28 @@ async function rehearseOrder(desk: JobDesk, call: Asked, order: JobInput): Promi
     });
     const outcome = await desk.ledger.rehearse(command);
     const job = outcome.render(call.rendering);
+    noteParties(call, outcome.status === 200 ? [idOf(job)] : namedIn(order));
     const text = `{"valid":true,"status":${outcome.status},"job":${job},"problem":null,"faults":[]}`;
     return { status: 200, body: new JsonText(text) };
   } catch (error) {
     if (!(error instanceof WaypostError)) throw error;
     return answerRefused(call, error, obstacles);
   }
+}
+
+/** A dry run changes nothing, so it is a reading: of the job that exists, or of whom and what the order names. */
+function noteParties({ rendering, shown }: Asked, ids: readonly string[]): void {
+  if (rendering === 'personal') for (const id of ids) shown.add(id);
+}
+
+function idOf(job: string): string {
+  return (JSON.parse(job) as { id: string }).id;
+}
+
+function namedIn({ pickups = [], deliveries }: JobInput): string[] {
+  return [...pickups, ...deliveries].flatMap(({ customer_id, address_id }) =>
+    [customer_id, address_id].filter((id) => id !== undefined),
+  );
 }
 
 /** A refusal that is about no member, such as that of an owner, is told as a fault of the whole. */

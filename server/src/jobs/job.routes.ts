@@ -8,6 +8,7 @@ import { type Call, JsonText, type Operation, operation, type Reply, replyOf } f
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
 import type { Command, Instant } from '../ledger/command.ts';
 import { documentIn } from '../ledger/event-text.ts';
+import type { Fingerprint } from '../ledger/fingerprint.ts';
 import { timeOfId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { View } from '../ledger/shown.ts';
@@ -99,13 +100,13 @@ function createOperation(desk: JobDesk): Operation {
 }
 
 /** What a command is made of: a whole request, or one item of it. */
-export type Asking = Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'body_bytes'>;
+export type Asking = Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'body_bytes' | 'fingerprintOf'>;
 
 /** The command that makes a job of an order, which came alone or among others. */
 export function createCommand(desk: JobDesk, call: Asking, order: JobInput): Command {
   const channelId = channelIdOf(call.caller, order.channel_id);
   const comparable = comparableOrder(order, desk.pin_key);
-  const fingerprint = orderFingerprint(comparable);
+  const fingerprint = orderFingerprint(call, comparable);
   const command = commandOf(call, 'job.create', loadsOfOrder(desk.books, order, channelId), (set, moment) =>
     createJob({ order, comparable }, contextOf(set, desk, call, order, channelId, fingerprint), moment),
   );
@@ -119,7 +120,7 @@ export function contextOf(
   call: Pick<Call, 'caller' | 'correlation_id'>,
   order: JobInput,
   channelId: string,
-  fingerprint: Buffer,
+  fingerprint: Fingerprint,
 ) {
   const request = { caller: call.caller, correlation_id: call.correlation_id, pin_key: desk.pin_key };
   return contextOfOrder(desk.books, set, order, channelId, request, fingerprint);

@@ -6,7 +6,7 @@ import { WaypostError } from '../errors.ts';
 import { addressOfHub, DEFAULT_HUB, type HubBook } from '../fleet/hub.ts';
 import type { Call, Caller } from '../http/operation.ts';
 import type { Idempotency, Moment, WorkingSet } from '../ledger/command.ts';
-import { fingerprintOf } from '../ledger/fingerprint.ts';
+import type { Fingerprint } from '../ledger/fingerprint.ts';
 import { type Loads, type Refs, refTo } from '../ledger/resource.ts';
 import type { ContactInput } from '../parties/contact.schema.ts';
 import { type ContactBook, contactRefs, holderRefs, resolveContacts } from '../parties/contact.ts';
@@ -87,7 +87,7 @@ export function contextOfOrder(
   order: JobInput,
   channelId: string,
   request: OrderRequest,
-  fingerprint: Buffer,
+  fingerprint: Fingerprint,
 ): OrderContext {
   const { channel } = requireChannel(set, channelId);
   const holderId = set.get(jobReferenceKind, referenceKey(channelId, order.reference)) ?? null;
@@ -203,15 +203,15 @@ export function hidePins<T extends HoldsPins>(body: T, pinKey: Uint8Array, place
 
 /** The idempotency key of a request whose body may hold PINs. */
 export function hideInKey(
-  call: Pick<Call, 'idempotency'>,
+  call: Pick<Call, 'idempotency' | 'fingerprintOf'>,
   method: string,
   body: object,
   hidden: object,
 ): Idempotency | null {
   if (call.idempotency === null || hidden === body) return call.idempotency;
-  return { ...call.idempotency, fingerprint: fingerprintOf(method, 'hidden', hidden), body: hidden };
+  return { ...call.idempotency, fingerprint: call.fingerprintOf(method, 'hidden', hidden), body: hidden };
 }
 
-export function orderFingerprint(comparable: unknown): Buffer {
-  return fingerprintOf('order', '', comparable);
+export function orderFingerprint(call: Pick<Call, 'fingerprintOf'>, comparable: unknown): Fingerprint {
+  return call.fingerprintOf('order', '', comparable);
 }

@@ -64,6 +64,20 @@ export function normaliseInstant(text: string): Instant {
   return new Date(text).toISOString();
 }
 
+type Timed = Pick<Partial<PickupInput>, 'service_window' | 'ready_at'>;
+
+/** What is stated of a task, with its instants in one spelling. */
+export function normaliseTimes<T extends Timed>(stated: T): T {
+  const { service_window: window, ready_at } = stated;
+  return {
+    ...stated,
+    ...(window !== undefined && {
+      service_window: { ...window, start: normaliseInstant(window.start), end: normaliseInstant(window.end) },
+    }),
+    ...(ready_at != null && { ready_at: normaliseInstant(ready_at) }),
+  };
+}
+
 /** Members that an order states and a task carries under the same name. */
 export type StatedMember =
   | 'reference'

@@ -18,6 +18,34 @@ import { addProofIds } from './visit.ts';
 /** Farther from the stop than this, beyond what the fix itself is unsure of, a capture is flagged. */
 export const FAR_FROM_STOP_M = 500;
 
+/** Which members say something in a proof of which kind; all others say something in any. */
+const membersOfKinds = {
+  media: ['photo', 'signature'],
+  signer: ['signature'],
+  code: ['pin', 'barcode'],
+  id_check: ['id_check'],
+  cash: ['cash'],
+  reading: ['temperature'],
+} as const satisfies Partial<Record<keyof ProofInput, readonly ProofKind[]>>;
+
+/** Members of another kind of proof: nothing would judge them. */
+export function findUnjudged(proofs: readonly ProofInput[]): Fault[] {
+  const members = Object.keys(membersOfKinds) as (keyof typeof membersOfKinds)[];
+  return proofs.flatMap((proof, index) =>
+    members
+      .filter((member) => proof[member] !== undefined && !isOfKind(member, proof.kind))
+      .map((member) => ({
+        pointer: `/proof/${index}/${member}`,
+        code: 'not_read',
+        message: `${member} says nothing in a proof of kind ${proof.kind}: leave it out, or send it as a proof of kind ${membersOfKinds[member].join(' or ')}.`,
+      })),
+  );
+}
+
+function isOfKind(member: keyof typeof membersOfKinds, kind: ProofKind): boolean {
+  return (membersOfKinds[member] as readonly ProofKind[]).includes(kind);
+}
+
 /** The request's proof, judged: what each capture shows is settled before it is known whether the transition fits. */
 export function captureProofs(progress: Progress, task: Task, input: TransitionInput): Proof[] {
   const proofs = (input.proof ?? []).map((one) => captureProof(progress, task, one, input));

@@ -16,7 +16,9 @@ const actor = Type.Object(
 
 const change = Type.Object(
   {
-    pointer: Type.String({ description: 'Where in the job, as in `changes` of its events.' }),
+    pointer: Type.String({
+      description: 'Where in the job, as in `changes` of its events: a JSON pointer without its leading slash.',
+    }),
     before: Type.Unknown({ description: 'As it stood when it was proposed.' }),
     after: Type.Unknown({ description: 'As it would stand.' }),
   },
@@ -34,7 +36,10 @@ export const proposal = Type.Object(
     groups: Type.Array(oneOf(fieldGroups, 'A group of fields.'), {
       description: 'Groups of fields that it touches; their owners decide.',
     }),
-    patch: Type.Unsafe<JobPatch>({ ...jobPatch, description: 'The change, as it was sent. Erased parts read null.' }),
+    patch: Type.Unsafe<JobPatch>({
+      ...jobPatch,
+      description: 'The change as it was sent, with instants in UTC. Erased parts read null.',
+    }),
     changes: Type.Array(change, { description: 'What would change.' }),
     route_effect: Type.Unsafe<null>({ type: 'null', description: 'Null: the job is on no route.' }),
     job_version: Type.Integer({ minimum: 1, description: 'Version of the job when it was proposed.' }),
@@ -50,7 +55,10 @@ export type Proposal = Static<typeof proposal>;
 export const proposalReply = Type.Object(
   {
     ...proposal.properties,
-    patch: Type.Unsafe<unknown>({ type: 'object', description: 'The change, as it was sent. Erased parts read null.' }),
+    patch: Type.Unsafe<unknown>({
+      type: 'object',
+      description: 'The change as it was sent, with instants in UTC. Erased parts read null.',
+    }),
   },
   { additionalProperties: false, description: 'A change that waits for the owner of the fields.' },
 );

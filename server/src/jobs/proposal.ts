@@ -13,6 +13,7 @@ import { intendPatch, noRoute, type PatchContext } from './intend-patch.ts';
 import type { Job } from './job.schema.ts';
 import type { StoredJob } from './job.ts';
 import { jobDocument, subjectOfTask } from './job-personal.ts';
+import { normaliseTimes } from './order.ts';
 import { judgeEdits, ownershipConflict, ownersOf } from './ownership.ts';
 import type { Proposal } from './proposal.schema.ts';
 import { proposalKind } from './proposal.store.ts';
@@ -45,7 +46,7 @@ export function proposeChange(
     authority: context.authority,
     actor: context.actor,
     groups,
-    patch,
+    patch: normalisePatch(patch),
     changes: Object.entries(diffJobs(stored.job, intended)).map(([pointer, [before, after]]) => ({
       pointer,
       before,
@@ -61,6 +62,16 @@ export function proposeChange(
     events: [draftEvent('proposal.created', proposal, stored.job, {}, null)],
     puts: [putOf({ proposal, event_id: null, hash: null })],
     reply: { status: 202, body: { proposal: DOCUMENT }, version: null, location: `/v1/proposals/${proposal.id}` },
+  };
+}
+
+/** Kept as everything else is: instants in UTC with milliseconds. */
+function normalisePatch(patch: JobPatch): JobPatch {
+  const { pickups, deliveries } = patch;
+  return {
+    ...patch,
+    ...(pickups !== undefined && { pickups: pickups.map(normaliseTimes) }),
+    ...(deliveries !== undefined && { deliveries: deliveries.map(normaliseTimes) }),
   };
 }
 

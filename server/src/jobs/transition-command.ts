@@ -11,7 +11,7 @@ import { commandOf } from '../http/resource.routes.ts';
 import { requireScope, type Scope } from '../http/scope.ts';
 import type { Command, Decision, Moment, Put, WorkingSet } from '../ledger/command.ts';
 import { EVENT_IDS, SPREAD } from '../ledger/command.ts';
-import { fingerprintOf, sameRequest } from '../ledger/fingerprint.ts';
+import { type Fingerprint, sameRequest } from '../ledger/fingerprint.ts';
 import { type Loads, type Refs, refTo } from '../ledger/resource.ts';
 import { NotLoadedError } from '../ledger/working-set.ts';
 import { clientEventKey, clientEventKind, type StoredClientEvent } from './client-event.store.ts';
@@ -38,7 +38,10 @@ export interface ExecutionDesk {
   pin_key: Uint8Array;
 }
 
-export type Asking = Pick<Call, 'caller' | 'correlation_id' | 'idempotency' | 'if_match' | 'body_bytes'>;
+export type Asking = Pick<
+  Call,
+  'caller' | 'correlation_id' | 'idempotency' | 'if_match' | 'body_bytes' | 'fingerprintOf'
+>;
 
 /** Which scope a transition needs: what dispatch decides, what the road reports, and taking the order back. */
 export function scopeOfTransition(to: RequestedTransition): Scope {
@@ -52,7 +55,7 @@ export function transitionCommand(desk: ExecutionDesk, call: Asking, jobId: stri
   const { caller } = call;
   // A queue on a device sends again with another sent_at: that makes it no other event.
   const { sent_at, ...said } = hidePins(input, desk.pin_key, jobId);
-  const fingerprint = fingerprintOf('transition', jobId, said);
+  const fingerprint = call.fingerprintOf('transition', jobId, said);
   const clientKey = input.client_event_id === undefined ? null : clientEventKey(caller.actor, input.client_event_id);
   const loads: Loads = [
     () => [
@@ -80,13 +83,19 @@ function decideTransition(
   input: TransitionInput,
   context: TransitionContext,
   clientKey: string | null,
-  fingerprint: Buffer,
+  fingerprint: Fingerprint,
 ): Decision {
   const result = transitionJob(stored, input, context);
   const pins = [...result.pins].map(([taskId, pin]): Put => ({ ...refTo(pinKind, taskId), value: pin }));
   if ('refusal' in result) return { refusal: result.refusal, record: pins };
   const { job, events, cases, applied, reason } = result;
-  const remembered: StoredClientEvent = { fingerprint, job_id: job.id, applied, reason, event_ids: null };
+  const remembered: StoredClientEvent = {
+    fingerprint: fingerprint.bytes,
+    job_id: job.id,
+    applied,
+    reason,
+    event_ids: null,
+  };
   return {
     events,
     puts: [
@@ -116,7 +125,7 @@ export function putCase(one: Exception): Put {
 /** The second time is answered like the first; the job is shown as it stands by now. */
 function answerAgain(
   first: StoredClientEvent,
-  fingerprint: Buffer,
+  fingerprint: Fingerprint,
   stored: StoredJob,
   channel: Channel,
   clientKey: string,

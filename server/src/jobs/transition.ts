@@ -23,7 +23,7 @@ import {
   takeStep,
 } from './progress.ts';
 import type { Proof } from './proof.schema.ts';
-import { attachProofs, captureProofs, findForeignTasks } from './proof.ts';
+import { attachProofs, captureProofs, findForeignTasks, findUnjudged } from './proof.ts';
 import { factsOf, type ReasonCode, resolveReasonCode } from './reason-codes.ts';
 import { dependencyOpen, illegal, invalid, unknownReference } from './refusal.ts';
 import { anchorOf, openClash } from './report.ts';
@@ -249,8 +249,11 @@ function refuseUnread(input: TransitionInput): void {
         ]
       : [],
   );
-  if (faults.length > 0)
-    throw new WaypostError('invalid_request', `The transition ${input.to} takes less.`, { faults });
+  faults.push(...findUnjudged(input.proof ?? []));
+  const [first] = faults;
+  if (first === undefined) return;
+  const told = faults.length === 1 ? first.message : `${faults.length} members are not read.`;
+  throw new WaypostError('invalid_request', `The transition takes less: ${told}`, { faults });
 }
 
 /** The channel's ownership table says who; the table of transitions says it where no group of fields is written. */

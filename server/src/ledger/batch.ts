@@ -155,11 +155,17 @@ function findRepeat(
   const name = nameOfKey(command);
   const earlier = remembered.get(name);
   const first = firstOfKey.get(name);
-  const fingerprint = earlier?.fingerprint ?? first?.idempotency?.fingerprint;
-  if (fingerprint === undefined) return null;
-  if (!sameRequest(fingerprint, idempotency.fingerprint))
-    return { kind: 'refused', error: mismatchOf(fingerprint, idempotency) };
+  const used = earlier ?? usedBy(first);
+  if (used === null) return null;
+  if (!sameRequest(used.fingerprint, idempotency.fingerprint))
+    return { kind: 'refused', error: mismatchOf(used, idempotency) };
   return earlier !== undefined ? { kind: 'repeat', remembered: earlier } : { kind: 'twin', first: first as Command };
+}
+
+function usedBy(first: Command | undefined): Pick<Remembered, 'fingerprint' | 'operation'> | null {
+  if (first?.idempotency == null) return null;
+  const { fingerprint, operation } = first.idempotency;
+  return { fingerprint: fingerprint.bytes, operation };
 }
 
 function nameOfKey({ world_id, idempotency }: Command): string {

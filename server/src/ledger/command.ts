@@ -3,6 +3,7 @@
 
 import type { Sent, Tx } from '../db/sql.ts';
 import type { ErrorCode, WaypostError } from '../errors.ts';
+import type { Fingerprint } from './fingerprint.ts';
 import type { Mint } from './id.ts';
 import type { Origin } from './origin.ts';
 import type { SubjectKeys } from './subject-keys.ts';
@@ -187,8 +188,10 @@ export interface Idempotency {
   /** Who the key belongs to: the channel or API key. */
   client: string;
   key: string;
-  /** Of method, path and body (fingerprint.ts). */
-  fingerprint: Buffer;
+  /** Of method, path and body. */
+  fingerprint: Fingerprint;
+  /** What is asked for, in a way that can be told: `POST /v1/jobs`. */
+  operation: string;
   /** The body, to name what differs when the key is reused for another request. */
   body: unknown;
 }

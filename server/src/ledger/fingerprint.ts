@@ -1,8 +1,10 @@
 // Fingerprints of requests: are two the same, and if not, where do they differ? Kept with idempotency keys and with
 // each job's create, so that a repeat can be told from a reuse without keeping the body.
 
-import { hash } from 'node:crypto';
+import { createHmac, createSecretKey, hash } from 'node:crypto';
 
+const FORMAT = 1;
+const FORMAT_BYTES = 1;
 const DIGEST_BYTES = 16;
 const LEAF_BYTES = 3;
 const LEAVES_MAX = 1_000;
@@ -10,19 +12,41 @@ const POINTERS_MAX = 100;
 const SHORT_LIST_LENGTH_MAX = 20;
 const HASH_START = 0x811c9dc5;
 
-/**
- * 16 bytes of SHA-256 over method, path and canonical body (members sorted by name), then 3 bytes for each leaf of the
- * body, so that a later request can be told which of its members are new: two for its pointer, and one for its value,
- * which is enough to name what differs 255 times of 256 and too little to find out a phone number by trying. One walk
- * serves both: writes pay for it.
- */
-export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
-  const walk: Walk = { canonical: `${method}\n${path}\n`, leaves: [] };
-  walkCanonically(walk, body, HASH_START);
-  const { canonical, leaves } = walk;
-  const packed = Buffer.allocUnsafe(DIGEST_BYTES + leaves.length * LEAF_BYTES);
-  hash('sha256', canonical, 'buffer').copy(packed, 0, 0, DIGEST_BYTES);
-  let at = DIGEST_BYTES;
+/** What a request is compared by. */
+export interface Fingerprint {
+  /**
+   * As it is kept: the format, 16 bytes of an HMAC over method, path and canonical body (members sorted by name), then 3
+   * bytes for each leaf of the body, so that a later request can be told which of its members are new: two for its
+   * pointer, and one for its value, which is enough to name what differs 255 times of 256 and too little to find out a
+   * phone number by trying.
+   */
+  readonly bytes: Buffer;
+  /** Without the key, as rows kept it that were written before there was one. It is kept nowhere. */
+  readonly keyless: Buffer;
+}
+
+export type FingerprintOf = (method: string, path: string, body: unknown) => Fingerprint;
+
+/** The key makes sure that nobody who reads the table can try names and numbers against what is kept. */
+export function openFingerprints(key: Uint8Array): FingerprintOf {
+  const secret = createSecretKey(key);
+  return (method, path, body) => {
+    // One walk serves both the digest and the leaves: writes pay for it.
+    const walk: Walk = { canonical: `${method}\n${path}\n`, leaves: [] };
+    walkCanonically(walk, body, HASH_START);
+    const whole = hash('sha256', walk.canonical, 'buffer');
+    return {
+      bytes: pack(createHmac('sha256', secret).update(whole).digest(), walk.leaves),
+      keyless: whole.subarray(0, DIGEST_BYTES),
+    };
+  };
+}
+
+function pack(digest: Buffer, leaves: readonly number[]): Buffer {
+  const packed = Buffer.allocUnsafe(FORMAT_BYTES + DIGEST_BYTES + leaves.length * LEAF_BYTES);
+  packed[0] = FORMAT;
+  digest.copy(packed, FORMAT_BYTES, 0, DIGEST_BYTES);
+  let at = FORMAT_BYTES + DIGEST_BYTES;
   for (const leaf of leaves) {
     packed[at++] = leaf & 0xff;
     packed[at++] = (leaf >>> 8) & 0xff;
@@ -31,15 +55,27 @@ export function fingerprintOf(method: string, path: string, body: unknown): Buff
   return packed;
 }
 
-export function sameRequest(a: Buffer, b: Buffer): boolean {
-  return a.subarray(0, DIGEST_BYTES).equals(b.subarray(0, DIGEST_BYTES));
+/** Rows of before the key have no format byte: their length, divided by that of a leaf, leaves another remainder. */
+function isKeyless(stored: Buffer): boolean {
+  return (stored.length - DIGEST_BYTES) % LEAF_BYTES === 0;
+}
+
+export function sameRequest(stored: Buffer, again: Fingerprint): boolean {
+  return isKeyless(stored)
+    ? stored.subarray(0, DIGEST_BYTES).equals(again.keyless)
+    : digestOf(stored).equals(digestOf(again.bytes));
+}
+
+/** The part that stands for the whole request, without what is told of its single members. */
+export function digestOf(bytes: Buffer): Buffer {
+  return bytes.subarray(0, FORMAT_BYTES + DIGEST_BYTES);
 }
 
 /** Pointers (RFC 6901) of `body` whose value was not in the request that made `stored`; at most 100. */
 export function differingPointers(stored: Buffer, body: unknown): string[] {
   const known = new Set<number>();
-  for (let at = DIGEST_BYTES; at + LEAF_BYTES <= stored.length; at += LEAF_BYTES)
-    known.add(stored.readUIntLE(at, LEAF_BYTES));
+  const start = isKeyless(stored) ? DIGEST_BYTES : FORMAT_BYTES + DIGEST_BYTES;
+  for (let at = start; at + LEAF_BYTES <= stored.length; at += LEAF_BYTES) known.add(stored.readUIntLE(at, LEAF_BYTES));
   const pointers: string[] = [];
   walkLeaves(body, '', (pointer, value) => {
     if (pointers.length < POINTERS_MAX && !known.has(hashLeaf(pointer, value))) pointers.push(pointer);

@@ -5,6 +5,7 @@ import { hash } from 'node:crypto';
 import { WaypostError } from '../errors.ts';
 import type { Idempotency } from './command.ts';
 import { differingPointers } from './fingerprint.ts';
+import type { Remembered } from './ledger.store.ts';
 
 const NAME_BYTES = 16;
 
@@ -21,13 +22,22 @@ export function nameKey(idempotency: Idempotency): Buffer {
   return name;
 }
 
-/** 422 with the pointers whose values the first request did not have. */
-export function mismatchOf(first: Buffer, again: Idempotency): WaypostError {
-  const pointers = differingPointers(first, again.body);
+/** 422: what the key was used for, or where the two requests differ. */
+export function mismatchOf(first: Pick<Remembered, 'fingerprint' | 'operation'>, again: Idempotency): WaypostError {
+  const used_for = first.operation ?? again.operation;
+  if (used_for !== again.operation)
+    return new WaypostError(
+      'idempotency_mismatch',
+      `This Idempotency-Key was used before for ${used_for}, and this is ${again.operation}. Use a new key for a new request.`,
+      { extra: { used_for } },
+    );
+  const pointers = differingPointers(first.fingerprint, again.body);
+  const where = pointers.length === 0 ? ', with another path or query' : '';
   return new WaypostError(
     'idempotency_mismatch',
-    'This Idempotency-Key was used before with another request. Use a new key for a new request.',
+    `This Idempotency-Key was used before for another request to ${used_for}${where}. Use a new key for a new request.`,
     {
+      extra: { used_for },
       faults: pointers.map((pointer) => ({
         pointer,
         code: 'differs',

@@ -40,6 +40,8 @@ export interface Remembered {
   key_hash: Buffer;
   recorded_at: Instant;
   fingerprint: Buffer;
+  /** Null: the row was written before it was kept. */
+  operation: string | null;
   status: number;
   version: number | null;
   location: string | null;
@@ -139,7 +141,8 @@ export function markDays(tx: Tx, marks: readonly { world_id: number; day: string
 /** Keys are looked for in the last eight day partitions. */
 export function findRemembered(tx: Tx, keys: readonly { world_id: number; key_hash: Buffer }[]) {
   return tx<(Omit<Remembered, 'event_ids'> & { event_ids: string })[]>`
-    select i.world_id, i.key_hash, i.recorded_at, i.fingerprint, i.status, i.version, i.location, i.event_id, i.event_ids, i.envelope
+    select i.world_id, i.key_hash, i.recorded_at, i.fingerprint, i.operation, i.status, i.version, i.location,
+      i.event_id, i.event_ids, i.envelope
     from unnest(${keys.map((key) => key.world_id)}::int[], ${keys.map((key) => key.key_hash)}::bytea[]) as n (world_id, key_hash)
     join idempotency_keys i on i.world_id = n.world_id and i.key_hash = n.key_hash
       and i.recorded_at > now() - interval '8 days'`;
@@ -147,11 +150,12 @@ export function findRemembered(tx: Tx, keys: readonly { world_id: number; key_ha
 
 export function rememberReplies(tx: Tx, rows: readonly Remembered[]): Sent {
   return tx`
-    insert into idempotency_keys (world_id, key_hash, recorded_at, fingerprint, status, version, location, event_id,
+    insert into idempotency_keys (world_id, key_hash, recorded_at, fingerprint, operation, status, version, location, event_id,
       event_ids, envelope)
     select * from unnest(
       ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.key_hash)}::bytea[],
       ${rows.map((row) => row.recorded_at)}::timestamptz[], ${rows.map((row) => row.fingerprint)}::bytea[],
+      ${rows.map((row) => row.operation)}::text[],
       ${rows.map((row) => row.status)}::smallint[], ${rows.map((row) => row.version)}::int[],
       ${rows.map((row) => row.location)}::text[], ${rows.map((row) => row.event_id)}::text[],
       ${rows.map((row) => row.event_ids.join(' '))}::text[], ${textsOf(

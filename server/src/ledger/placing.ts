@@ -194,8 +194,14 @@ export class Placing {
     const { world_id, idempotency } = command;
     // A reply with a document can be given again only if an event carries that document.
     if (idempotency !== null && (event_id !== null || document === null)) {
-      const { fingerprint } = idempotency;
-      const row = { world_id, key_hash: nameKey(idempotency), recorded_at: now, fingerprint };
+      const { fingerprint, operation } = idempotency;
+      const row = {
+        world_id,
+        key_hash: nameKey(idempotency),
+        recorded_at: now,
+        fingerprint: fingerprint.bytes,
+        operation,
+      };
       this.#remembered.push({ ...row, status, version, location, event_id, event_ids, envelope });
     }
     return {

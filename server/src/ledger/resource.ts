@@ -5,10 +5,8 @@ import type { Fault } from '../errors.ts';
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Decision, EventDraft, Instant, Kind, Moment, Put, WorkingSet } from './command.ts';
 import { DOCUMENT } from './command.ts';
+import { digestOf, type Fingerprint, sameRequest } from './fingerprint.ts';
 import { type Documented, diffDocuments, documentOf } from './resource-document.ts';
-
-/** The part of a fingerprint that stands for the whole request (fingerprint.ts). */
-const DIGEST_BYTES = 16;
 
 /** Members that the rules set in every document of a resource. */
 export interface Base {
@@ -51,7 +49,7 @@ export interface Resource<D extends Base> extends ResourceRules<D> {
 
 /** What a request to make, change or delete carries besides its body. */
 export interface Request {
-  fingerprint: Buffer;
+  fingerprint: Fingerprint;
   if_match: number | null;
 }
 
@@ -115,13 +113,14 @@ export function createResource<D extends Base>(
   aside: Aside = {},
 ): Decision {
   const external_id = resource.externalIdOf(document);
-  const fingerprint = external_id === null ? null : digestOf(request.fingerprint);
+  // Without what is told of single members, some of which are personal.
+  const fingerprint = external_id === null ? null : Buffer.from(digestOf(request.fingerprint.bytes));
   const holderId = external_id === null ? null : (set.get(resource.externalIdKind, external_id) ?? null);
   if (holderId !== null) {
     const holder = set.get(resource.kind, holderId);
-    if (holder !== undefined && fingerprint !== null && holder.fingerprint?.equals(fingerprint) === true) {
+    const made = holder?.fingerprint ?? null;
+    if (holder !== undefined && made !== null && sameRequest(made, request.fingerprint))
       return unchanged(resource, holder);
-    }
     throw duplicateOf(resource, holderId, holder === undefined ? [] : differingMembers(holder.document, document));
   }
   const stored: Stored<D> = {
@@ -140,11 +139,6 @@ export function createResource<D extends Base>(
     reply: { status: 201, body: DOCUMENT, version: document.version, location: `${resource.path}/${document.id}` },
     ...(aside.subjects && { subjects: aside.subjects }),
   };
-}
-
-/** The digest of a request without what is told of its single members, some of which are personal. */
-function digestOf(fingerprint: Buffer): Buffer {
-  return Buffer.from(fingerprint.subarray(0, DIGEST_BYTES));
 }
 
 /** Names members, never their values: those of the other may be personal. */

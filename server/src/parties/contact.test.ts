@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type RuleBatch, startRuleBatch, WORLD_ID } from '../../test/rule-batch.ts';
+import { openFingerprints } from '../ledger/fingerprint.ts';
 import type { ContactInput } from './contact.schema.ts';
 import { contactHashes, contactOf, contactOfCustomer, contactRefs, holderRefs, resolveContacts } from './contact.ts';
 import type { CustomerInput, CustomerPatch } from './customer.schema.ts';
@@ -8,7 +9,7 @@ import { openContactBook } from './customer.store.ts';
 import { createCustomer, editCustomer, eraseCustomer, loadsToCreate, loadsToEdit, loadsToErase } from './customer.ts';
 
 const book = openContactBook(Buffer.alloc(32, 1));
-const request = { fingerprint: Buffer.alloc(32), if_match: null };
+const request = { fingerprint: openFingerprints(new Uint8Array(32))('POST', '', null), if_match: null };
 const policy = { ways: [] };
 const phone = '+46701234567';
 const email = 'a@example.com';

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
 import { replyFactsOf } from '../../../sdk/src/transport.ts';
 import { Waypost } from '../../../sdk/src/waypost.ts';
+import { digestOf, openFingerprints } from '../../src/ledger/fingerprint.ts';
 import { type Answer, checkHouse, type House, headsOf, send, startHouse } from '../house.ts';
 import { startServer, type TestServer } from '../server.ts';
 import { deliveryIn, freshReference, givenAssignedJob, givenDriver, givenJob, orderFor } from './given.ts';
@@ -86,6 +87,8 @@ test('another body under the same key is refused, naming what differs', async ()
   ]);
   const elsewhere = await house.call('POST', '/v1/customers', { name: 'C' }, keyed(key));
   assert.deepEqual([elsewhere.status, elsewhere.body.code], [422, 'idempotency_mismatch']);
+  assert.deepEqual([elsewhere.body.used_for, elsewhere.body.errors], ['POST /v1/jobs', []]);
+  assert.match(elsewhere.body.detail, /used before for POST \/v1\/jobs, and this is POST \/v1\/customers/);
   assert.deepEqual(await headsOf(house), heads);
 });
 
@@ -187,6 +190,51 @@ test('what one server writes the other reads at once', async () => {
     assert.ok('version' in patched && patched.version === 2);
   }
 });
+
+test('the same request about another object under a used key is told so', async () => {
+  const [first, second_] = await Promise.all([givenJob(house), givenJob(house)]);
+  const key = freshReference('key');
+  const patch = (id: string) => house.call('PATCH', `/v1/jobs/${id}`, { tags: ['x'] }, keyed(key));
+  assert.equal((await patch(first.id)).status, 200);
+  const { body } = await patch(second_.id);
+  assert.deepEqual([body.code, body.used_for, body.errors], ['idempotency_mismatch', 'PATCH /v1/jobs/{job_id}', []]);
+  assert.match(body.detail, /with another path or query/);
+});
+
+test('what was kept before fingerprints had a key is compared all the same', async () => {
+  const { sql } = house.database;
+  const key = freshReference('old');
+  const order = orderFor(house);
+  const first = await house.call('POST', '/v1/jobs', order, keyed(key));
+  const { channel_id: _, ...comparable } = order;
+  const fingerprintOf = openFingerprints(Buffer.alloc(32));
+  const oldOf = (method: string, path: string, body: unknown) => {
+    const { bytes, keyless } = fingerprintOf(method, path, body);
+    return Buffer.concat([keyless, bytes.subarray(digestOf(bytes).length)]);
+  };
+  const [kept] = await sql<{ fingerprint: Buffer }[]>`
+    select fingerprint from jobs where world_id = ${house.world_id} and job_id = ${first.body.id}`;
+  const old = oldOf('order', '', comparable);
+  assert.deepEqual(kept?.fingerprint.subarray(17), old.subarray(16), 'the members are told as before');
+  assert.equal(kept?.fingerprint.includes(old.subarray(0, 16)), false, 'the digest of the whole is not');
+  await sql`
+    update jobs set fingerprint = ${old} where world_id = ${house.world_id} and job_id = ${first.body.id}`;
+  await sql`
+    update idempotency_keys set fingerprint = ${oldOf('POST', '/v1/jobs', order)}, operation = null
+    where world_id = ${house.world_id} and event_id = ${await lastEventOf(first.body.id)}`;
+  assertReplay(await house.call('POST', '/v1/jobs', order, keyed(key)), first);
+  assert.equal((await house.call('POST', '/v1/jobs', order)).status, 200);
+  const other = { ...order, priority: 'urgent' };
+  const mismatch = await house.call('POST', '/v1/jobs', other, keyed(key));
+  assert.deepEqual([mismatch.status, mismatch.body.errors[0]?.pointer], [422, '/priority']);
+  const twice = await house.call('POST', '/v1/jobs', other);
+  assert.deepEqual([twice.status, twice.body.differing], [409, ['/priority']]);
+});
+
+async function lastEventOf(jobId: string): Promise<string> {
+  const { body } = await house.call('GET', `/v1/jobs/${jobId}/events`);
+  return body.data.at(-1).id;
+}
 
 test('every job equals its last event', async () => {
   assert.ok((await checkHouse(house)) >= 15);

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
-import type { Job, TransitionInput } from '../../../sdk/src/jobs.ts';
+import type { Job, ProofInput, TransitionInput } from '../../../sdk/src/jobs.ts';
 import { checkHouse, type House, headsOf, refused, startHouse, type Who } from '../house.ts';
 import {
   askFor,
@@ -14,6 +14,7 @@ import {
   givenJob,
   givenJobAtDoor,
   go,
+  photo,
   pickedUpAtShop,
 } from './given.ts';
 
@@ -88,6 +89,7 @@ test('what a transition needs is asked for, and what it says must make sense', a
   });
   const task_id = deliveryIn(job).id;
   const item_id = deliveryIn(job).items[0]?.id ?? '';
+  const cash = { amount_minor: 100, currency: 'SEK' };
   const heads = await headsOf(house);
   const refusals: [TransitionInput, string, Who?][] = [
     [{ to: 'completed' }, '/outcome'],
@@ -102,7 +104,13 @@ test('what a transition needs is asked for, and what it says must make sense', a
     [{ to: 'failed', reason_code: 'delivered_to_recipient' }, '/reason_code'],
     [{ ...delivered, items: [{ item_id: 'itm_x' }] }, '/items/0/item_id'],
     [{ ...delivered, items: [{ item_id }, { item_id }] }, '/items/1/item_id'],
-    [{ ...delivered, items: [{ item_id, delivered_quantity: 0 }] }, '/items'],
+    [{ ...delivered, items: [{ item_id, delivered_quantity: 0 }] }, '/items/0'],
+    [{ ...delivered, items: [{ item_id, picked_up_quantity: 1 }] }, '/items/0/picked_up_quantity'],
+    [{ ...delivered, items: [{ item_id, reason_code: 'no such' }] }, '/items/0/reason_code'],
+    [{ ...delivered, proof: [photo(), { kind: 'note', note: 'x', cash }] }, '/proof/1/cash'],
+    [{ ...delivered, proof: [{ kind: 'photo', code: { value: '1' } }] }, '/proof/0/code'],
+    [{ ...delivered, proof: [{ kind: 'pin', code: { value: '1' }, media: [] }] }, '/proof/0/media'],
+    [{ ...delivered, proof: [{ kind: 'cash', cash, reading: { celsius: 4 } }] }, '/proof/0/reading'],
     [{ ...delivered, task_id }, '/note', 'dispatch'],
   ];
   for (const [input, pointer, who = 'driver'] of refusals) {
@@ -127,6 +135,24 @@ test('what a transition needs is asked for, and what it says must make sense', a
     );
   }
   assert.deepEqual(await headsOf(house), heads);
+});
+
+test('every quantity that does not fit is told at the place of its item, and a report keeps what nothing judges', async () => {
+  const { job } = await givenJobAtDoor(house, (order) => {
+    order.deliveries[0].items.push({ name: 'Crate', quantity: 2 }, { name: 'Box', quantity: 5 });
+  });
+  const [first, second, third] = deliveryIn(job).items.map(({ id }) => id);
+  const items = [
+    { item_id: third ?? '', delivered_quantity: 5 },
+    { item_id: second ?? '', delivered_quantity: 3 },
+    { item_id: first ?? '', picked_up_quantity: 1 },
+  ];
+  const problem = await refused(ask(job, { ...delivered, items }), 422, 'invalid_request');
+  assert.deepEqual(problem.errors.map(({ pointer }) => pointer).sort(), ['/items/1', '/items/2/picked_up_quantity']);
+  const proof: ProofInput[] = [{ kind: 'note', note: 'paid', cash: { amount_minor: 100, currency: 'SEK' } }];
+  const kept = await house.as.driver.jobs.transition(job.id, { ...delivered, report: true, proof });
+  assert.equal(kept.applied, true);
+  assert.equal(deliveryIn(kept.job as Job).proofs[0]?.cash?.amount_minor, 100);
 });
 
 test('the whole body is checked at once', async () => {

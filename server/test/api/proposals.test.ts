@@ -52,6 +52,21 @@ test('a recipient proposes another window; the job waits until the source accept
   assert.deepEqual([again.status, again.body.code], [409, 'proposal_closed']);
 });
 
+test('a proposal keeps its instants in UTC, however they were sent', async () => {
+  const job = await givenJob(house);
+  const service_window = { start: '2030-11-22T09:00:00+01:00', end: '2030-11-22T10:00:00Z' };
+  const deliveries = [{ id: deliveryIn(job).id, service_window, ready_at: '2030-11-22T05:00:00-03:00' }];
+  const reply = await house.as.recipient.jobs.patch(job.id, { deliveries });
+  assert.ok('proposal' in reply);
+  const { patch, changes } = (await house.call('GET', `/v1/proposals/${reply.proposal.id}`)).body;
+  assert.deepEqual(patch.deliveries[0], {
+    id: deliveryIn(job).id,
+    service_window: laterWindow,
+    ready_at: '2030-11-22T08:00:00.000Z',
+  });
+  assert.equal(changes.find(({ pointer }: { pointer: string }) => pointer.endsWith('/start')).after, laterWindow.start);
+});
+
 test('a proposal is declined by the owner or taken back by who made it, and changes nothing', async () => {
   for (const as of ['source', 'recipient'] as const) {
     const { job, id } = await givenProposal();
