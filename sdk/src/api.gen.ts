@@ -557,6 +557,26 @@ export interface Proof2 {
   reason_code?: string | undefined;
 }
 
+/** Groups that are not named stay as they are. */
+export interface Ownership {
+  /** Rights over one group of fields. */
+  priority?: Priority | undefined;
+  /** Rights over one group of fields. */
+  schedule?: Priority | undefined;
+  /** Rights over one group of fields. */
+  address?: Priority | undefined;
+  /** Rights over one group of fields. */
+  items?: Priority | undefined;
+  /** Rights over one group of fields. */
+  assignment?: Priority | undefined;
+  /** Rights over one group of fields. */
+  execution?: Priority | undefined;
+  /** Rights over one group of fields. */
+  completion?: Priority | undefined;
+  /** Rights over one group of fields. */
+  instructions?: Priority | undefined;
+}
+
 export interface AddressInput {
   /** Name on the door or of the firm; null: none. */
   name?: string | null | undefined;
@@ -3001,6 +3021,28 @@ export interface UpdateVehicleBody {
 
 export type UpdateVehicleReply = Vehicle;
 
+/** A new order source. Settings that are absent begin so: no hub of its own, jobs accepted at once, skipped steps allowed, no grace, three visits, no aliases, and the usual ownership. */
+export interface CreateChannelBody {
+  /** What people call it. */
+  name: string;
+  /** Hub at which the goods of deliveries without a pickup wait. Null: the first hub of the tenant. */
+  hub_id?: string | null | undefined;
+  /** When a job becomes accepted: at once when all its places are located, or by a dispatcher. */
+  accept?: "on_create" | "by_dispatch" | undefined;
+  /** Whether requests that skip a step are refused. */
+  strict_transitions?: boolean | undefined;
+  /** Seconds during which a completion can be undone. 0: never. */
+  undo_grace_s?: number | undefined;
+  /** Visits after which a task that failed again has failed for good. */
+  visits_max?: number | undefined;
+  /** The source's own reason codes, each with the code of ours that it stands for. */
+  reason_aliases?: Record<string, string> | undefined;
+  /** Groups that are not named stay as they are. */
+  ownership?: Ownership | undefined;
+}
+
+export type CreateChannelReply = Channel;
+
 /** What is to change. Members that are absent stay as they are. */
 export interface UpdateChannelBody {
   /** What people call it. */
@@ -3018,24 +3060,7 @@ export interface UpdateChannelBody {
   /** The source's own reason codes, each with the code of ours that it stands for. */
   reason_aliases?: Record<string, string> | undefined;
   /** Groups that are not named stay as they are. */
-  ownership?: {
-    /** Rights over one group of fields. */
-    priority?: Priority | undefined;
-    /** Rights over one group of fields. */
-    schedule?: Priority | undefined;
-    /** Rights over one group of fields. */
-    address?: Priority | undefined;
-    /** Rights over one group of fields. */
-    items?: Priority | undefined;
-    /** Rights over one group of fields. */
-    assignment?: Priority | undefined;
-    /** Rights over one group of fields. */
-    execution?: Priority | undefined;
-    /** Rights over one group of fields. */
-    completion?: Priority | undefined;
-    /** Rights over one group of fields. */
-    instructions?: Priority | undefined;
-  } | undefined;
+  ownership?: Ownership | undefined;
 }
 
 export type UpdateChannelReply = Channel;

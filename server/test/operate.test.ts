@@ -157,6 +157,9 @@ test('beside a running server: env, tenants and keys, and every change acts', as
   for (const secret of [key.secret, twin.secret]) await untilStatus(url, secret, 401);
 
   assert.match((await say(['key', 'create', 'X', '--scopes', 'jobs:fly', ...of])).err, /There is no scope jobs:fly/);
+  const nowhere = await say(['key', 'create', 'X', '--channels', 'chn_nowhere', ...of]);
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.err, /has no channel chn_nowhere\. It has chn_\w+ \(Main channel\)/);
   assert.match((await say(['key', 'revoke', 'key_unknown', ...of])).err, /There is no key key_unknown/);
 
   const taken = await say(['serve']);

@@ -1,4 +1,4 @@
-// The operations on channels: list, get, change the settings.
+// The operations on channels: make, list, get, change the settings.
 
 import Type from 'typebox';
 import { WaypostError } from '../errors.ts';
@@ -7,11 +7,11 @@ import { listOperation } from '../http/list.ts';
 import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
 import { walkBy } from '../http/paging.ts';
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
-import type { Kind } from '../ledger/command.ts';
+import type { Kind, WorkingSet } from '../ledger/command.ts';
 import { refTo } from '../ledger/resource.ts';
-import { channel, channelPatch } from './channel.schema.ts';
-import { channelKind, findChannel, listChannels } from './channel.store.ts';
-import { newChannel, patchChannel } from './channel.ts';
+import { CHANNELS_MAX, channel, channelInput, channelPatch } from './channel.schema.ts';
+import { channelCountKind, channelKind, findChannel, listChannels } from './channel.store.ts';
+import { createChannel, newChannel, patchChannel, type SettingsContext } from './channel.ts';
 
 /** What channels need of rooms above them. */
 export interface ChannelDesk extends ResourceDesk {
@@ -34,10 +34,56 @@ const channelIdPath = Type.Object(
 const example = newChannel('chn_01kaj2w0d4f8tb3h5gk9mzq7xe', 'Web shop', null, '2026-11-21T06:00:00.000Z');
 
 export function channelOperations(desk: ChannelDesk): Operation[] {
-  return [listOfChannels(desk), getOperation(desk), patchOperation(desk)];
+  return [createOperation(desk), listOfChannels(desk), getOperation(desk), patchOperation(desk)];
 }
 
 const place = defineCursor('channels', { id: 'text' });
+
+/** The one count of a world's channels. */
+const CHANNEL_COUNT = 'channels';
+
+function createOperation(desk: ChannelDesk): Operation {
+  return operation({
+    operation_id: 'create_channel',
+    method: 'POST',
+    path: '/v1/channels',
+    tag: 'channels',
+    summary: 'Create a channel',
+    description: `An order source of its own: its references, keys and settings are apart from those of others. It exists in this world only: live and test have channels of their own, at most ${CHANNELS_MAX} each. Channels stay for good.`,
+    scope: 'channels:admin',
+    body: channelInput,
+    replies: { 201: { description: 'The channel as it was made.', schema: channel } },
+    errors: ['limit_reached', 'forbidden'],
+    body_example: { name: 'Web shop', accept: 'by_dispatch', visits_max: 2 },
+    reply_example: { ...example, accept: 'by_dispatch', visits_max: 2 },
+    async run(call) {
+      if (call.caller.channel_ids !== null)
+        throw new WaypostError(
+          'forbidden',
+          'Your key is bound to channels and can make no others: it would not see them.',
+        );
+      const input = call.body;
+      const loads = [() => [refTo(channelCountKind, CHANNEL_COUNT), ...hubRefs(desk, input.hub_id)]];
+      const command = commandOf(call as Call, 'channel.create', loads, (set, moment) => {
+        const count = set.get(channelCountKind, CHANNEL_COUNT) ?? 0;
+        const made = createChannel(input, count, contextOf(desk, set), moment);
+        return {
+          ...made,
+          puts: [...made.puts, { kind: channelCountKind as Kind<unknown>, key: CHANNEL_COUNT, value: count + 1 }],
+        };
+      });
+      return replyOf(await desk.ledger.commit(command), call.rendering);
+    },
+  });
+}
+
+function hubRefs(desk: ChannelDesk, hubId: string | null | undefined) {
+  return typeof hubId === 'string' ? [refTo(desk.hubKind, hubId)] : [];
+}
+
+function contextOf(desk: ChannelDesk, set: WorkingSet): SettingsContext {
+  return { isReasonCode: desk.isReasonCode, hubExists: (id) => set.get(desk.hubKind, id) !== undefined };
+}
 
 function listOfChannels(desk: ChannelDesk): Operation {
   return listOperation({
@@ -102,17 +148,11 @@ function patchOperation(desk: ChannelDesk): Operation {
       const { channel_id } = call.path;
       requireBinding(call, channel_id);
       const patch = call.body;
-      const hubRefs = typeof patch.hub_id === 'string' ? [refTo(desk.hubKind, patch.hub_id)] : [];
-      const loads = [() => [refTo(channelKind, channel_id), ...hubRefs]];
+      const loads = [() => [refTo(channelKind, channel_id), ...hubRefs(desk, patch.hub_id)]];
       const command = commandOf(call as Call, 'channel.update', loads, (set, moment) => {
         const stored = set.get(channelKind, channel_id);
         if (stored === undefined) throw notFound(channel_id);
-        const context = {
-          if_match: call.if_match,
-          isReasonCode: desk.isReasonCode,
-          hubExists: (id: string) => set.get(desk.hubKind, id) !== undefined,
-        };
-        return patchChannel(stored, patch, context, moment);
+        return patchChannel(stored, patch, call.if_match, contextOf(desk, set), moment);
       });
       return replyOf(await desk.ledger.commit(command), call.rendering);
     },

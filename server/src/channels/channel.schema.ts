@@ -20,6 +20,8 @@ export const UNDO_GRACE_S_MAX = 3_600;
 export const VISITS_MAX = 20;
 export const REASON_ALIASES_MAX = 500;
 export const AUTHORITIES_PER_GROUP_MAX = 20;
+/** Channels of a world: each is a system that sends orders, not a shop or a customer. */
+export const CHANNELS_MAX = 200;
 
 const authority = Type.String({
   pattern: '^[a-z][a-z0-9_]{0,39}$',
@@ -94,25 +96,36 @@ export const channel = Type.Object(
 );
 export type Channel = Static<typeof channel>;
 
-export const channelPatch = Type.Object(
-  {
-    name: Type.Optional(settings.name),
-    hub_id: Type.Optional(settings.hub_id),
-    accept: Type.Optional(settings.accept),
-    strict_transitions: Type.Optional(settings.strict_transitions),
-    undo_grace_s: Type.Optional(settings.undo_grace_s),
-    visits_max: Type.Optional(settings.visits_max),
-    reason_aliases: Type.Optional(settings.reason_aliases),
-    ownership: Type.Optional(
-      Type.Object(
-        Object.fromEntries(fieldGroups.map((group) => [group, Type.Optional(groupRights)])) as Record<
-          FieldGroup,
-          ReturnType<typeof Type.Optional<typeof groupRights>>
-        >,
-        { additionalProperties: false, description: 'Groups that are not named stay as they are.' },
-      ),
+const optionalSettings = {
+  hub_id: Type.Optional(settings.hub_id),
+  accept: Type.Optional(settings.accept),
+  strict_transitions: Type.Optional(settings.strict_transitions),
+  undo_grace_s: Type.Optional(settings.undo_grace_s),
+  visits_max: Type.Optional(settings.visits_max),
+  reason_aliases: Type.Optional(settings.reason_aliases),
+  ownership: Type.Optional(
+    Type.Object(
+      Object.fromEntries(fieldGroups.map((group) => [group, Type.Optional(groupRights)])) as Record<
+        FieldGroup,
+        ReturnType<typeof Type.Optional<typeof groupRights>>
+      >,
+      { additionalProperties: false, description: 'Groups that are not named stay as they are.' },
     ),
+  ),
+};
+
+export const channelInput = Type.Object(
+  { name: settings.name, ...optionalSettings },
+  {
+    additionalProperties: false,
+    description:
+      'A new order source. Settings that are absent begin so: no hub of its own, jobs accepted at once, skipped steps allowed, no grace, three visits, no aliases, and the usual ownership.',
   },
+);
+export type ChannelInput = Static<typeof channelInput>;
+
+export const channelPatch = Type.Object(
+  { name: Type.Optional(settings.name), ...optionalSettings },
   { additionalProperties: false, description: 'What is to change. Members that are absent stay as they are.' },
 );
 export type ChannelPatch = Static<typeof channelPatch>;

@@ -45,24 +45,39 @@ export const channelKind: Kind<StoredChannel> = {
     const of = <V>(read: (channel: Channel) => V) => lines.map((line) => read(line.value.channel));
     return [
       tx`
-        update channels c set name = n.name, hub_id = n.hub_id, accept = n.accept,
-          strict_transitions = n.strict_transitions, undo_grace_s = n.undo_grace_s, visits_max = n.visits_max,
-          reason_aliases = n.reason_aliases, ownership = n.ownership, version = n.version, updated_at = n.updated_at,
-          event_id = coalesce(n.event_id, c.event_id), event_hash = coalesce(n.event_hash, c.event_hash)
-        from unnest(
+        insert into channels as c (world_id, channel_id, name, hub_id, accept, strict_transitions, undo_grace_s, visits_max,
+          reason_aliases, ownership, version, created_at, updated_at, event_id, event_hash)
+        select * from unnest(
           ${lines.map((line) => line.world_id)}::int[], ${of(({ id }) => id)}::text[], ${of(({ name }) => name)}::text[],
           ${of(({ hub_id }) => hub_id)}::text[], ${of(({ accept }) => accept)}::text[],
           ${of((channel) => channel.strict_transitions)}::bool[], ${of((channel) => channel.undo_grace_s)}::int[],
           ${of((channel) => channel.visits_max)}::int[],
           ${of((channel) => JSON.stringify(channel.reason_aliases))}::text[],
           ${of((channel) => JSON.stringify(channel.ownership))}::text[], ${of(({ version }) => version)}::int[],
-          ${of((channel) => channel.updated_at)}::timestamptz[],
+          ${of((channel) => channel.created_at)}::timestamptz[], ${of((channel) => channel.updated_at)}::timestamptz[],
           ${lines.map((line) => line.document?.event_id ?? null)}::text[],
-          ${lines.map((line) => line.document?.hash ?? null)}::text[]
-        ) as n (world_id, channel_id, name, hub_id, accept, strict_transitions, undo_grace_s, visits_max,
-          reason_aliases, ownership, version, updated_at, event_id, event_hash)
-        where c.world_id = n.world_id and c.channel_id = n.channel_id`.execute(),
+          ${lines.map((line) => line.document?.hash ?? null)}::text[])
+        on conflict (world_id, channel_id) do update set name = excluded.name, hub_id = excluded.hub_id,
+          accept = excluded.accept, strict_transitions = excluded.strict_transitions,
+          undo_grace_s = excluded.undo_grace_s, visits_max = excluded.visits_max,
+          reason_aliases = excluded.reason_aliases, ownership = excluded.ownership, version = excluded.version,
+          updated_at = excluded.updated_at, event_id = coalesce(excluded.event_id, c.event_id),
+          event_hash = coalesce(excluded.event_hash, c.event_hash)`.execute(),
     ];
+  },
+};
+
+/** How many channels a world has; nothing to write, the channels themselves are counted. */
+export const channelCountKind: Kind<number> = {
+  name: 'channel_count',
+
+  async load(tx: Tx, refs: readonly Ref[]) {
+    const rows = await tx<{ world_id: number; count: number }[]>`
+      select world_id, count(*)::int as count from channels
+      where world_id = any(${refs.map((ref) => ref.world_id)}::int[])
+      group by world_id`;
+    const counts = new Map(rows.map((row) => [row.world_id, row.count]));
+    return new Map(refs.map((ref) => [refKey(ref.world_id, ref.key), counts.get(ref.world_id) ?? 0]));
   },
 };
 

@@ -5,8 +5,8 @@ import type { Fault } from '../errors.ts';
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Document, Instant, Moment } from '../ledger/command.ts';
 import { DOCUMENT } from '../ledger/command.ts';
-import type { Channel, ChannelPatch, GroupRights, Ownership } from './channel.schema.ts';
-import { fieldGroups } from './channel.schema.ts';
+import type { Channel, ChannelInput, ChannelPatch, GroupRights, Ownership } from './channel.schema.ts';
+import { CHANNELS_MAX, fieldGroups } from './channel.schema.ts';
 import { channelKind } from './channel.store.ts';
 
 /** A channel as its row keeps it. */
@@ -56,29 +56,42 @@ export function newChannel(id: string, name: string, hub_id: string | null, now:
   };
 }
 
-/** What the rules of a patch need to know of the world around it. */
-export interface PatchContext {
-  if_match: number | null;
+/** What the rules of settings need to know of the world around them. */
+export interface SettingsContext {
   /** Whether this word is one of our reason codes. */
   isReasonCode(word: string): boolean;
   hubExists(hubId: string): boolean;
 }
 
+/** `count`: how many channels the world has. */
+export function createChannel(input: ChannelInput, count: number, context: SettingsContext, moment: Moment): Accepted {
+  if (count >= CHANNELS_MAX)
+    throw new WaypostError('limit_reached', `A world has at most ${CHANNELS_MAX} channels.`, {
+      extra: { limit: CHANNELS_MAX },
+    });
+  refuseFaults(input, context);
+  const fresh = newChannel(moment.mint('chn'), input.name, null, moment.now);
+  const channel: Channel = { ...fresh, ...input, ownership: { ...fresh.ownership, ...input.ownership } };
+  return {
+    ...tellChannel({ channel, hash: null, event_id: null }, 'channel.created', {}),
+    reply: { status: 201, body: DOCUMENT, version: channel.version, location: `/v1/channels/${channel.id}` },
+  };
+}
+
 export function patchChannel(
   stored: StoredChannel,
   patch: ChannelPatch,
-  context: PatchContext,
+  if_match: number | null,
+  context: SettingsContext,
   moment: Moment,
 ): Accepted {
   const before = stored.channel;
-  if (context.if_match !== null && context.if_match !== before.version) {
-    throw new WaypostError('stale_version', `The version is ${before.version} now, not ${context.if_match}.`, {
+  if (if_match !== null && if_match !== before.version) {
+    throw new WaypostError('stale_version', `The version is ${before.version} now, not ${if_match}.`, {
       extra: { current_version: before.version },
     });
   }
-  const faults = findFaults(patch, context);
-  if (faults.length > 0) throw new WaypostError('invalid_request', 'The settings cannot be like this.', { faults });
-
+  refuseFaults(patch, context);
   const changes: Record<string, [unknown, unknown]> = {};
   const after: Channel = { ...before, ...patch, ownership: { ...before.ownership, ...patch.ownership } };
   for (const name of Object.keys(patch) as (keyof ChannelPatch)[]) {
@@ -90,10 +103,16 @@ export function patchChannel(
       changes[`ownership/${group}`] = [before.ownership[group], after.ownership[group]];
   }
   if (Object.keys(changes).length === 0) return answerUnchanged(stored);
-  return acceptChange(stored, { ...after, version: before.version + 1, updated_at: moment.now }, changes);
+  const channel = { ...after, version: before.version + 1, updated_at: moment.now };
+  return tellChannel({ ...stored, channel }, 'channel.updated', changes);
 }
 
-function findFaults(patch: ChannelPatch, context: PatchContext): Fault[] {
+function refuseFaults(settings: ChannelPatch, context: SettingsContext): void {
+  const faults = findFaults(settings, context);
+  if (faults.length > 0) throw new WaypostError('invalid_request', 'The settings cannot be like this.', { faults });
+}
+
+function findFaults(patch: ChannelPatch, context: SettingsContext): Fault[] {
   const faults: Fault[] = [];
   for (const [alias, code] of Object.entries(patch.reason_aliases ?? {})) {
     const pointer = `/reason_aliases/${alias.replaceAll('~', '~0').replaceAll('/', '~1')}`;
@@ -124,11 +143,12 @@ function findFaults(patch: ChannelPatch, context: PatchContext): Fault[] {
   return faults;
 }
 
-function acceptChange(stored: StoredChannel, channel: Channel, changes: Record<string, [unknown, unknown]>): Accepted {
+function tellChannel(stored: StoredChannel, type: string, changes: Record<string, [unknown, unknown]>): Accepted {
+  const { channel } = stored;
   return {
     events: [
       {
-        type: 'channel.updated',
+        type,
         topics: [],
         data_id: channel.id,
         job_id: null,
@@ -144,7 +164,7 @@ function acceptChange(stored: StoredChannel, channel: Channel, changes: Record<s
         previous_hash: stored.hash,
       },
     ],
-    puts: [{ kind: channelKind, key: channel.id, value: { ...stored, channel }, document_of: channel.id }],
+    puts: [{ kind: channelKind, key: channel.id, value: stored, document_of: channel.id }],
     reply: { status: 200, body: DOCUMENT, version: channel.version, location: null },
     config_changed: true,
   };

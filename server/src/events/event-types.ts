@@ -8,6 +8,7 @@ export const eventTypes = [
   'address.created',
   'address.deleted',
   'address.updated',
+  'channel.created',
   'channel.updated',
   'consumer.created',
   'consumer.deleted',

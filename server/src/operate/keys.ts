@@ -6,6 +6,7 @@ import { defaultScopes, type KeyInput, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_
 import { createKeyCommand, revokeKeyCommand, rotateKeyCommand } from '../access/key-command.ts';
 import { type Key, readKey } from '../access/key-document.ts';
 import { makeSecret } from '../access/secret.ts';
+import { CHANNELS_MAX } from '../channels/channel.schema.ts';
 import { listChannels } from '../channels/channel.store.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../db/start-error.ts';
@@ -25,11 +26,14 @@ export function createKeyByWord({ config, options, names, tell }: WordCall): Pro
   const world = readWorld(options.world);
   return asOperator(config, tell, async (operator) => {
     const tenant = await chooseTenant(operator.sql, options.tenant);
-    const key = await makeKey(operator, worldIdOf(tenant, world), world, {
+    const worldId = worldIdOf(tenant, world);
+    const channel_ids = splitList(options.channels);
+    await requireChannels(operator, worldId, channel_ids, `${world} world of tenant ${tenant.tenant_id}`);
+    const key = await makeKey(operator, worldId, world, {
       name: names[0] ?? '',
       scopes: splitList(options.scopes) ?? defaultScopes,
       authority: options.authority ?? 'source',
-      channel_ids: splitList(options.channels),
+      channel_ids,
       expires_at: readExpiry(options.expires, new Date()),
     });
     operator.note('key create', [worldIdOf(tenant, world)], [key.id]);
@@ -120,6 +124,21 @@ export function makeEnvironment({ config, options, tell }: WordCall): Promise<To
 async function findOnlyChannel(operator: Operator, worldId: number): Promise<string[] | null> {
   const channels = await listChannels(operator.sql, worldId, null, null, 2);
   return channels.length === 1 ? channels.map((channel) => channel.id) : null;
+}
+
+/** A key for a channel that does not exist would open nothing, and nobody would be told. */
+async function requireChannels(
+  { sql }: Operator,
+  worldId: number,
+  asked: readonly string[] | null,
+  where: string,
+): Promise<void> {
+  if (asked === null) return;
+  const known = await listChannels(sql, worldId, null, null, CHANNELS_MAX);
+  const missing = asked.filter((id) => !known.some((channel) => channel.id === id));
+  if (missing.length === 0) return;
+  const list = known.map(({ id, name }) => `${id} (${name})`).join(', ');
+  throw new StartError(`The ${where} has no channel ${missing.join(', ')}. It has ${list}.`);
 }
 
 /** Makes a key through the ledger. */

@@ -35,6 +35,77 @@ test('channels are listed oldest first, and a bound key sees its own alone', asy
   );
 });
 
+test('a channel is made with its settings, takes orders at once, and is told in the log', async () => {
+  const before = await headsOf(house);
+  const aliases = { 'NH-01': 'recipient_unavailable' };
+  const made = await house.as.source.channels.create({ name: 'ERP', visits_max: 2, reason_aliases: aliases });
+  assert.deepEqual(
+    [made.name, made.visits_max, made.reason_aliases, made.accept, made.version],
+    ['ERP', 2, aliases, 'on_create', 1],
+  );
+  assert.deepEqual(await house.as.source.channels.get(made.id), made);
+  assert.notDeepEqual(await headsOf(house), before);
+  const events = await house.as.source.events.list({ types: ['channel.created'] });
+  assert.deepEqual(
+    events.data.map(({ channel_id, data }) => [channel_id, data.channel]),
+    [[made.id, made]],
+  );
+  const changed = await house.as.source.channels.patch(made.id, { name: 'ERP north' }, { ifMatch: 1 });
+  assert.deepEqual([changed.name, changed.version, changed.visits_max], ['ERP north', 2, 2]);
+  const job = await givenJob(house, (order) => {
+    order.channel_id = made.id;
+  });
+  assert.equal(job.channel_id, made.id);
+  const key = await house.as.source.keys.create({
+    name: 'ERP',
+    scopes: ['jobs:read', 'channels:read', 'channels:admin'],
+    authority: 'source',
+    channel_ids: [made.id],
+  });
+  const bound = house.openClient(key.secret ?? '');
+  assert.deepEqual(
+    (await bound.jobs.list()).data.map(({ id }) => id),
+    [job.id],
+  );
+  await refused(bound.channels.create({ name: 'Another' }), 403, 'forbidden');
+  const idempotencyKey = 'make-a-channel';
+  const once = await house.as.source.channels.create({ name: 'Once' }, { idempotencyKey });
+  assert.deepEqual(await house.as.source.channels.create({ name: 'Once' }, { idempotencyKey }), once);
+});
+
+test('a channel that makes no sense, or has what is not offered yet, is refused', async () => {
+  const heads = await headsOf(house);
+  const { body, status } = await house.call('POST', '/v1/channels', {
+    visits_max: 0,
+    rollout_stage: 'shadow',
+    mapping: {},
+    ownership: { price: {} },
+  });
+  assert.equal(status, 422);
+  assert.deepEqual(body.errors.map(({ pointer }: { pointer: string }) => pointer).sort(), [
+    '/mapping',
+    '/name',
+    '/ownership/price',
+    '/rollout_stage',
+    '/visits_max',
+  ]);
+  const create = (input: object) => house.as.source.channels.create({ name: 'X', ...input });
+  await refused(create({ hub_id: 'hub_01kaj2w0d4f8tb3h5gk9mzq7xe' }), 422, 'invalid_request');
+  await refused(create({ reason_aliases: { lost: 'damaged' } }), 422, 'invalid_request');
+  await refused(house.as.reader.channels.create({ name: 'X' }), 403, 'forbidden');
+  assert.deepEqual(await headsOf(house), heads);
+});
+
+test('a world has at most 200 channels', async () => {
+  const { sql } = house.database;
+  await sql`insert into channels select world_id, 'chn_' || n, name, hub_id, accept, strict_transitions, undo_grace_s,
+      visits_max, reason_aliases, ownership, version, created_at, updated_at, event_id, event_hash
+    from channels, generate_series(1, 200) as n where channel_id = ${house.other_channel_id}`;
+  const problem = await refused(house.as.source.channels.create({ name: 'X' }), 409, 'limit_reached');
+  assert.equal(problem.document.limit, 200);
+  await sql`delete from channels where channel_id ~ '^chn_[0-9]{1,3}$'`;
+});
+
 test('a setting that changes is an event and a version; the same again is neither', async () => {
   const before = await house.as.source.channels.get(house.other_channel_id);
   const changed = await patch({ name: 'Marketplace' });
