@@ -65,25 +65,25 @@ async function waitForAll(call: WordCall, client: Waypost): Promise<Fare[]> {
 }
 
 export function isCaughtUp(health: EndpointHealth): boolean {
-  const { status, events_behind, retrying, in_flight, waiting } = health;
-  return status === 'active' && events_behind + retrying + in_flight + waiting === 0;
+  const { status, pending, pending_is_exact, retrying, in_flight, waiting } = health;
+  return status === 'active' && pending_is_exact && pending + retrying + in_flight + waiting === 0;
 }
 
 function describeLate({ endpoint, health }: Fare): string {
   if (health.status !== 'active') return `${endpoint.url} is ${health.status}`;
   const probe = health.next_probe_at === null ? '' : `, next probe ${formatClock(health.next_probe_at)}`;
-  return `${endpoint.url} is ${plural(health.events_behind, 'event')} behind${probe}`;
+  return `${endpoint.url} is ${plural(health.pending, 'event')} behind${probe}`;
 }
 
 function describeFare({ endpoint, health }: Fare, paint: Terminal['paint']): string[] {
   const { last_hour } = health;
-  const behind = `${formatCount(health.events_behind)} behind`;
+  const behind = `${formatCount(health.pending)}${health.pending_is_exact ? '' : '+'} behind`;
   const latency =
     last_hour.duration_ms_p50 === null
       ? ''
       : `, answers in ${last_hour.duration_ms_p50} ms (p50), ${last_hour.duration_ms_p95} ms (p95)`;
   return [
-    `${paint('bold', endpoint.url)}  ${paintEndpoint(health.status, paint)}, circuit ${health.circuit}, ${paint(health.events_behind === 0 ? 'green' : 'yellow', behind)}, ${plural(health.dead_letters, 'dead letter')}  ${paint('dim', endpoint.id)}`,
+    `${paint('bold', endpoint.url)}  ${paintEndpoint(health.status, paint)}, circuit ${health.circuit}, ${paint(health.pending === 0 ? 'green' : 'yellow', behind)}, ${plural(health.dead_letters, 'dead letter')}  ${paint('dim', endpoint.id)}`,
     `  last hour: ${formatCount(last_hour.delivered)} of ${plural(last_hour.attempts, 'attempt')} delivered${latency}`,
     ...(health.last_failure === null
       ? []

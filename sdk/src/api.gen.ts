@@ -935,6 +935,8 @@ export interface Endpoint {
   in_flight_max: number;
   /** Messages a second at most; null: no limit but the one in flight. */
   rate_per_s: number | null;
+  /** Names of the headers of its own; their values are not shown. */
+  header_names: string[];
   /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at: string | number;
   /** unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent. */
@@ -960,16 +962,22 @@ export interface EndpointHealth {
   /** Identifier of an endpoint. */
   endpoint_id: string;
   status: "unverified" | "active" | "paused";
-  /** open: it counts as broken and gets nothing but probes. */
-  circuit: "closed" | "open";
+  /** open: it counts as broken and gets nothing but probes. proving: a probe passed, and more goes out with each success. */
+  circuit: "closed" | "open" | "proving";
   /** RFC 3339, UTC, milliseconds. */
   broken_since: string | null;
   /** RFC 3339, UTC, milliseconds. */
   next_probe_at: string | null;
-  /** Events between the end of the log and what is settled. */
+  /** Events between the end of the log and what is settled, whether it is owed them or not. */
   events_behind: number;
-  /** When the oldest of these was recorded; null: none. */
+  /** Those of them that it is owed by its filter as it is now. */
+  pending: number;
+  /** False: only the first 5,000 events behind were looked at. */
+  pending_is_exact: boolean;
+  /** When the oldest of what is owed and not settled was recorded; null: nothing is. */
   oldest_unsettled_at: string | null;
+  /** How long that one has waited, in seconds. */
+  lag_s: number;
   settled_sequence: number;
   retrying: number;
   /** On their way for more than a second. */
@@ -977,11 +985,33 @@ export interface EndpointHealth {
   /** Behind an earlier event of their job. */
   waiting: number;
   dead_letters: number;
+  /** Null: no sender has taken it on yet. Its full width is `in_flight_max`. */
+  window: {
+    /** Messages that may be on their way at once now. */
+    width: number;
+    /** Messages that were on their way. */
+    in_flight: number;
+    /** When its sender wrote this down. */
+    as_of: string;
+  } | null;
   last_hour: {
+    /** Without those that were called off; at most the last 10,000. */
     attempts: number;
     delivered: number;
+    /** Null without attempts. */
+    success_rate: number | null;
+    /** Time to an answer */
     duration_ms_p50: number | null;
+    /** Time to an answer */
     duration_ms_p95: number | null;
+    /** Time to an answer */
+    duration_ms_p99: number | null;
+    /** From the recording of an event to its delivery, retries included */
+    latency_ms_p50: number | null;
+    /** From the recording of an event to its delivery, retries included */
+    latency_ms_p95: number | null;
+    /** From the recording of an event to its delivery, retries included */
+    latency_ms_p99: number | null;
   };
   /** Within the last day. */
   last_delivered_at: string | null;
@@ -3478,6 +3508,8 @@ export interface CreateEndpointBody {
   in_flight_max?: number | undefined;
   /** Messages a second at most; null: no limit but the one in flight. */
   rate_per_s?: number | null | undefined;
+  /** Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again. */
+  headers?: Record<string, string> | undefined;
   /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at?: string | number | undefined;
 }
@@ -3507,6 +3539,8 @@ export interface CreateEndpointReply {
   in_flight_max: number;
   /** Messages a second at most; null: no limit but the one in flight. */
   rate_per_s: number | null;
+  /** Names of the headers of its own; their values are not shown. */
+  header_names: string[];
   /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at: string | number;
   /** unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent. */
@@ -3553,6 +3587,8 @@ export interface UpdateEndpointBody {
   in_flight_max?: number | undefined;
   /** Messages a second at most; null: no limit but the one in flight. */
   rate_per_s?: number | null | undefined;
+  /** Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again. */
+  headers?: Record<string, string> | undefined;
 }
 
 export type UpdateEndpointReply = Endpoint;

@@ -208,7 +208,14 @@ export class SenderKit {
       createEndpoint(
         set,
         moment,
-        { id, input: rest, start: null, secret: { key_id: secretKeyId(this.secretKey), sealed }, secret_text: secret },
+        {
+          id,
+          input: rest,
+          start: null,
+          secret: { key_id: secretKeyId(this.secretKey), sealed },
+          secret_text: secret,
+          headers: null,
+        },
         { channel_ids: null, may_read_contacts: true },
       ),
     );

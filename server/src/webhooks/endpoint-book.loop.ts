@@ -4,7 +4,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Sql } from '../db/sql.ts';
 import { EndpointRun } from './endpoint.loop.ts';
-import type { Endpoint } from './endpoint.schema.ts';
+import { readEndpoint } from './endpoint.store.ts';
 import { endpointName } from './flush.store.ts';
 import { startRedrives } from './redrive.loop.ts';
 import {
@@ -27,6 +27,8 @@ export interface BookOptions {
   sql: Sql;
   /** Opens a sealed secret. */
   openSecret(endpoint: EndpointKey, sealed: Buffer): KeyObject;
+  /** Opens the headers of an endpoint's own. */
+  openHeaders(endpoint: EndpointKey, sealed: Buffer | null): string[];
   epochOf(share: number): number | null;
   around: Surroundings;
   onStart(run: EndpointRun): void;
@@ -116,11 +118,11 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
 }
 
 function configOf(
-  options: Pick<BookOptions, 'openSecret'>,
+  options: Pick<BookOptions, 'openSecret' | 'openHeaders'>,
   row: EndpointRow,
   revisions: readonly { revision: number; rendering: 'plain' | 'personal' }[],
 ): EndpointConfig {
-  const endpoint = JSON.parse(row.body) as Endpoint;
+  const endpoint = readEndpoint(row.body);
   const keys: SigningKey[] = [{ key: options.openSecret(row, row.secret), expires_at: null }];
   if (row.previous_secret !== null && row.previous_secret_expires_at !== null) {
     keys.push({
@@ -136,6 +138,7 @@ function configOf(
     share: row.share,
     endpoint,
     keys,
+    headers: options.openHeaders(row, row.headers),
     renderings,
     epochs: row.epochs,
   };

@@ -8,13 +8,14 @@ import type { Accepted, Moment, WorkingSet } from '../ledger/command.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { requireVersion } from '../ledger/resource.ts';
 import { closed } from '../parties/fields.ts';
+import type { CustomHeaders } from './custom-headers.ts';
 import type { EgressRules } from './egress.ts';
 import { EndpointId } from './endpoint.schema.ts';
 import { type FoundEndpoint, findEndpoint, listEndpointChannels } from './endpoint.store.ts';
 import { type Asker, isVisible, loadOne, noEndpoint, requireEndpoint, type StoredEndpoint } from './endpoint.ts';
 import type { EndpointTester } from './endpoint-tester.ts';
 import type { Resolve } from './http-destination.ts';
-import { sealSecret, secretKeyId } from './sealed-secret.ts';
+import { sealHeaders, sealSecret, secretKeyId } from './sealed-secret.ts';
 import { SECRET_BYTES, writeSecret } from './signing.ts';
 
 export interface EndpointDesk {
@@ -59,6 +60,16 @@ export function changeOf(
     requireVersion(stored.endpoint, call.if_match);
     return decide(stored, moment, set);
   });
+}
+
+/** Null for none. */
+export function headersOf(
+  desk: EndpointDesk,
+  world_id: number,
+  endpoint_id: string,
+  headers: CustomHeaders | undefined,
+): Buffer | null {
+  return sealHeaders(desk.tester.secretKey, { world_id, endpoint_id }, headers ?? {});
 }
 
 export function newSecret(desk: EndpointDesk, world_id: number, endpoint_id: string) {

@@ -10,9 +10,10 @@ import type { Attempt } from './endpoint.schema.ts';
 import type { FoundEndpoint } from './endpoint.store.ts';
 import { insertAttempts } from './flush.store.ts';
 import type { Answer, Destination } from './http-destination.ts';
-import { openSecret } from './sealed-secret.ts';
-import { liveKeys, readSecret, type SigningKey, signMessage } from './signing.ts';
-import { TEST_TYPE, USER_AGENT, writeTestEvent } from './test-event.ts';
+import { openHeaders, openSecret } from './sealed-secret.ts';
+import { headersOf, targetOf } from './sending.ts';
+import { liveKeys, readSecret, type SigningKey } from './signing.ts';
+import { TEST_TYPE, writeTestEvent } from './test-event.ts';
 
 export interface EndpointTester {
   /** For writing down the attempt: the database as the role of senders. */
@@ -40,28 +41,12 @@ export async function testEndpoint(
   const started_at = new Date(now).toISOString();
   const event_id = mintId('evt', now);
   const body = Buffer.from(writeTestEvent({ ...where, event_id, now: started_at, correlation_id, endpoint }));
-  const timestamp = Math.floor(now / 1_000);
-  const signature = signMessage(liveKeys(keysOf(tester, where.world_id, found), now), event_id, timestamp, body);
-  const { origin, pathname, search } = new URL(endpoint.url);
-  const headers = [
-    'content-type',
-    'application/json',
-    'user-agent',
-    USER_AGENT,
-    'webhook-id',
-    event_id,
-    'webhook-timestamp',
-    String(timestamp),
-    'webhook-signature',
-    signature,
-    'waypost-attempt',
-    '1',
-  ];
+  const signing = liveKeys(keysOf(tester, where.world_id, found), now);
+  const own = openHeaders(tester.secretKey, { world_id: where.world_id, endpoint_id: endpoint.id }, found.headers);
   const posting = {
-    origin,
-    path: `${pathname}${search}`,
+    ...targetOf(endpoint),
     world: where.world,
-    headers,
+    headers: headersOf(event_id, body, signing, now, ['waypost-attempt', '1', ...own]),
     body,
     timeout_ms: endpoint.timeout_s * 1_000,
     maySend: () => true,

@@ -56,6 +56,7 @@ function startRun(change: Partial<Endpoint>) {
     share: 0,
     endpoint: { ...(endpoint as Endpoint), rate_per_s: null, status: 'active' as const, revision: 1, ...change },
     keys: [{ key: createSecretKey(Buffer.alloc(32)), expires_at: null }],
+    headers: [],
     renderings: new Map(),
     epochs: null,
   };

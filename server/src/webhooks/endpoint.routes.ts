@@ -37,6 +37,7 @@ import {
   endpointPath,
   endpointTag,
   findVisible,
+  headersOf,
   newSecret,
   visibleTo,
 } from './endpoint-desk.routes.ts';
@@ -75,7 +76,8 @@ function postEndpoint(desk: EndpointDesk): Operation {
       await requireAllowedUrl(body.url, desk.egress, caller.world, desk.resolve);
       const { start, start_at } = await findStart(desk.reads, caller.world_id, body.start_at ?? 'now', desk.tester.now);
       const id = mintId('whe', desk.tester.now());
-      const made = { id, input: { ...body, start_at }, start, ...newSecret(desk, caller.world_id, id) };
+      const headers = headersOf(desk, caller.world_id, id, body.headers);
+      const made = { id, input: { ...body, start_at }, start, ...newSecret(desk, caller.world_id, id), headers };
       const command = commandOf(call as Call, 'endpoint.create', loadForCreate(body.channel_ids), (set, moment) =>
         createEndpoint(set, moment, made, askerOf(caller)),
       );
@@ -186,11 +188,12 @@ function patchEndpoint(desk: EndpointDesk): Operation {
       const { caller, path, body } = call;
       const id = path.endpoint_id;
       if (body.url !== undefined) await requireAllowedUrl(body.url, desk.egress, caller.world, desk.resolve);
+      const headers = headersOf(desk, caller.world_id, id, body.headers);
       const command = changeOf(
         call as Call,
         'endpoint.update',
         id,
-        (stored, moment, set) => editEndpoint(set, stored, moment, body, askerOf(caller)),
+        (stored, moment, set) => editEndpoint(set, stored, moment, body, askerOf(caller), headers),
         loadOne(id, body.channel_ids),
       );
       return replyOf(await desk.ledger.commit(command), call.rendering);

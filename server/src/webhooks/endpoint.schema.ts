@@ -4,6 +4,13 @@ import type { Static } from 'typebox';
 import Type from 'typebox';
 import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
 import { closed, Instant, idOf, nullable, word } from '../parties/fields.ts';
+import {
+  HEADER_NAME,
+  HEADER_NAME_LENGTH_MAX,
+  HEADER_VALUE,
+  HEADER_VALUE_LENGTH_MAX,
+  HEADERS_MAX,
+} from './custom-headers.ts';
 import { URL_LENGTH_MAX } from './egress.ts';
 import { IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, RATE_MAX_PER_S } from './pace.ts';
 import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S } from './signing.ts';
@@ -66,6 +73,15 @@ const inFlightMax = Type.Integer({
 const ratePerS = nullable(Type.Integer({ minimum: 1, maximum: RATE_MAX_PER_S }), {
   description: 'Messages a second at most; null: no limit but the one in flight.',
 });
+const headers = Type.Unsafe<Record<string, string>>({
+  type: 'object',
+  maxProperties: HEADERS_MAX,
+  propertyNames: { pattern: HEADER_NAME, maxLength: HEADER_NAME_LENGTH_MAX },
+  additionalProperties: { type: 'string', pattern: HEADER_VALUE, maxLength: HEADER_VALUE_LENGTH_MAX },
+  description:
+    'Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again.',
+  examples: [{ authorization: 'Bearer 7d1c' }],
+});
 const startAt = Type.Unsafe<string | number>({
   type: ['string', 'integer'],
   description:
@@ -85,6 +101,7 @@ export const EndpointInput = closed({
   timeout_s: Type.Optional(timeoutS),
   in_flight_max: Type.Optional(inFlightMax),
   rate_per_s: Type.Optional(ratePerS),
+  headers: Type.Optional(headers),
   start_at: Type.Optional(startAt),
 });
 export type EndpointInput = Static<typeof EndpointInput>;
@@ -101,6 +118,7 @@ export const EndpointPatch = closed({
   timeout_s: Type.Optional(timeoutS),
   in_flight_max: Type.Optional(inFlightMax),
   rate_per_s: Type.Optional(ratePerS),
+  headers: Type.Optional(headers),
 });
 export type EndpointPatch = Static<typeof EndpointPatch>;
 
@@ -120,6 +138,9 @@ const endpointMembers = {
   timeout_s: timeoutS,
   in_flight_max: inFlightMax,
   rate_per_s: ratePerS,
+  header_names: Type.Array(Type.String(), {
+    description: 'Names of the headers of its own; their values are not shown.',
+  }),
   start_at: startAt,
   status: word(endpointStatuses, {
     description:
@@ -221,27 +242,54 @@ export const MessageSchema = closed(
 );
 export type Message = Static<typeof MessageSchema>;
 
+const duration = (description: string) => nullable(Type.Integer({ minimum: 0 }), { description });
+
 export const HealthSchema = closed(
   {
     endpoint_id: EndpointId,
     status: word(endpointStatuses),
-    circuit: word(['closed', 'open'] as const, {
-      description: 'open: it counts as broken and gets nothing but probes.',
+    circuit: word(['closed', 'open', 'proving'] as const, {
+      description:
+        'open: it counts as broken and gets nothing but probes. proving: a probe passed, and more goes out with each success.',
     }),
     broken_since: nullable(Instant),
     next_probe_at: nullable(Instant),
-    events_behind: Type.Integer({ minimum: 0, description: 'Events between the end of the log and what is settled.' }),
-    oldest_unsettled_at: nullable(Instant, { description: 'When the oldest of these was recorded; null: none.' }),
+    events_behind: Type.Integer({
+      minimum: 0,
+      description: 'Events between the end of the log and what is settled, whether it is owed them or not.',
+    }),
+    pending: Type.Integer({ minimum: 0, description: 'Those of them that it is owed by its filter as it is now.' }),
+    pending_is_exact: Type.Boolean({ description: 'False: only the first 5,000 events behind were looked at.' }),
+    oldest_unsettled_at: nullable(Instant, {
+      description: 'When the oldest of what is owed and not settled was recorded; null: nothing is.',
+    }),
+    lag_s: Type.Number({ minimum: 0, description: 'How long that one has waited, in seconds.' }),
     settled_sequence: Type.Integer({ minimum: 0 }),
     retrying: Type.Integer({ minimum: 0 }),
     in_flight: Type.Integer({ minimum: 0, description: 'On their way for more than a second.' }),
     waiting: Type.Integer({ minimum: 0, description: 'Behind an earlier event of their job.' }),
     dead_letters: Type.Integer({ minimum: 0 }),
+    window: nullable(
+      closed({
+        width: Type.Integer({ minimum: 1, description: 'Messages that may be on their way at once now.' }),
+        in_flight: Type.Integer({ minimum: 0, description: 'Messages that were on their way.' }),
+        as_of: Type.String({ format: 'date-time', description: 'When its sender wrote this down.' }),
+      }),
+      { description: 'Null: no sender has taken it on yet. Its full width is `in_flight_max`.' },
+    ),
     last_hour: closed({
-      attempts: Type.Integer({ minimum: 0 }),
+      attempts: Type.Integer({
+        minimum: 0,
+        description: 'Without those that were called off; at most the last 10,000.',
+      }),
       delivered: Type.Integer({ minimum: 0 }),
-      duration_ms_p50: nullable(Type.Integer({ minimum: 0 })),
-      duration_ms_p95: nullable(Type.Integer({ minimum: 0 })),
+      success_rate: nullable(Type.Number({ minimum: 0, maximum: 1 }), { description: 'Null without attempts.' }),
+      duration_ms_p50: duration('Time to an answer'),
+      duration_ms_p95: duration('Time to an answer'),
+      duration_ms_p99: duration('Time to an answer'),
+      latency_ms_p50: duration('From the recording of an event to its delivery, retries included'),
+      latency_ms_p95: duration('From the recording of an event to its delivery, retries included'),
+      latency_ms_p99: duration('From the recording of an event to its delivery, retries included'),
     }),
     last_delivered_at: nullable(Instant, { description: 'Within the last day.' }),
     last_failure: nullable(closed({ at: Instant, status, error }), { description: 'Within the last day.' }),

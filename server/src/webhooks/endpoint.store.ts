@@ -19,6 +19,7 @@ interface Row {
   secret_key_id: string;
   secret: Buffer;
   previous_secret: Buffer | null;
+  headers: Buffer | null;
   event_id: string;
   hash: string;
   body: string;
@@ -29,7 +30,7 @@ export const endpointKind: Kind<StoredEndpoint> = {
   async load(tx, refs) {
     const rows = await tx<Row[]>`
       select e.world_id, e.endpoint_id, e.deleted_at, e.start_sequence, e.start_recorded_at, e.secret_key_id, e.secret,
-        e.previous_secret, e.event_id, e.hash, e.body
+        e.previous_secret, e.headers, e.event_id, e.hash, e.body
       from unnest(${refs.map((ref) => ref.world_id)}::int[], ${refs.map((ref) => ref.key)}::text[]) as n (world_id, endpoint_id)
       join endpoints e on e.world_id = n.world_id and e.endpoint_id = n.endpoint_id`;
     return new Map(rows.map((row) => [refKey(row.world_id, row.endpoint_id), storedOf(row)]));
@@ -43,13 +44,19 @@ export const endpointKind: Kind<StoredEndpoint> = {
   },
 };
 
+/** A document as it is kept; those that were written before there were headers do not name any. */
+export function readEndpoint(body: string): Endpoint {
+  return { header_names: [], ...(JSON.parse(body) as Partial<Endpoint>) } as unknown as Endpoint;
+}
+
 function storedOf(row: Row): StoredEndpoint {
   return {
-    endpoint: JSON.parse(row.body) as Endpoint,
+    endpoint: readEndpoint(row.body),
     deleted_at: row.deleted_at?.toISOString() ?? null,
     start: { sequence: row.start_sequence, recorded_at: row.start_recorded_at.toISOString() },
     secret: { key_id: row.secret_key_id, sealed: row.secret },
     previous_secret: row.previous_secret,
+    headers: row.headers,
     event_id: row.event_id,
     hash: row.hash,
   };
@@ -65,7 +72,7 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
   const of = <T>(read: (stored: StoredEndpoint) => T) => lines.map(({ value }) => read(value));
   return tx`
     insert into endpoints (world_id, endpoint_id, share, status, created_at, updated_at, deleted_at, start_sequence,
-      start_recorded_at, revision, secret_key_id, secret, previous_secret, previous_secret_expires_at, event_id, hash, body)
+      start_recorded_at, revision, secret_key_id, secret, previous_secret, previous_secret_expires_at, headers, event_id, hash, body)
     select * from unnest(
       ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
       ${lines.map((line) => shareOf(line.key))}::smallint[], ${of(({ endpoint }) => endpoint.status)}::text[],
@@ -75,13 +82,14 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
       ${of(({ secret }) => secret.key_id)}::text[], ${of(({ secret }) => secret.sealed)}::bytea[],
       ${of(({ previous_secret }) => previous_secret)}::bytea[],
       ${of(({ endpoint, previous_secret }) => (previous_secret === null ? null : endpoint.previous_secret_expires_at))}::timestamptz[],
+      ${of(({ headers }) => headers)}::bytea[],
       ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[],
       ${documents.map((document) => document.body)}::text[])
     on conflict (world_id, endpoint_id) do update set
       status = excluded.status, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
       revision = excluded.revision, secret_key_id = excluded.secret_key_id, secret = excluded.secret,
       previous_secret = excluded.previous_secret, previous_secret_expires_at = excluded.previous_secret_expires_at,
-      event_id = excluded.event_id, hash = excluded.hash, body = excluded.body`;
+      headers = excluded.headers,      event_id = excluded.event_id, hash = excluded.hash, body = excluded.body`;
 }
 
 function writeRevisions(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
@@ -110,15 +118,17 @@ export interface FoundEndpoint {
   endpoint: Endpoint;
   secret: Buffer;
   previous_secret: Buffer | null;
+  headers: Buffer | null;
 }
 
 /** One that is not deleted, or null. */
 export async function findEndpoint(sql: Sql, worldId: number, endpointId: string): Promise<FoundEndpoint | null> {
   const [row] = await sql<Row[]>`
-    select secret, previous_secret, body from endpoints
+    select secret, previous_secret, headers, body from endpoints
     where world_id = ${worldId} and endpoint_id = ${endpointId} and deleted_at is null`;
   if (row === undefined) return null;
-  return { endpoint: JSON.parse(row.body) as Endpoint, secret: row.secret, previous_secret: row.previous_secret };
+  const { secret, previous_secret, headers } = row;
+  return { endpoint: readEndpoint(row.body), secret, previous_secret, headers };
 }
 
 /** The newest first. */
@@ -138,7 +148,7 @@ export async function listEndpoints(
       ${after === null ? sql`` : sql`and (created_at, endpoint_id) < (${after.at}::timestamptz, ${after.id})`}
     order by created_at desc, endpoint_id desc
     limit ${count}`;
-  return rows.map((row) => JSON.parse(row.body) as Endpoint);
+  return rows.map((row) => readEndpoint(row.body));
 }
 
 /** What an endpoint asks for, so that what it was owed can be read from the log. */
@@ -154,5 +164,5 @@ export async function listEndpointChannels(
   const rows = await sql<
     { body: string }[]
   >`select body from endpoints where world_id = ${worldId} and deleted_at is null`;
-  return rows.map((row) => JSON.parse(row.body) as Endpoint);
+  return rows.map((row) => readEndpoint(row.body));
 }

@@ -7,6 +7,7 @@ import type { Accepted, Document, EventDraft, Instant, Moment, WorkingSet } from
 import { SPREAD } from '../ledger/command.ts';
 import { type Loads, refTo } from '../ledger/resource.ts';
 import { diffDocuments } from '../ledger/resource-document.ts';
+import { type CustomHeaders, headerFaults } from './custom-headers.ts';
 import { defaults, ENDPOINTS_MAX, type Endpoint, type EndpointInput, type EndpointPatch } from './endpoint.schema.ts';
 import { endpointCountKind, endpointKind } from './endpoint.store.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';
@@ -31,6 +32,8 @@ export interface StoredEndpoint {
   start: StartPlace | null;
   secret: SealedSecret;
   previous_secret: Buffer | null;
+  /** Sealed; null: none. */
+  headers: Buffer | null;
   event_id: string | null;
   hash: string | null;
 }
@@ -50,6 +53,8 @@ export interface NewEndpoint {
   secret: SealedSecret;
   /** Shown once. */
   secret_text: string;
+  /** The headers of the input, sealed. */
+  headers: Buffer | null;
 }
 
 /** The channels that are named must exist. */
@@ -88,6 +93,14 @@ function requireKnownPatterns(input: Pick<EndpointPatch, 'types' | 'topics'>): v
     throw new WaypostError('invalid_request', 'The endpoint asks for events that do not exist.', { faults });
 }
 
+const namesOf = (headers: CustomHeaders | undefined) => Object.keys(headers ?? {}).map((name) => name.toLowerCase());
+
+function requireHeaders(headers: CustomHeaders | undefined): void {
+  const faults = headerFaults(headers);
+  if (faults.length > 0)
+    throw new WaypostError('invalid_request', 'The endpoint has headers that cannot be sent.', { faults });
+}
+
 export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoint, asker: Asker): Accepted {
   const count = set.get(endpointCountKind, ENDPOINT_COUNT) ?? 0;
   if (count >= ENDPOINTS_MAX) {
@@ -97,6 +110,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
   }
   const { input } = made;
   requireKnownPatterns(input);
+  requireHeaders(input.headers);
   requireChannels(set, input.channel_ids);
   const hasFilter = input.types !== undefined || input.topics !== undefined;
   const endpoint: Endpoint = {
@@ -112,6 +126,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     timeout_s: input.timeout_s ?? defaults.timeout_s,
     in_flight_max: input.in_flight_max ?? defaults.in_flight_max,
     rate_per_s: input.rate_per_s ?? null,
+    header_names: namesOf(input.headers),
     start_at: input.start_at ?? defaults.start_at,
     status: 'unverified',
     status_since: moment.now,
@@ -130,6 +145,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     start: made.start,
     secret: made.secret,
     previous_secret: null,
+    headers: made.headers,
     event_id: null,
     hash: null,
   };
@@ -169,13 +185,16 @@ export function editEndpoint(
   set: WorkingSet,
   stored: StoredEndpoint,
   moment: Moment,
-  patch: EndpointPatch,
+  { headers, ...patch }: EndpointPatch,
   asker: Asker,
+  sealedHeaders: Buffer | null = null,
 ): Accepted {
   const before = stored.endpoint;
   requireKnownPatterns(patch);
+  requireHeaders(headers);
   requireChannels(set, patch.channel_ids);
   const after: Endpoint = { ...before, ...patch };
+  if (headers !== undefined) after.header_names = namesOf(headers);
   if (patch.channel_ids !== undefined) after.channel_ids = channelsFor(patch.channel_ids, asker);
   if (after.rendering !== before.rendering) after.revision = before.revision + 1;
   if (after.url !== before.url) {
@@ -183,7 +202,9 @@ export function editEndpoint(
     if (after.status === 'active') setStatus(after, 'unverified', null, moment.now);
   }
   requireUsable(after, asker, before);
-  return change(stored, after, moment, 'endpoint.updated');
+  // What they hold cannot be compared here: given, they are a change.
+  if (headers === undefined) return change(stored, after, moment, 'endpoint.updated');
+  return change({ ...stored, headers: sealedHeaders }, after, moment, 'endpoint.updated', true);
 }
 
 export function pauseEndpoint(

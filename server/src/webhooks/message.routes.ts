@@ -10,7 +10,8 @@ import { word } from '../parties/fields.ts';
 import { AttemptSchema, HealthSchema, MessageSchema, outcomes } from './endpoint.schema.ts';
 import { endpointPath, endpointTag, findVisible } from './endpoint-desk.routes.ts';
 import { attemptExample, healthExample, messageExample } from './endpoint-example.ts';
-import { listAttempts, listMessages, readHealth } from './message.store.ts';
+import { readHealth } from './health.store.ts';
+import { listAttempts, listMessages } from './message.store.ts';
 
 const attemptCursor = defineCursor('attempts', { at: 'instant', sequence: 'integer', attempt: 'integer' });
 const messageCursor = defineCursor('messages', { sequence: 'integer' });
@@ -89,7 +90,7 @@ function getHealth(reads: Sql): Operation {
     reply_example: healthExample,
     async run({ caller, path }) {
       const { endpoint } = await findVisible(reads, caller, path.endpoint_id);
-      return { status: 200, body: await readHealth(reads, caller.world_id, endpoint.id, endpoint.status) };
+      return { status: 200, body: await readHealth(reads, caller.world_id, endpoint) };
     },
   });
 }

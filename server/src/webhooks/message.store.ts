@@ -1,10 +1,10 @@
-// The statements that show what was sent: messages, attempts, health. Reading only.
+// The statements that show what was sent: messages and attempts. Reading only.
 
 import type { Sql } from '../db/sql.ts';
 import { type LogRow, readPlaces } from '../events/log.store.ts';
 import type { Instant } from '../ledger/command.ts';
 import { placeOfEvent } from '../ledger/id.ts';
-import type { Attempt, Health, Message } from './endpoint.schema.ts';
+import type { Attempt, Message } from './endpoint.schema.ts';
 
 export interface AttemptRow {
   endpoint_id: string;
@@ -152,77 +152,5 @@ function showMessage(endpoint_id: string, sequence: number, found: Found): Messa
     last_status: last?.status ?? null,
     last_error: last?.error ?? null,
     next_attempt_at: state === 'retrying' ? (parked?.due_at.toISOString() ?? null) : null,
-  };
-}
-
-/** How an endpoint fares, from what senders wrote down last. */
-export async function readHealth(
-  sql: Sql,
-  worldId: number,
-  endpointId: string,
-  status: Health['status'],
-): Promise<Health> {
-  const [cursors, parked, hour, delivered, failures, dead] = await Promise.all([
-    sql<{ sequence: number; head: number; recorded_at: Date; broken_since: Date | null; probe_at: Date | null }[]>`
-      select coalesce(c.sequence, e.start_sequence) as sequence, h.sequence as head,
-        coalesce(c.recorded_at, e.start_recorded_at) as recorded_at, c.broken_since, c.probe_at
-      from endpoints e
-      join heads h on h.world_id = e.world_id
-      left join cursors c on c.world_id = e.world_id and c.endpoint_id = e.endpoint_id
-      where e.world_id = ${worldId} and e.endpoint_id = ${endpointId}`,
-    sql<{ state: ParkedRow['state']; count: number; oldest: Date }[]>`
-      select state, count(*)::int as count, min(recorded_at) as oldest from parked_messages
-      where world_id = ${worldId} and endpoint_id = ${endpointId} group by state`,
-    sql<{ attempts: number; delivered: number; p50: number | null; p95: number | null }[]>`
-      select count(*)::int as attempts, (count(*) filter (where outcome = 'delivered'))::int as delivered,
-        (percentile_disc(0.5) within group (order by duration_ms)) as p50,
-        (percentile_disc(0.95) within group (order by duration_ms)) as p95
-      from (
-        select outcome, duration_ms from attempts
-        where world_id = ${worldId} and endpoint_id = ${endpointId} and started_at > now() - interval '1 hour'
-        order by started_at desc limit 10000) as recent`,
-    sql<{ at: Date }[]>`
-      select started_at as at from attempts
-      where world_id = ${worldId} and endpoint_id = ${endpointId} and started_at > now() - interval '1 day' and outcome = 'delivered'
-      order by started_at desc limit 1`,
-    sql<{ at: Date; status: number | null; error: string | null }[]>`
-      select started_at as at, status, error from attempts
-      where world_id = ${worldId} and endpoint_id = ${endpointId} and started_at > now() - interval '1 day'
-        and outcome not in ('delivered', 'called_off')
-      order by started_at desc limit 1`,
-    sql<{ count: number }[]>`
-      select count(*)::int as count from dead_letters
-      where world_id = ${worldId} and endpoint_id = ${endpointId} and state = 'dead'`,
-  ]);
-  const [cursor, recent, lastDelivered, failure] = [cursors[0], hour[0], delivered[0], failures[0]];
-  const countOf = (state: ParkedRow['state']) => parked.find((row) => row.state === state)?.count ?? 0;
-  const behind = Math.max(0, (cursor?.head ?? 0) - (cursor?.sequence ?? 0));
-  const oldest = [
-    ...parked.map((row) => row.oldest),
-    ...(behind > 0 && cursor !== undefined ? [cursor.recorded_at] : []),
-  ];
-  const oldestMs = oldest.length === 0 ? null : Math.min(...oldest.map((at) => at.getTime()));
-  return {
-    endpoint_id: endpointId,
-    status,
-    circuit: cursor?.broken_since == null ? 'closed' : 'open',
-    broken_since: cursor?.broken_since?.toISOString() ?? null,
-    next_probe_at: cursor?.broken_since == null ? null : (cursor.probe_at?.toISOString() ?? null),
-    events_behind: behind,
-    oldest_unsettled_at: oldestMs === null ? null : new Date(oldestMs).toISOString(),
-    settled_sequence: cursor?.sequence ?? 0,
-    retrying: countOf('retry'),
-    in_flight: countOf('in_flight'),
-    waiting: countOf('behind'),
-    dead_letters: dead[0]?.count ?? 0,
-    last_hour: {
-      attempts: recent?.attempts ?? 0,
-      delivered: recent?.delivered ?? 0,
-      duration_ms_p50: recent?.p50 ?? null,
-      duration_ms_p95: recent?.p95 ?? null,
-    },
-    last_delivered_at: lastDelivered?.at.toISOString() ?? null,
-    last_failure:
-      failure === undefined ? null : { at: failure.at.toISOString(), status: failure.status, error: failure.error },
   };
 }

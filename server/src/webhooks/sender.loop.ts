@@ -22,7 +22,7 @@ import { openDestination, type Resolve, resolveBySystem } from './http-destinati
 import { type Clocks, type LeaseHolder, startLeases } from './lease.loop.ts';
 import { renderItem } from './log-item.ts';
 import { type News, startNews } from './news.loop.ts';
-import { openSecret } from './sealed-secret.ts';
+import { openHeaders, openSecret } from './sealed-secret.ts';
 import type { HeadNews } from './sender.store.ts';
 import { readSecret } from './signing.ts';
 import type { Surroundings } from './surroundings.loop.ts';
@@ -171,6 +171,7 @@ class SenderLoop implements Sender {
     this.#book = openEndpointBook({
       sql: this.#work,
       openSecret: (endpoint, sealed) => readSecret(openSecret(options.secretKey, endpoint, sealed)),
+      openHeaders: (endpoint, sealed) => openHeaders(options.secretKey, endpoint, sealed),
       epochOf: (share) => this.#leases.epochOf(share),
       around: this.#surroundings(onFault),
       onStart: (run) => this.#onStart(run),

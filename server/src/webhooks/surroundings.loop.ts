@@ -20,6 +20,8 @@ export interface EndpointConfig {
   share: number;
   endpoint: Endpoint;
   keys: SigningKey[];
+  /** Of its own, names and values in turn. */
+  headers: readonly string[];
   renderings: ReadonlyMap<number, 'plain' | 'personal'>;
   /** Where each epoch of the log but the first begins, for the receiver; null while there is only that. */
   epochs: string | null;
