@@ -21,6 +21,8 @@ const caller: KeyHolder = {
   authority: 'source',
   channel_ids: null,
   rate_limit_per_s: null,
+  api_version: '2026-11-01',
+  key_due: null,
   actor: { type: 'api_key', id: 'key_bench' },
 };
 const callers = new Map([[hashSecret(secret).toString('hex'), caller]]);

@@ -1295,14 +1295,20 @@ export interface Key {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
   channel_ids: string[] | null;
+  /** Addresses and networks from which it opens, such as `203.0.113.0/24` or `2001:db8::/48`; null: from everywhere. */
+  ip_ranges: string[] | null;
   /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
   rate_limit_per_s: number | null;
+  /** In which version of the API it is answered, unless a request names another in `Waypost-Version`. */
+  api_version: "2026-11-01";
   created_at: string;
+  /** Seconds from its making to its end; a twin gets as many. Null: it has no end. */
+  lifetime_s: number | null;
   /** When it stops to open; null: never. */
   expires_at: string | null;
   /** When it was revoked; null: it was not. */
@@ -1319,14 +1325,20 @@ export interface KeyWithSecret {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
   channel_ids: string[] | null;
+  /** Addresses and networks from which it opens, such as `203.0.113.0/24` or `2001:db8::/48`; null: from everywhere. */
+  ip_ranges: string[] | null;
   /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
   rate_limit_per_s: number | null;
+  /** In which version of the API it is answered, unless a request names another in `Waypost-Version`. */
+  api_version: "2026-11-01";
   created_at: string;
+  /** Seconds from its making to its end; a twin gets as many. Null: it has no end. */
+  lifetime_s: number | null;
   /** When it stops to open; null: never. */
   expires_at: string | null;
   /** When it was revoked; null: it was not. */
@@ -1345,20 +1357,30 @@ export interface KeyWithUse {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
   channel_ids: string[] | null;
+  /** Addresses and networks from which it opens, such as `203.0.113.0/24` or `2001:db8::/48`; null: from everywhere. */
+  ip_ranges: string[] | null;
   /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
   rate_limit_per_s: number | null;
+  /** In which version of the API it is answered, unless a request names another in `Waypost-Version`. */
+  api_version: "2026-11-01";
   created_at: string;
+  /** Seconds from its making to its end; a twin gets as many. Null: it has no end. */
+  lifetime_s: number | null;
   /** When it stops to open; null: never. */
   expires_at: string | null;
   /** When it was revoked; null: it was not. */
   revoked_at: string | null;
   /** Counts its changes. */
   version: number;
+  /** When the policy of the server wants it rotated; null: it does not. */
+  rotate_by: string | null;
+  /** `key_expiring`: it ends or should be rotated within fourteen days, or should have been. */
+  warnings: ("key_expiring")[];
   /** When it last opened, to within some seconds; null: not yet. */
   last_used_at: string | null;
   /** The address it was last used from. */
@@ -1459,7 +1481,7 @@ export interface Problem {
   /** The HTTP status. */
   status: number;
   /** Stable word. */
-  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "consumer_exists" | "consumer_leased" | "stale_lease" | "ack_goes_back" | "dead_letter_settled" | "limit_reached" | "log_restored" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
+  code: "malformed_json" | "malformed_request" | "invalid_cursor" | "invalid_header" | "unsupported_version" | "key_in_url" | "unauthorized" | "key_expired" | "address_not_allowed" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "duplicate_reference" | "customer_erased" | "duplicate_external_id" | "client_event_mismatch" | "illegal_transition" | "dependency_open" | "edit_not_allowed" | "ownership_conflict" | "cancel_not_allowed" | "delete_not_allowed" | "undo_not_allowed" | "exception_closed" | "proposal_closed" | "resource_in_use" | "consumer_exists" | "consumer_leased" | "stale_lease" | "ack_goes_back" | "dead_letter_settled" | "key_ended" | "limit_reached" | "log_restored" | "cursor_expired" | "stale_version" | "body_too_large" | "unsupported_media_type" | "invalid_request" | "unknown_reference" | "idempotency_mismatch" | "job_too_large" | "missing_proof" | "pin_rejected" | "url_not_allowed" | "rate_limited" | "too_many_streams" | "headers_too_large" | "internal" | "busy" | "not_ready" | "outcome_unknown" | "storage_full";
   /** What went wrong this time. */
   detail: string;
   /** The path that was asked for. */
@@ -2767,18 +2789,39 @@ export interface CreateKeyBody {
   /** What people call it. */
   name: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
   channel_ids?: string[] | null | undefined;
+  /** Addresses and networks from which it opens, such as `203.0.113.0/24` or `2001:db8::/48`; null: from everywhere. */
+  ip_ranges?: string[] | null | undefined;
   /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
   rate_limit_per_s?: number | null | undefined;
+  /** In which version of the API it is answered, unless a request names another in `Waypost-Version`. */
+  api_version?: "2026-11-01" | undefined;
   /** When it stops to open; absent or null: never. */
   expires_at?: string | null | undefined;
 }
 
 export type CreateKeyReply = KeyWithSecret;
+
+export interface UpdateKeyBody {
+  /** What people call it. */
+  name?: string | undefined;
+  /** What the key may do. */
+  scopes?: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[] | undefined;
+  /** Addresses and networks from which it opens, such as `203.0.113.0/24` or `2001:db8::/48`; null: from everywhere. */
+  ip_ranges?: string[] | null | undefined;
+  /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
+  rate_limit_per_s?: number | null | undefined;
+  /** In which version of the API it is answered, unless a request names another in `Waypost-Version`. */
+  api_version?: "2026-11-01" | undefined;
+  /** When it stops to open; null: never. */
+  expires_at?: string | null | undefined;
+}
+
+export type UpdateKeyReply = Key;
 
 export interface RotateKeyBody {
   /** How long the old key still opens, in seconds; 86400 when absent. */

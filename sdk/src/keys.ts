@@ -8,6 +8,8 @@ import type {
   RevokeKeyReply,
   RotateKeyBody,
   RotateKeyReply,
+  UpdateKeyBody,
+  UpdateKeyReply,
 } from './api.gen.ts';
 import { listCalls } from './pages.ts';
 import { memberPath } from './resource.ts';
@@ -25,6 +27,8 @@ export function keyCalls(transport: Transport) {
     /** The reply is the only one that shows the secret. */
     create: (input: KeyInput, call?: CallOptions): Promise<CreateKeyReply> =>
       transport.send({ method: 'POST', path: PATH, body: input }, call),
+    update: (id: string, patch: UpdateKeyBody, call?: CallOptions): Promise<UpdateKeyReply> =>
+      transport.send({ method: 'PATCH', path: memberPath(PATH, id), body: patch }, call),
     /** A twin under a new secret; the old key goes on for the overlap. */
     rotate: (id: string, input: RotateKeyBody = {}, call?: CallOptions): Promise<RotateKeyReply> =>
       transport.send({ method: 'POST', path: memberPath(PATH, id, '/rotate'), body: input }, call),

@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
 import { keyOperations } from './access/key.routes.ts';
+import { policyOf } from './access/key-age.ts';
 import { openWriting } from './app-ledger.ts';
 import { openAccessLog } from './audit/access-log.loop.ts';
 import { auditOperations } from './audit/audit.routes.ts';
@@ -326,7 +327,12 @@ async function startApi(house: House, parts: ApiParts): Promise<{ url: string; s
   const { config, log } = house;
   const { telemetry, process_id, watchers, running, metrics, desk } = parts;
   const accessLog = openAccessLog({ sql: telemetry, process_id, log, now: () => new Date() });
-  const authenticator = createAuthenticator(house.door, telemetry, () => new Date());
+  const authenticator = createAuthenticator({
+    reads: house.door,
+    writes: telemetry,
+    policy: policyOf(config),
+    nowMs: () => Date.now(),
+  });
   watchers.push((worldIds) => worldIds.forEach(authenticator.forgetWorld));
   const saving = setInterval(() => {
     authenticator.saveUses().catch((error: unknown) => log.warn({ msg: 'key_uses.failed', err: error }));
@@ -394,6 +400,8 @@ export function listOperations(house: House): Operation[] {
     ...keyOperations({
       reads,
       ledger,
+      policy: policyOf(house.config),
+      nowMs: () => Date.now(),
       channelExists: async (worldId, id) => (await findChannel(reads, worldId, id)) !== null,
     }),
     ...customerOperations(desk, contactBook),

@@ -27,6 +27,7 @@ class Misfit extends Error {}
 
 const PROGRAM_DIR = resolve(import.meta.dirname, '../..');
 const LANES_MAX = 16;
+const DAYS_MAX = 3_650;
 const FREE_MIN_MB_MAX = 1_000_000;
 const CONNECTIONS_MAX = 1_000_000;
 const MASTER_KEY_BYTES = 32;
@@ -127,6 +128,22 @@ export const options = {
       'What an API key without a limit of its own may ask for, on all processes together, measured over ten seconds; 0: no limit.',
     parse: (text) => parseInteger(text, 0, RATE_LIMIT_MAX_PER_S),
   } satisfies Option<number>,
+  keyAgeMaxDays: {
+    name: 'WAYPOST_KEY_AGE_MAX_DAYS',
+    form: 'days',
+    fallback: '90',
+    secret: false,
+    sentence: 'After so many days an API key should be rotated, and says so from two weeks before; 0: never.',
+    parse: (text) => parseInteger(text, 0, DAYS_MAX),
+  } satisfies Option<number>,
+  keyAgeEnforced: {
+    name: 'WAYPOST_KEY_AGE_ENFORCED',
+    form: 'true or false',
+    fallback: 'false',
+    secret: false,
+    sentence: 'Whether an API key that is older than WAYPOST_KEY_AGE_MAX_DAYS opens nothing any more.',
+    parse: (text) => parseWord(text, ['true', 'false']) === 'true',
+  } satisfies Option<boolean>,
   connectionsMax: {
     name: 'WAYPOST_CONNECTIONS_MAX',
     form: 'number',

@@ -12,6 +12,7 @@ export const errorCodes = {
   // 401, 403, 404, 405, 406, 408
   unauthorized: { status: 401, title: 'A valid API key is needed' },
   key_expired: { status: 401, title: 'The API key has expired' },
+  address_not_allowed: { status: 403, title: 'The API key does not open from this address' },
   forbidden: { status: 403, title: 'The API key may not do this' },
   not_found: { status: 404, title: 'Nothing is found here' },
   method_not_allowed: { status: 405, title: 'This path does not know the method' },
@@ -37,6 +38,7 @@ export const errorCodes = {
   stale_lease: { status: 409, title: 'The lease belongs to another reader by now' },
   ack_goes_back: { status: 409, title: 'More than this is acknowledged already' },
   dead_letter_settled: { status: 409, title: 'The dead letter is no longer dead' },
+  key_ended: { status: 409, title: 'The API key was revoked or has expired' },
   limit_reached: { status: 409, title: 'A named limit is reached' },
   // 410, 412, 413, 415, 422
   log_restored: { status: 410, title: 'The log was restored, and this place is lost' },

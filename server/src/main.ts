@@ -67,7 +67,7 @@ const words: Readonly<Record<string, Word>> = {
     run: createTenantByWord,
   },
   'key create': {
-    usage: 'key create NAME [--scopes …] [--authority …] [--channels …] [--expires …]',
+    usage: 'key create NAME [--scopes …] [--authority …] [--channels …] [--expires …] [--ip-ranges …] [--rate-limit …]',
     sentence: 'Makes an API key; its secret is shown once.',
     options: {
       ...OF_TENANT,
@@ -75,6 +75,8 @@ const words: Readonly<Record<string, Word>> = {
       authority: 'source (default), dispatch, driver or a word of your own',
       channels: 'CHANNEL_IDs with commas between; all of them by default',
       expires: 'a number of days or an RFC 3339 time; never by default',
+      'ip-ranges': 'networks from which it opens, such as 203.0.113.0/24,2001:db8::/48; everywhere by default',
+      'rate-limit': 'requests a second; by default what WAYPOST_RATE_LIMIT says',
     },
     names: 1,
     run: createKeyByWord,

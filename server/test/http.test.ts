@@ -69,6 +69,24 @@ test('a missing scope is 403 and named', async () => {
   assert.match(String(found.headers['www-authenticate']), /insufficient_scope.*jobs:write/);
 });
 
+test('a reply names its version: that of the header, else that of the key, and the newest where nobody asks', async () => {
+  const version = async (sent: Parameters<typeof send>[2], url = `/v1/things/${THING}`) =>
+    (await send('GET', url, sent)).headers['waypost-version'];
+  assert.equal(await version({}), '2026-11-01');
+  assert.equal(await version({ as: 'pinned' }), '2026-05-01');
+  assert.equal(await version({ as: 'pinned', headers: { 'waypost-version': '2026-11-01' } }), '2026-11-01');
+  assert.equal(await version({ as: 'pinned' }, '/v1/things/nothing'), '2026-05-01', 'refusals too');
+  assert.equal(await version({ as: null }), '2026-11-01');
+  assert.equal(await version({ as: null }, '/healthz'), '2026-11-01');
+  const unknown = await refuses(
+    send('GET', `/v1/things/${THING}`, { headers: { 'waypost-version': '2026-12-24' } }),
+    400,
+    'unsupported_version',
+    /2026-12-24 does not exist/,
+  );
+  assert.deepEqual(unknown.json.versions, ['2026-11-01']);
+});
+
 test('a key in the URL is refused with words, also where no operation is', async () => {
   await refuses(send('GET', `/v1/things/${THING}?key=wp_test_abc`), 400, 'key_in_url', /revoke/);
   await refuses(send('GET', '/nowhere?access_token=abc'), 400, 'key_in_url');

@@ -71,7 +71,7 @@ function command(world_id: number, name: string, more: Partial<Command> = {}): C
     correlation_id: name,
     idempotency: null,
     load: [],
-    decide: (_set, moment) => createKey({ ...input, name }, makeSecret('test'), moment),
+    decide: (_set, moment) => createKey({ ...input, name }, makeSecret('test'), null, moment),
     ...more,
   };
 }
@@ -85,6 +85,7 @@ function keyed(world_id: number, name: string, key: string): Command {
       operation: 'POST /v1/keys',
       fingerprint: fingerprintOf('POST', '/v1/keys', body),
       body,
+      api_version: '2026-11-01',
     },
   });
 }
@@ -130,7 +131,7 @@ test('commands of one queue keep their order when the first of them has to wait 
     load: [() => (loads++ === 0 ? [] : [{ kind, key: name }])],
     decide: (set, moment) => {
       set.get(kind, name);
-      return createKey({ ...input, name }, makeSecret('test'), moment);
+      return createKey({ ...input, name }, makeSecret('test'), null, moment);
     },
   });
   const results = await bench.commitAll([
@@ -179,7 +180,7 @@ test('a statement that fails is traced to its command: the others are written, i
   const [world_id = 0] = bench.worldIds;
   const secret = makeSecret('test');
   const clash = (name: string) =>
-    command(world_id, name, { decide: (_set, moment) => createKey({ ...input, name }, secret, moment) });
+    command(world_id, name, { decide: (_set, moment) => createKey({ ...input, name }, secret, null, moment) });
   await bench.commit(clash('first'));
   const results = await Promise.allSettled([
     bench.commit(command(world_id, 'a')),
@@ -306,7 +307,7 @@ test('what a neighbour of the same batch leads to is loaded in the next one, not
     bench.commit(
       command(world_id, 'a', {
         decide: (_set, moment) => {
-          const accepted = createKey({ ...input, name: 'a' }, makeSecret('test'), moment);
+          const accepted = createKey({ ...input, name: 'a' }, makeSecret('test'), null, moment);
           return { ...accepted, puts: [...accepted.puts, { kind: pointerKind as never, key: 'p', value: 't' }] };
         },
       }),
@@ -316,7 +317,7 @@ test('what a neighbour of the same batch leads to is loaded in the next one, not
         load: [() => [{ kind: pointerKind as Kind<unknown>, key: 'p' }], follow],
         decide: (set, moment) => {
           for (const { kind, key } of follow(set)) set.get(kind, key);
-          return createKey({ ...input, name: 'b' }, makeSecret('test'), moment);
+          return createKey({ ...input, name: 'b' }, makeSecret('test'), null, moment);
         },
       }),
     ),

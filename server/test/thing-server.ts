@@ -162,6 +162,8 @@ export function callerWith(scopes: string[], channel_ids: string[] | null = null
     authority: 'source',
     channel_ids,
     rate_limit_per_s: null,
+    api_version: '2026-11-01',
+    key_due: null,
     actor: { type: 'api_key', id: 'key_x' },
   };
 }
@@ -169,6 +171,7 @@ const callers: Record<string, KeyHolder> = {
   'Bearer full': callerWith(['jobs:read', 'jobs:write', 'contacts:read']),
   'Bearer reader': callerWith(['jobs:read']),
   'Bearer bound': callerWith(['jobs:write'], ['chn_1']),
+  'Bearer pinned': { ...callerWith(['jobs:read']), api_version: '2026-05-01' },
 };
 
 export const lines: Record<string, unknown>[] = [];

@@ -14,12 +14,18 @@ const key: Key = {
   scopes: ['jobs:read'],
   authority: 'source',
   channel_ids: null,
+  ip_ranges: null,
   rate_limit_per_s: null,
+  api_version: '2026-11-01',
+  lifetime_s: null,
   created_at: '2026-11-21T00:00:00.000Z',
   expires_at: null,
   revoked_at: null,
   version: 1,
 };
+const policy = { ageMaxDays: null, isEnforced: false };
+const openWith = (sql: Sql, now = '2026-11-21T12:00:00.000Z') =>
+  createAuthenticator({ reads: sql, writes: sql, policy, nowMs: () => Date.parse(now) });
 const rowOf = (body: Key) => ({ world_id: 1, tenant_id: 'ten_1', world: 'test', body: JSON.stringify(body) });
 
 test('a key that is revoked while it is looked up opens no later request', async () => {
@@ -31,7 +37,7 @@ test('a key that is revoked while it is looked up opens no later request', async
     if (reads === 1) authenticator.forgetWorld(1);
     return [row];
   }) as unknown as Sql;
-  const authenticator = createAuthenticator(sql, sql, () => new Date('2026-11-21T12:00:01.000Z'));
+  const authenticator = openWith(sql, '2026-11-21T12:00:01.000Z');
   await authenticator.authenticate(`Bearer ${secret}`, '127.0.0.1');
   await assert.rejects(async () => authenticator.authenticate(`Bearer ${secret}`, '127.0.0.1'), {
     code: 'unauthorized',
@@ -44,7 +50,7 @@ test('a key is looked up once until its world is forgotten', async () => {
     reads++;
     return [rowOf(key)];
   }) as unknown as Sql;
-  const authenticator = createAuthenticator(sql, sql, () => new Date());
+  const authenticator = openWith(sql);
   await authenticator.authenticate(`Bearer ${secret}`, '127.0.0.1');
   await authenticator.authenticate(`Bearer ${secret}`, '127.0.0.1');
   assert.equal(reads, 1);
@@ -59,7 +65,7 @@ test('a key that opens nothing is looked up once until a configuration changes',
     reads++;
     return [];
   }) as unknown as Sql;
-  const authenticator = createAuthenticator(sql, sql, () => new Date());
+  const authenticator = openWith(sql);
   const tryIt = () => assert.rejects(async () => authenticator.authenticate(`Bearer ${secret}`, '127.0.0.1'));
   await tryIt();
   await tryIt();
@@ -70,10 +76,9 @@ test('a key that opens nothing is looked up once until a configuration changes',
 });
 
 test('an address whose keys do not open is told to wait, and a key that opens passes from there all the same', async () => {
-  const now = new Date('2026-11-21T12:00:00.000Z');
   const sql = (async (_text: unknown, hash: Buffer) =>
     hash.equals(hashSecret(secret)) ? [rowOf(key)] : []) as unknown as Sql;
-  const authenticator = createAuthenticator(sql, sql, () => now);
+  const authenticator = openWith(sql, '2026-11-21T12:00:00.000Z');
   const proxy = '192.0.2.1';
   const guess = async () => authenticator.authenticate(`Bearer ${makeSecret('test').secret}`, proxy);
   for (let index = 0; index < FAILURES_FREE; index++) await assert.rejects(guess, { code: 'unauthorized' });

@@ -6,7 +6,8 @@ import { WaypostError } from '../errors.ts';
 import type { KeyHolder } from '../http/operation.ts';
 import { FailedLogins } from './failed-logins.ts';
 import { findKeyBySecret, type OpeningKey, saveKeyUses } from './key.store.ts';
-import { requireOpen } from './key.ts';
+import { dueOf, type KeyPolicy, WARNED_BEFORE_MS } from './key-age.ts';
+import { openKey } from './key-opening.ts';
 import { hashSecret, looksLikeSecret } from './secret.ts';
 
 const SECRETS_CACHED_MAX = 10_000;
@@ -21,8 +22,10 @@ export interface Authenticator {
 }
 
 interface Known {
-  opening: OpeningKey;
+  world_id: number;
   caller: KeyHolder;
+  /** Throws why the key does not open now, from there. */
+  check(nowMs: number, from: string): void;
 }
 
 interface Use {
@@ -32,7 +35,14 @@ interface Use {
   last_used_from: string;
 }
 
-export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): Authenticator {
+export interface AuthenticatorOptions {
+  reads: Sql;
+  writes: Sql;
+  policy: KeyPolicy;
+  nowMs(): number;
+}
+
+export function createAuthenticator({ reads, writes, policy, nowMs }: AuthenticatorOptions): Authenticator {
   const known = new Map<string, Known>();
   /** Secrets that open nothing, so that a client that goes on with one costs no statement. */
   const strange = new Set<string>();
@@ -57,7 +67,7 @@ export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): A
   }
 
   function fail(error: unknown, from: string): never {
-    throw error instanceof WaypostError && error.status === 401 ? failed.judge(error, from, now().getTime()) : error;
+    throw error instanceof WaypostError && isFailedLogin(error) ? failed.judge(error, from, nowMs()) : error;
   }
 
   async function lookUp(secret: string): Promise<Known> {
@@ -69,19 +79,23 @@ export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): A
       if (isCurrent) keepWithin(strange).add(secret);
       throw notAKey();
     }
-    const entry = { opening, caller: callerOf(opening) };
+    const entry = {
+      world_id: opening.world_id,
+      caller: callerOf(opening, policy),
+      check: openKey(opening.key, policy, { world_id: opening.world_id, key_id: opening.key.id }),
+    };
     if (isCurrent) keepWithin(known).set(secret, entry);
     return entry;
   }
 
-  function open({ opening, caller }: Known, from: string): KeyHolder {
-    const at = now();
-    const { world_id, key } = opening;
-    requireOpen(key, at.toISOString(), { world_id, key_id: key.id });
-    const use = uses.get(key.id);
-    if (use === undefined) uses.set(key.id, { world_id, key_id: key.id, usedAtMs: at.getTime(), last_used_from: from });
+  function open({ world_id, caller, check }: Known, from: string): KeyHolder {
+    const usedAtMs = nowMs();
+    check(usedAtMs, from);
+    const { key_id } = caller;
+    const use = uses.get(key_id);
+    if (use === undefined) uses.set(key_id, { world_id, key_id, usedAtMs, last_used_from: from });
     else {
-      use.usedAtMs = at.getTime();
+      use.usedAtMs = usedAtMs;
       use.last_used_from = from;
     }
     return caller;
@@ -92,7 +106,7 @@ export function createAuthenticator(reads: Sql, writes: Sql, now: () => Date): A
     forgetWorld(worldId) {
       forgotten++;
       strange.clear();
-      for (const [secret, entry] of known) if (entry.opening.world_id === worldId) known.delete(secret);
+      for (const [secret, entry] of known) if (entry.world_id === worldId) known.delete(secret);
     },
     async saveUses() {
       if (uses.size === 0) return;
@@ -111,6 +125,9 @@ function keepWithin<C extends { size: number; clear(): void }>(cache: C): C {
   return cache;
 }
 
+/** A key from a wrong address may be one that has leaked. */
+const isFailedLogin = ({ status, code }: WaypostError) => status === 401 || code === 'address_not_allowed';
+
 const notAKey = () => new WaypostError('unauthorized', 'This API key does not exist.');
 
 function readBearer(authorization: string): string {
@@ -126,8 +143,9 @@ function readBearer(authorization: string): string {
   return secret;
 }
 
-function callerOf(opening: OpeningKey): KeyHolder {
+function callerOf(opening: OpeningKey, policy: KeyPolicy): KeyHolder {
   const { key } = opening;
+  const due = dueOf(key, policy);
   return {
     world_id: opening.world_id,
     tenant_id: opening.tenant_id,
@@ -137,6 +155,8 @@ function callerOf(opening: OpeningKey): KeyHolder {
     authority: key.authority,
     channel_ids: key.channel_ids,
     rate_limit_per_s: key.rate_limit_per_s,
+    api_version: key.api_version,
+    key_due: due === null ? null : { at: due, warned_from_ms: Date.parse(due) - WARNED_BEFORE_MS },
     actor: { type: 'api_key', id: key.id },
   };
 }

@@ -22,7 +22,7 @@ export class FailedLogins {
   readonly #records = new Map<string, Record>();
 
   /** Notes a failure and answers what is told: the refusal itself, or that there were too many. */
-  judge(refusal: unknown, from: string, nowMs: number): unknown {
+  judge(refusal: WaypostError, from: string, nowMs: number): WaypostError {
     const record = this.#note(groupOf(from), nowMs);
     if (record.failures <= FAILURES_FREE) return refusal;
     // Trying again before the time is up begins a longer wait.
@@ -31,7 +31,10 @@ export class FailedLogins {
     return new WaypostError(
       'rate_limited',
       `From ${from} came ${record.failures} requests with API keys that do not open. Check the key, and wait as long as Retry-After says.`,
-      { retryAfterS: (record.waitsUntilMs - nowMs) / 1_000 },
+      {
+        retryAfterS: (record.waitsUntilMs - nowMs) / 1_000,
+        ...(refusal.whose !== null && { whose: refusal.whose }),
+      },
     );
   }
 

@@ -1,5 +1,6 @@
 // What an API key is, as its document tells and as its row keeps it.
 
+import { API_VERSION } from '../http/api-version.ts';
 import type { Document, Instant } from '../ledger/command.ts';
 
 export interface Key {
@@ -10,9 +11,15 @@ export interface Key {
   scopes: string[];
   authority: string;
   channel_ids: string[] | null;
+  /** Networks from which it opens, as `address/bits`; null: from everywhere. */
+  ip_ranges: string[] | null;
   /** Requests a second; null: what the server's settings say. */
   rate_limit_per_s: number | null;
+  /** In which version it is answered unless a request says another. */
+  api_version: string;
   created_at: Instant;
+  /** From its making to its end, as a twin will have it too; null: it has none. */
+  lifetime_s: number | null;
   expires_at: Instant | null;
   revoked_at: Instant | null;
   version: number;
@@ -24,11 +31,17 @@ export interface StoredKey {
   hash: string | null;
 }
 
-/** Members that keys had not from the beginning, as those without them are read. */
-const ADDED = { rate_limit_per_s: null };
+/** Members that keys had not from the beginning. */
+type Added = 'ip_ranges' | 'rate_limit_per_s' | 'api_version' | 'lifetime_s';
 
 export function readKey(document: string): Key {
-  return { ...ADDED, ...(JSON.parse(document) as Omit<Key, keyof typeof ADDED>) };
+  const key = JSON.parse(document) as Omit<Key, Added> & Partial<Pick<Key, Added>>;
+  const added = { ip_ranges: null, rate_limit_per_s: null, api_version: API_VERSION };
+  return { ...added, lifetime_s: lifetimeOf(key), ...key };
+}
+
+export function lifetimeOf({ created_at, expires_at }: Pick<Key, 'created_at' | 'expires_at'>): number | null {
+  return expires_at === null ? null : Math.round((Date.parse(expires_at) - Date.parse(created_at)) / 1_000);
 }
 
 /** Nothing in a key is personal. */

@@ -78,10 +78,11 @@ export interface ListedKey {
   last_used_from: string | null;
 }
 
-/** Newest first. */
+/** Newest first; for a key that is bound to channels those that reach no other. */
 export function listKeys(
   sql: Sql,
   worldId: number,
+  channelIds: readonly string[] | null,
   after: { created_at: string; key_id: string } | null,
   limit: number,
 ): Promise<ListedKey[]> {
@@ -89,6 +90,7 @@ export function listKeys(
     select k.body, k.created_at, k.key_id, u.last_used_at, u.last_used_from
     from keys k left join key_uses u on u.world_id = k.world_id and u.key_id = k.key_id
     where k.world_id = ${worldId}
+      ${channelIds === null ? sql`` : sql`and k.channel_ids <@ ${channelIds as string[]}::text[]`}
       ${after === null ? sql`` : sql`and (k.created_at, k.key_id) < (${after.created_at}::timestamptz, ${after.key_id})`}
     order by k.created_at desc, k.key_id desc
     limit ${limit}`;

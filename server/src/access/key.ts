@@ -1,11 +1,15 @@
-// Rules of API keys: what one holds, how it is made, rotated and revoked, and whether it still opens.
+// Rules of API keys: how one is made, changed, rotated and revoked. Whether it opens is in key-opening.ts.
 
-import { type KeyRef, WaypostError } from '../errors.ts';
+import { type Fault, WaypostError } from '../errors.ts';
+import { API_VERSION } from '../http/api-version.ts';
+import { parseNetwork } from '../http/network.ts';
 import { isScope, scopes } from '../http/scope.ts';
 import type { Accepted, EventDraft, Instant, Moment } from '../ledger/command.ts';
 import { SPREAD } from '../ledger/command.ts';
+import { requireVersion } from '../ledger/resource.ts';
 import { keyKind } from './key.store.ts';
-import { documentOfKey, type Key, type StoredKey } from './key-document.ts';
+import { documentOfKey, type Key, lifetimeOf, type StoredKey } from './key-document.ts';
+import { refuseGrowth } from './key-reach.ts';
 
 export const ROTATION_OVERLAP_S = 24 * 60 * 60;
 export const ROTATION_OVERLAP_MAX_S = 7 * 24 * 60 * 60;
@@ -22,19 +26,30 @@ export interface NewSecret {
   secret_hash: Buffer;
 }
 
-export interface KeyInput {
+/** What can be changed of a key. Its authority and its channels are what it is: for others, make another key. */
+export interface KeyPatch {
+  name?: string;
+  scopes?: readonly string[];
+  ip_ranges?: readonly string[] | null;
+  rate_limit_per_s?: number | null;
+  api_version?: string;
+  expires_at?: Instant | null;
+}
+
+export interface KeyInput extends KeyPatch {
   name: string;
   scopes: readonly string[];
   authority: string;
   channel_ids: readonly string[] | null;
   expires_at: Instant | null;
-  rate_limit_per_s?: number | null;
 }
 
 /** What everyday keys of an integration hold when nothing else is asked for. */
 export const defaultScopes = Object.keys(scopes);
 
-export function createKey(input: KeyInput, made: NewSecret, moment: Moment): Accepted {
+/** `holder`: the key that asks; null: the operator, who may give everything. */
+export function createKey(input: KeyInput, made: NewSecret, holder: Key | null, moment: Moment): Accepted {
+  const { expires_at } = input;
   checkInput(input, moment.now);
   const key: Key = {
     id: moment.mint('key'),
@@ -43,55 +58,100 @@ export function createKey(input: KeyInput, made: NewSecret, moment: Moment): Acc
     scopes: [...input.scopes],
     authority: input.authority,
     channel_ids: input.channel_ids === null ? null : [...input.channel_ids],
+    ip_ranges: canonicalRanges(input.ip_ranges ?? null),
     rate_limit_per_s: input.rate_limit_per_s ?? null,
+    api_version: input.api_version ?? API_VERSION,
     created_at: moment.now,
-    expires_at: input.expires_at,
+    lifetime_s: lifetimeOf({ created_at: moment.now, expires_at }),
+    expires_at,
     revoked_at: null,
     version: 1,
   };
+  if (holder !== null) refuseGrowth(holder, key);
   return acceptKey({ key, secret_hash: made.secret_hash, hash: null }, 'key.created', {}, 201, made.secret);
 }
 
-export function revokeKey(stored: StoredKey, moment: Moment): Accepted {
+export function updateKey(
+  stored: StoredKey,
+  patch: KeyPatch,
+  holder: Key | null,
+  if_match: number | null,
+  moment: Moment,
+): Accepted {
+  const before = stored.key;
+  requireVersion(before, if_match);
+  requireLiving(before, moment.now);
+  // Whoever could change a mightier key could keep it open, or open it to the world.
+  if (holder !== null) refuseGrowth(holder, before);
+  const { expires_at = before.expires_at, ip_ranges = before.ip_ranges, scopes: held = before.scopes, ...rest } = patch;
+  const next: Key = { ...before, ...rest, scopes: [...held], ip_ranges: canonicalRanges(ip_ranges), expires_at };
+  if (expires_at !== before.expires_at) next.lifetime_s = lifetimeOf(next);
+  checkInput(next, patch.expires_at === undefined ? null : moment.now);
+  if (holder !== null) refuseGrowth(holder, next);
+  const changes: EventDraft['changes'] = {};
+  for (const name of Object.keys(next) as (keyof Key)[])
+    if (JSON.stringify(before[name]) !== JSON.stringify(next[name])) changes[name] = [before[name], next[name]];
+  if (Object.keys(changes).length === 0) return acceptUnchanged(stored);
+  return acceptKey({ ...stored, key: { ...next, version: before.version + 1 } }, 'key.updated', changes, 200, null);
+}
+
+/** Whoever may administer keys may end any that they see: also a mightier one that has leaked. */
+export function revokeKey(stored: StoredKey, if_match: number | null, moment: Moment): Accepted {
+  requireVersion(stored.key, if_match);
   if (stored.key.revoked_at !== null) return acceptUnchanged(stored);
   const key = { ...stored.key, revoked_at: moment.now, version: stored.key.version + 1 };
   return acceptKey({ ...stored, key }, 'key.revoked', { revoked_at: [null, moment.now] }, 200, null);
 }
 
 /** A twin of the key under a new secret; the old one goes on for the overlap, then expires. */
-export function rotateKey(stored: StoredKey, made: NewSecret, overlap_s: number, moment: Moment): Accepted {
-  requireOpen(stored.key, moment.now);
-  const ends = new Date(Date.parse(moment.now) + overlap_s * 1_000).toISOString();
+export function rotateKey(
+  stored: StoredKey,
+  made: NewSecret,
+  overlap_s: number,
+  holder: Key | null,
+  if_match: number | null,
+  moment: Moment,
+): Accepted {
+  requireVersion(stored.key, if_match);
+  requireLiving(stored.key, moment.now);
+  const { name, scopes: held, authority, channel_ids, ip_ranges, rate_limit_per_s, api_version } = stored.key;
+  const ends = later(moment.now, overlap_s);
   const expires_at = stored.key.expires_at !== null && stored.key.expires_at < ends ? stored.key.expires_at : ends;
   const old: StoredKey = { ...stored, key: { ...stored.key, expires_at, version: stored.key.version + 1 } };
-  const { name, scopes: held, authority, channel_ids, rate_limit_per_s } = stored.key;
-  const lifetimeMs =
-    stored.key.expires_at === null ? null : Date.parse(stored.key.expires_at) - Date.parse(stored.key.created_at);
-  const input: KeyInput = {
-    name,
-    scopes: held,
-    authority,
-    channel_ids,
-    rate_limit_per_s,
-    expires_at: lifetimeMs === null ? null : new Date(Date.parse(moment.now) + lifetimeMs).toISOString(),
-  };
-  const fresh = createKey(input, made, moment);
+  const { lifetime_s } = stored.key;
+  const expiry = lifetime_s === null ? null : later(moment.now, lifetime_s);
+  const input = { name, scopes: held, authority, channel_ids, ip_ranges, rate_limit_per_s, api_version };
+  const fresh = createKey({ ...input, expires_at: expiry }, made, holder, moment);
   const aged = acceptKey(old, 'key.rotated', { expires_at: [stored.key.expires_at, expires_at] }, 200, null);
   return { ...fresh, events: [...aged.events, ...fresh.events], puts: [...aged.puts, ...fresh.puts] };
 }
 
-/** Whether a key opens at this moment; throws the reason. */
-export function requireOpen(key: Pick<Key, 'revoked_at' | 'expires_at'>, now: Instant, whose?: KeyRef): void {
-  const known = whose === undefined ? {} : { whose };
-  if (key.revoked_at !== null)
-    throw new WaypostError('unauthorized', `This API key was revoked at ${key.revoked_at}.`, known);
-  if (key.expires_at === null || key.expires_at > now) return;
-  const words = `This API key expired at ${key.expires_at}. Rotate it or make a new one.`;
-  throw new WaypostError('key_expired', words, known);
+function later(instant: Instant, seconds: number): Instant {
+  return new Date(Date.parse(instant) + seconds * 1_000).toISOString();
 }
 
-function checkInput(input: KeyInput, now: Instant): void {
-  const faults = input.scopes.flatMap((scope, index) =>
+/** One that has ended stays as it is: it is part of what happened. */
+function requireLiving(key: Key, now: Instant): void {
+  const end = key.revoked_at ?? (key.expires_at !== null && key.expires_at <= now ? key.expires_at : null);
+  if (end === null) return;
+  const how = key.revoked_at !== null ? 'was revoked' : 'expired';
+  throw new WaypostError('key_ended', `The key ${key.id} ${how} at ${end}: make a new one.`, {
+    extra: { ended_at: end },
+  });
+}
+
+/** As `address/bits`, so that one network reads the same however it was written. */
+function canonicalRanges(ranges: readonly string[] | null): string[] | null {
+  if (ranges === null) return null;
+  return ranges.map((range) => {
+    const network = parseNetwork(range);
+    return network === null ? range : `${network.address}/${network.bits}`;
+  });
+}
+
+/** `now` is null when the expiry is not what is asked for. */
+function checkInput(input: KeyInput, now: Instant | null): void {
+  const faults: Fault[] = input.scopes.flatMap((scope, index) =>
     isScope(scope)
       ? []
       : [{ pointer: `/scopes/${index}`, code: 'unknown_scope', message: `There is no scope ${scope}.` }],
@@ -112,9 +172,16 @@ function checkInput(input: KeyInput, now: Instant): void {
       code: 'reserved',
       message: 'The authority system is that of Waypost itself: no key can carry it.',
     });
-  if (input.expires_at !== null && input.expires_at <= now)
+  for (const [index, range] of (input.ip_ranges ?? []).entries())
+    if (parseNetwork(range) === null)
+      faults.push({
+        pointer: `/ip_ranges/${index}`,
+        code: 'format',
+        message: 'must be an address or a network such as 203.0.113.0/24 or 2001:db8::/48.',
+      });
+  if (now !== null && input.expires_at !== null && input.expires_at <= now)
     faults.push({ pointer: '/expires_at', code: 'past', message: 'The expiry lies in the past.' });
-  if (faults.length > 0) throw new WaypostError('invalid_request', 'The key cannot be made like this.', { faults });
+  if (faults.length > 0) throw new WaypostError('invalid_request', 'The key cannot be like this.', { faults });
 }
 
 function acceptKey(

@@ -125,7 +125,7 @@ export function deleteConsumer(set: WorkingSet, moment: Moment, id: string, if_m
   const stored = set.get(consumerKind, id);
   if (stored === undefined || stored.deleted_at !== null)
     throw new WaypostError('not_found', 'There is no such consumer any more.');
-  requireVersion({ ...stored.consumer, updated_at: stored.consumer.created_at }, if_match);
+  requireVersion(stored.consumer, if_match);
   const gone = { ...stored, deleted_at: moment.now };
   const count = set.get(consumerCountKind, COUNT) ?? 1;
   return {

@@ -39,6 +39,7 @@ export const eventTypes = [
   'key.created',
   'key.revoked',
   'key.rotated',
+  'key.updated',
   // Owed to every endpoint and every key, whatever its filter and its channels.
   'log.restored',
   'proposal.accepted',

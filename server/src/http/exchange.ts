@@ -61,6 +61,8 @@ export interface Exchange {
   trace: TraceContext | null;
   /** The address of the client, once somebody needs it. */
   from: string;
+  /** In which version of the API it is answered. */
+  version: string;
   caller: Caller | null;
   /** Length of the body that was read. */
   bytesIn: number;
@@ -119,6 +121,7 @@ export function checkReply(desk: Desk, exchange: Exchange, reply: Reply): void {
 
 export function writeReply(desk: Desk, exchange: Exchange, response: ServerResponse, reply: Reply): void {
   const { body } = reply;
+  if (reply.api_version != null) exchange.version = reply.api_version;
   let text: string | Buffer;
   const mediaType = exchange.route?.operation.replies[reply.status]?.media_type ?? JSON_MEDIA_TYPE;
   const isPacked = body instanceof PackedText && takesGzip(response);
@@ -210,7 +213,9 @@ function finish(desk: Desk, exchange: Exchange, response: ServerResponse, writte
 
 /** What every reply says in headers, whatever it is. */
 export function pushStandingHeaders(desk: Desk, exchange: Exchange, headers: string[]): void {
-  headers.push('X-Correlation-Id', exchange.correlation_id);
+  headers.push('X-Correlation-Id', exchange.correlation_id, 'Waypost-Version', exchange.version);
+  const due = exchange.caller?.key_due ?? null;
+  if (due !== null && Date.now() >= due.warned_from_ms) headers.push('Waypost-Key-Expiring', due.at);
   const { bucket } = exchange;
   if (bucket !== null) headers.push('RateLimit-Policy', bucket.policy, 'RateLimit', desk.rateLimits.describe(bucket));
   const { securityHeaders } = desk;

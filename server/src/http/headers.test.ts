@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { WaypostError } from '../errors.ts';
 import {
   checkBodyHeaders,
-  checkVersion,
   readCorrelationId,
   readIdempotencyKey,
   readIfMatch,
+  readVersion,
   refuseKeyInUrl,
 } from './headers.ts';
 
@@ -51,9 +51,11 @@ test('If-Match takes one quoted version or a star, and says what is wrong with o
 });
 
 test('only the version that exists is taken', () => {
-  checkVersion(undefined);
-  checkVersion('2026-11-01');
-  refuses('unsupported_version', /2025-01-01/, () => checkVersion('2025-01-01'));
+  const versions = ['2026-11-01', '2027-05-01'];
+  assert.equal(readVersion(undefined, versions), null);
+  assert.equal(readVersion('2026-11-01', versions), '2026-11-01');
+  refuses('unsupported_version', /2025-01-01.*2026-11-01, 2027-05-01/, () => readVersion('2025-01-01', versions));
+  refuses('unsupported_version', /There is: 2026-11-01/, () => readVersion('', ['2026-11-01']));
 });
 
 test('packed bodies and other character sets are refused', () => {

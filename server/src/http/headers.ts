@@ -4,7 +4,6 @@
 import { WaypostError } from '../errors.ts';
 import type { TraceContext } from '../ledger/trace.ts';
 
-export const API_VERSION = '2026-11-01';
 const CORRELATION_ID_LENGTH_MAX = 128;
 const IDEMPOTENCY_KEY_LENGTH_MAX = 255;
 
@@ -52,12 +51,21 @@ export function readIfMatch(given: Header): number | null {
   throw refuseHeader('If-Match', 'takes the ETag of an earlier reply, such as "3", or *');
 }
 
-/** Refuses a Waypost-Version that does not exist. */
-export function checkVersion(given: Header): void {
-  if (given === undefined || given === API_VERSION) return;
-  throw new WaypostError('unsupported_version', `Waypost-Version ${String(given).slice(0, 40)} does not exist.`, {
-    faults: [{ pointer: 'header/Waypost-Version', code: 'not_allowed', message: `must be ${API_VERSION}` }],
-  });
+/** The version that Waypost-Version asks for; null when it is absent. Refuses one that does not exist. */
+export function readVersion(given: Header, versions: readonly string[]): string | null {
+  if (given === undefined) return null;
+  const known = versions.find((version) => version === given);
+  if (known !== undefined) return known;
+  throw new WaypostError(
+    'unsupported_version',
+    `Waypost-Version ${String(given).slice(0, 40)} does not exist. There ${versions.length === 1 ? 'is' : 'are'}: ${versions.join(', ')}.`,
+    {
+      faults: [
+        { pointer: 'header/Waypost-Version', code: 'not_allowed', message: `must be one of ${versions.join(', ')}` },
+      ],
+      extra: { versions },
+    },
+  );
 }
 
 /** Refuses bodies that are packed or written in another character set; the media type itself is checked by the router. */

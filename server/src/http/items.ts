@@ -81,8 +81,9 @@ function keyOfItem(
   body: unknown,
 ): Idempotency | null {
   if (idempotency === null) return null;
-  const { client, key, operation } = idempotency;
-  return { client, key: `${key}#${part}`, operation, fingerprint: fingerprintOf('POST', target, body), body };
+  const { client, key, operation, api_version } = idempotency;
+  const fingerprint = fingerprintOf('POST', target, body);
+  return { client, key: `${key}#${part}`, operation, fingerprint, body, api_version };
 }
 
 function attempt(make: () => Command): Command | WaypostError {

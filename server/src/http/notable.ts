@@ -55,7 +55,8 @@ function kindOf(exchange: Exchange, status: number, error: WaypostError | null):
   if (error === null) return shown !== null && shown.count > 0 ? 'personal_shown' : null;
   if (route === null) return null;
   // Too many keys that do not open are answered with 429.
-  if (status === 401 || (status === 429 && caller === null)) return 'login_refused';
+  if (status === 401 || error.code === 'address_not_allowed' || (status === 429 && caller === null))
+    return 'login_refused';
   if (status === 403) return 'forbidden';
   return status === 404 && idsIn(exchange.path).length > 0 ? 'not_found' : null;
 }

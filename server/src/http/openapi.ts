@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import type { TObject, TSchema } from 'typebox';
 import { type ErrorCode, errorCodes } from '../errors.ts';
-import { API_VERSION } from './headers.ts';
+import { API_VERSION, API_VERSIONS } from './api-version.ts';
 import { namesOne, type Operation, type ReplyContract, streams, takesIfMatch } from './operation.ts';
 import { PROBLEM_MEDIA_TYPE, ProblemSchema } from './problem.ts';
 import { scopes } from './scope.ts';
@@ -189,7 +189,7 @@ function listRefusal(status: string, codes: readonly ErrorCode[], responses: Jso
   responses[name] = {
     description: codes.map((code) => `\`${code}\`: ${errorCodes[code].title}.`).join(' '),
     headers: {
-      'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
+      ...standingHeaders,
       ...((status === '401' || status === '403') && {
         'WWW-Authenticate': { $ref: '#/components/headers/WwwAuthenticate' },
       }),
@@ -214,7 +214,7 @@ function describeReply(
   return {
     description: reply.description,
     headers: {
-      'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
+      ...standingHeaders,
       ...(isVersioned && { ETag: { $ref: '#/components/headers/ETag' } }),
       ...((status === 201 || status === 202 || (status === 200 && operation.method === 'POST')) && {
         Location: { $ref: '#/components/headers/Location' },
@@ -256,7 +256,15 @@ export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
     if (condition) for (const code of more) codes.add(code);
   };
   addIf(operation.own_credential !== undefined, 'unauthorized');
-  addIf(operation.scope !== null, 'unauthorized', 'key_expired', 'forbidden', 'rate_limited', 'busy');
+  addIf(
+    operation.scope !== null,
+    'unauthorized',
+    'key_expired',
+    'address_not_allowed',
+    'forbidden',
+    'rate_limited',
+    'busy',
+  );
   addIf(operation.path.includes('{'), 'not_found');
   addIf(streams(operation), 'not_acceptable', 'too_many_streams', 'busy');
   addIf(writes, 'malformed_json', 'unsupported_media_type', 'body_too_large');
@@ -307,8 +315,9 @@ const parameters = {
   Version: {
     name: 'Waypost-Version',
     in: 'header',
-    description: 'The version of this API that the client was written for.',
-    schema: { type: 'string', enum: [API_VERSION] },
+    description:
+      'The version of this API that the client was written for; absent: the one that its API key is pinned to.',
+    schema: { type: 'string', enum: [...API_VERSIONS] },
   },
   IdempotencyKey: {
     name: 'Idempotency-Key',
@@ -325,9 +334,15 @@ const parameters = {
   },
 };
 
+const standingHeaders = {
+  'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
+  'Waypost-Version': { $ref: '#/components/headers/Version' },
+};
+
 const rateLimitHeaders = {
   RateLimit: { $ref: '#/components/headers/RateLimit' },
   'RateLimit-Policy': { $ref: '#/components/headers/RateLimitPolicy' },
+  'Waypost-Key-Expiring': { $ref: '#/components/headers/KeyExpiring' },
 };
 
 const headers = {
@@ -342,6 +357,15 @@ const headers = {
     schema: { type: 'string', const: 'true' },
   },
   RetryAfter: { description: 'Seconds to wait before trying again.', schema: { type: 'string', pattern: '^[0-9]+$' } },
+  Version: {
+    description: 'The version of the API that the reply is in: the one that was asked for, else that of the API key.',
+    schema: { type: 'string', enum: [...API_VERSIONS] },
+  },
+  KeyExpiring: {
+    description:
+      'Present when the API key ends, or should be rotated, within fourteen days: by then, rotate it and use its twin.',
+    schema: { type: 'string', format: 'date-time' },
+  },
   RateLimit: {
     description:
       'What the API key has left at the process that answered, and in how many seconds all of it is back (draft-ietf-httpapi-ratelimit-headers-10).',

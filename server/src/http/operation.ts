@@ -3,7 +3,7 @@
 
 import type { Static, TObject, TSchema } from 'typebox';
 import type { ErrorCode, WaypostError } from '../errors.ts';
-import type { Actor, Idempotency, Outcome, Rendering } from '../ledger/command.ts';
+import type { Actor, Idempotency, Instant, Outcome, Rendering } from '../ledger/command.ts';
 import type { Fingerprint, FingerprintOf } from '../ledger/fingerprint.ts';
 import type { Shown } from '../ledger/shown.ts';
 import type { Problem } from './problem.ts';
@@ -101,6 +101,10 @@ export interface Caller {
   channel_ids: readonly string[] | null;
   /** What it may ask for on all processes together; null: what the server's settings say. */
   rate_limit_per_s: number | null;
+  /** In which version it is answered unless the request says another. */
+  api_version: string;
+  /** When its key ends or should be rotated, and from when on it is told so; null: never. */
+  key_due: { at: Instant; warned_from_ms: number } | null;
   actor: Actor;
   /** The address that this request came from. */
   from: string;
@@ -153,6 +157,8 @@ export interface Reply {
   location?: string | null;
   headers?: Readonly<Record<string, string>>;
   replayed?: boolean;
+  /** Of the API, when it is not the one that the request asks for: a repeat comes in that of the first reply. */
+  api_version?: string | null;
 }
 
 /** JSON that is rendered already: sent as it is. */
@@ -237,5 +243,6 @@ export function replyOf(outcome: Outcome, rendering: Rendering): Reply {
     location: outcome.location,
     headers: outcome.headers,
     replayed: outcome.replayed,
+    api_version: outcome.api_version,
   };
 }

@@ -43,6 +43,8 @@ export interface Arrived {
   query: string;
   params: Record<string, string>;
   headers: NodeJS.Dict<string | string[]>;
+  /** Of the API, in which it is answered. */
+  version: string;
   body: Buffer | undefined;
   publicUrl: string;
   fingerprintOf: FingerprintOf;
@@ -245,6 +247,7 @@ class ValidatedCall implements Call {
       client,
       key,
       body: this.body,
+      api_version: this.#arrived.version,
       // A body of many items is never compared as a whole.
       get fingerprint() {
         return call.fingerprint;

@@ -23,7 +23,8 @@ export const scopes = {
   'channels:read': 'Read channels and their settings.',
   'channels:admin': 'Create and change channels and their settings.',
   'audit:read': 'Read who did what, who was refused, and to whom personal values were shown.',
-  'keys:admin': 'Create, rotate and revoke API keys.',
+  'keys:admin': 'Create, change, rotate and revoke API keys.',
+  'authorities:grant': "Give API keys another authority than one's own; only without being bound to channels.",
 } as const satisfies Record<string, string>;
 
 export type Scope = keyof typeof scopes;

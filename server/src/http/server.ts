@@ -18,6 +18,7 @@ import { openFingerprints } from '../ledger/fingerprint.ts';
 import { Shown } from '../ledger/shown.ts';
 import { readTraceparent } from '../ledger/trace.ts';
 import { runWithin, startSpan } from '../ledger/tracing.ts';
+import { API_VERSION, API_VERSIONS } from './api-version.ts';
 import {
   type ClientError,
   droppingHeaders,
@@ -30,7 +31,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './co
 import { documentOperations } from './docs.ts';
 import { type Completion, type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
 import { openProxies } from './forwarded.ts';
-import { checkBodyHeaders, checkVersion, readCorrelationId, refuseKeyInUrl } from './headers.ts';
+import { checkBodyHeaders, readCorrelationId, readVersion, refuseKeyInUrl } from './headers.ts';
 import type { Notable } from './notable.ts';
 import { buildDocument } from './openapi.ts';
 import { ByteStream, type Call, type Caller, type KeyHolder, type Operation, type Reply } from './operation.ts';
@@ -55,6 +56,8 @@ const nobody: Caller = {
   authority: '',
   channel_ids: [],
   rate_limit_per_s: null,
+  api_version: API_VERSION,
+  key_due: null,
   actor: { type: 'system', id: 'public' },
   from: '',
 };
@@ -264,6 +267,7 @@ function openExchange(request: FastifyRequest, route: Route | null): Exchange {
     span,
     trace: span?.context ?? given,
     from: '',
+    version: API_VERSION,
     caller: null,
     bytesIn: 0,
     bucket: null,
@@ -301,7 +305,8 @@ function admit(
   try {
     readCorrelation(exchange, request);
     const { headers } = request.raw;
-    checkVersion(headers['waypost-version']);
+    const version = readVersion(headers['waypost-version'], API_VERSIONS);
+    if (version !== null) exchange.version = version;
     if (exchange.query !== '') refuseKeyInUrl(exchange.query);
     if (route.writes) checkBodyHeaders(headers['content-type'], headers['content-encoding']);
     const { scope } = route.operation;
@@ -329,6 +334,7 @@ function admit(
 function welcome(desk: Desk, exchange: Exchange, holder: KeyHolder, route: Route, headers: IncomingHttpHeaders): void {
   const caller = { ...holder, from: exchange.from };
   exchange.caller = caller;
+  if (headers['waypost-version'] === undefined) exchange.version = caller.api_version;
   exchange.bucket = desk.rateLimits.open(caller.key_id, caller.rate_limit_per_s);
   desk.rateLimits.takeOne(exchange.bucket);
   if (route.operation.scope !== null) requireScope(caller, route.operation.scope);
@@ -360,6 +366,7 @@ async function answer(desk: Desk, route: Route, request: FastifyRequest, reply: 
       query: exchange.query,
       params: request.params as Record<string, string>,
       headers: request.raw.headers,
+      version: exchange.version,
       body: request.body as Buffer | undefined,
       publicUrl: desk.publicUrl,
       fingerprintOf: desk.fingerprintOf,

@@ -194,6 +194,8 @@ export interface Idempotency {
   operation: string;
   /** The body, to name what differs when the key is reused for another request. */
   body: unknown;
+  /** In which the first reply is given: a repeat gets the same. */
+  api_version: string;
 }
 
 export interface Command {
@@ -228,6 +230,8 @@ export interface Outcome {
   headers: Readonly<Record<string, string>>;
   /** True when an idempotency key was seen before and this is its first reply again. */
   replayed: boolean;
+  /** In which version of the API a repeated reply was given first; null for one that is not repeated. */
+  api_version: string | null;
 }
 
 /** `plain` masks phone and e-mail; `personal` shows them. */

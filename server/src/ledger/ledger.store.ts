@@ -48,6 +48,7 @@ export interface Remembered {
   event_id: string | null;
   event_ids: readonly string[];
   envelope: string;
+  api_version: string;
 }
 
 /** Only locks: a statement that also read other tables would see them as they were before the wait (engine rule 4). */
@@ -142,7 +143,7 @@ export function markDays(tx: Tx, marks: readonly { world_id: number; day: string
 export function findRemembered(tx: Tx, keys: readonly { world_id: number; key_hash: Buffer }[]) {
   return tx<(Omit<Remembered, 'event_ids'> & { event_ids: string })[]>`
     select i.world_id, i.key_hash, i.recorded_at, i.fingerprint, i.operation, i.status, i.version, i.location,
-      i.event_id, i.event_ids, i.envelope
+      i.event_id, i.event_ids, i.envelope, i.api_version
     from unnest(${keys.map((key) => key.world_id)}::int[], ${keys.map((key) => key.key_hash)}::bytea[]) as n (world_id, key_hash)
     join idempotency_keys i on i.world_id = n.world_id and i.key_hash = n.key_hash
       and i.recorded_at > now() - interval '8 days'`;
@@ -151,7 +152,7 @@ export function findRemembered(tx: Tx, keys: readonly { world_id: number; key_ha
 export function rememberReplies(tx: Tx, rows: readonly Remembered[]): Sent {
   return tx`
     insert into idempotency_keys (world_id, key_hash, recorded_at, fingerprint, operation, status, version, location, event_id,
-      event_ids, envelope)
+      event_ids, envelope, api_version)
     select * from unnest(
       ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.key_hash)}::bytea[],
       ${rows.map((row) => row.recorded_at)}::timestamptz[], ${rows.map((row) => row.fingerprint)}::bytea[],
@@ -161,7 +162,7 @@ export function rememberReplies(tx: Tx, rows: readonly Remembered[]): Sent {
       ${rows.map((row) => row.event_ids.join(' '))}::text[], ${textsOf(
         tx,
         rows.map((row) => row.envelope),
-      )})`.execute();
+      )}, ${rows.map((row) => row.api_version)}::text[])`.execute();
 }
 
 export function insertSubjects(

@@ -143,6 +143,7 @@ async function replayOutcome(options: LedgerOptions, worldId: number, remembered
       document_text = documentIn(event.body);
     }
   }
-  const { status, version, location, envelope, event_ids } = remembered;
-  return makeOutcome({ status, version, location, envelope, document_text, parts, event_ids, replayed: true });
+  const { status, version, location, envelope, event_ids, api_version } = remembered;
+  const told = { status, version, location, envelope, event_ids, api_version };
+  return makeOutcome({ ...told, document_text, parts, replayed: true });
 }

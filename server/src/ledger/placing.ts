@@ -194,20 +194,27 @@ export class Placing {
     const { world_id, idempotency } = command;
     // A reply with a document can be given again only if an event carries that document.
     if (idempotency !== null && (event_id !== null || document === null)) {
-      const { fingerprint, operation } = idempotency;
+      const { fingerprint, operation, api_version } = idempotency;
       const row = {
         world_id,
         key_hash: nameKey(idempotency),
         recorded_at: now,
         fingerprint: fingerprint.bytes,
         operation,
+        api_version,
       };
       this.#remembered.push({ ...row, status, version, location, event_id, event_ids, envelope });
     }
     return {
       kind: 'outcome',
-      outcome: makeOutcome({ ...told, headers, envelope: writeEnvelope(accepted.reply, true), replayed: false }),
-      again: makeOutcome({ ...told, envelope, replayed: true }),
+      outcome: makeOutcome({
+        ...told,
+        headers,
+        envelope: writeEnvelope(accepted.reply, true),
+        replayed: false,
+        api_version: null,
+      }),
+      again: makeOutcome({ ...told, envelope, replayed: true, api_version: idempotency?.api_version ?? null }),
     };
   }
 

@@ -35,6 +35,7 @@ export async function rehearse(reads: Sql, keys: SubjectKeys, command: Command):
     parts: document?.parts ?? [],
     event_ids: [],
     replayed: false,
+    api_version: null,
   });
 }
 

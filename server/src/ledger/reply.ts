@@ -24,6 +24,7 @@ export interface ReplyParts {
   event_ids: readonly string[];
   headers?: Readonly<Record<string, string>> | undefined;
   replayed: boolean;
+  api_version: string | null;
 }
 
 export function makeOutcome(reply: ReplyParts): Outcome {
@@ -34,6 +35,7 @@ export function makeOutcome(reply: ReplyParts): Outcome {
     event_ids: reply.event_ids,
     headers: reply.headers ?? {},
     replayed: reply.replayed,
+    api_version: reply.api_version,
     render: (rendering) => {
       const document = reply.document_text === null ? null : fillHoles(reply.document_text, reply.parts, rendering);
       return fillEnvelope(reply.envelope, document, reply.event_ids);

@@ -88,7 +88,7 @@ export function requireResource<D extends Base>(resource: Resource<D>, set: Work
 }
 
 /** Compares `If-Match` with the version as it is now. */
-export function requireVersion(document: Base, if_match: number | null): void {
+export function requireVersion(document: Pick<Base, 'version'>, if_match: number | null): void {
   if (if_match === null || if_match === document.version) return;
   throw new WaypostError(
     'stale_version',

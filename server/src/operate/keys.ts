@@ -3,13 +3,16 @@
 import { hostname } from 'node:os';
 import { listKeys } from '../access/key.store.ts';
 import { defaultScopes, type KeyInput, ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from '../access/key.ts';
+import { policyOf } from '../access/key-age.ts';
 import { createKeyCommand, revokeKeyCommand, rotateKeyCommand } from '../access/key-command.ts';
-import { type Key, readKey } from '../access/key-document.ts';
+import type { Key } from '../access/key-document.ts';
+import { type SeenKey, showKey } from '../access/key-view.ts';
 import { makeSecret } from '../access/secret.ts';
 import { CHANNELS_MAX } from '../channels/channel.schema.ts';
 import { listChannels } from '../channels/channel.store.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../db/start-error.ts';
+import { RATE_LIMIT_MAX_PER_S } from '../http/rate-limit.ts';
 import { askedByOperator, asOperator, chooseTenant, type Operator } from './operator.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
@@ -34,6 +37,8 @@ export function createKeyByWord({ config, options, names, tell }: WordCall): Pro
       scopes: splitList(options.scopes) ?? defaultScopes,
       authority: options.authority ?? 'source',
       channel_ids,
+      ip_ranges: splitList(options['ip-ranges']),
+      rate_limit_per_s: readRate(options['rate-limit']),
       expires_at: readExpiry(options.expires, new Date()),
     });
     operator.note('key create', [worldIdOf(tenant, world)], [key.id]);
@@ -45,25 +50,21 @@ export function listKeysByWord({ config, options, tell }: WordCall): Promise<Tol
   const world = readWorld(options.world);
   return asOperator(config, tell, async ({ sql }) => {
     const tenant = await chooseTenant(sql, options.tenant);
-    const rows = await listKeys(sql, worldIdOf(tenant, world), null, KEYS_LISTED_MAX);
-    const keys = rows.map((row) => ({
-      ...readKey(row.body),
-      last_used_at: row.last_used_at?.toISOString() ?? null,
-      last_used_from: row.last_used_from,
-    }));
+    const rows = await listKeys(sql, worldIdOf(tenant, world), null, null, KEYS_LISTED_MAX);
+    const keys = rows.map((row) => showKey(row, policyOf(config), Date.now()));
     const lines = keys.map((key) => {
-      const end =
-        key.revoked_at !== null
-          ? `revoked ${key.revoked_at}`
-          : key.expires_at !== null
-            ? `expires ${key.expires_at}`
-            : 'no end';
-      const use =
-        key.last_used_at === null ? 'never used' : `used ${key.last_used_at} from ${key.last_used_from ?? 'unknown'}`;
-      return `${key.id}  ${key.prefix}…  ${key.name}  ${key.authority}  ${end}  ${use}`;
+      const { id, prefix, name, authority, last_used_at, last_used_from } = key;
+      const use = last_used_at === null ? 'never used' : `used ${last_used_at} from ${last_used_from ?? 'unknown'}`;
+      return `${id}  ${prefix}…  ${name}  ${authority}  ${describeEnd(key)}  ${use}`;
     });
     return { lines: lines.length > 0 ? lines : [`Tenant ${tenant.tenant_id} has no ${world} key.`], value: { keys } };
   });
+}
+
+function describeEnd({ revoked_at, expires_at, rotate_by, warnings }: SeenKey): string {
+  if (revoked_at !== null) return `revoked ${revoked_at}`;
+  const end = expires_at === null ? 'no end' : `expires ${expires_at}`;
+  return warnings.length > 0 && rotate_by !== null ? `${end}, rotate by ${rotate_by}` : end;
 }
 
 export function revokeKeyByWord({ config, options, names, tell }: WordCall): Promise<Told> {
@@ -170,6 +171,14 @@ function readExpiry(text: string | undefined, now: Date): string | null {
   if (Number.isNaN(at.getTime()))
     throw new StartError(`--expires takes a number of days or a time such as 2027-01-31T00:00:00Z, not "${text}".`);
   return at.toISOString();
+}
+
+function readRate(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const perS = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(perS <= RATE_LIMIT_MAX_PER_S))
+    throw new StartError(`--rate-limit takes 1 to ${RATE_LIMIT_MAX_PER_S} requests a second.`);
+  return perS;
 }
 
 function readOverlap(text: string | undefined): number {

@@ -69,6 +69,22 @@ test('every kind of write is repeated under its key', async () => {
   }
 });
 
+test('a repeat is answered in the version of the first reply, whatever the request or its key asks for', async () => {
+  const key = freshReference('key');
+  const order = orderFor(house);
+  const first = await house.call('POST', '/v1/jobs', order, keyed(key));
+  assert.equal(first.headers.get('waypost-version'), '2026-11-01');
+  const { sql } = house.database;
+  // As a reply of an older version would be remembered.
+  await sql`update idempotency_keys set api_version = '2026-05-01' where event_id = (
+    select event_id from events where world_id = ${house.world_id} and job_id = ${first.body.id})`;
+  const again = await house.call('POST', '/v1/jobs', order, keyed(key));
+  assertReplay(again, first);
+  assert.equal(again.headers.get('waypost-version'), '2026-05-01');
+  const asked = { headers: { ...keyed(key).headers, 'waypost-version': '2026-11-01' } };
+  assert.equal((await house.call('POST', '/v1/jobs', order, asked)).headers.get('waypost-version'), '2026-05-01');
+});
+
 test('another body under the same key is refused, naming what differs', async () => {
   const key = freshReference('key');
   const order = orderFor(house);
