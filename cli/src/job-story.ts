@@ -1,18 +1,13 @@
 // What happened to one job, as a story: who asked for what, the events that were written, who was told of them and when.
 // Pure but for the colours: trace.ts fetches what stands here.
 
-import type { Attempt } from '@waypost/sdk/endpoints';
 import type { WaypostEvent } from '@waypost/sdk/event';
+import type { TracedEvent } from '@waypost/sdk/traces';
 import { describeEvent } from './event-line.ts';
 import { formatClock, formatMs, type Terminal } from './terminal.ts';
 
-/** Whom an event was sent to. */
-export interface Told {
-  endpoint_id: string;
-  url: string;
-  /** Oldest first. Empty: it still waits. */
-  attempts: Pick<Attempt, 'attempt' | 'started_at' | 'duration_ms' | 'outcome' | 'status' | 'error'>[];
-}
+/** Whom an event was sent to, or for whom it waits. */
+export type Told = NonNullable<TracedEvent['messages']>[number] & { url: string };
 
 export interface Chapter {
   correlation_id: string;
@@ -22,6 +17,8 @@ export interface Chapter {
   occurred_at: string | null;
   events: { event: WaypostEvent; told: Told[] }[];
 }
+
+type Paint = Terminal['paint'];
 
 /** How far a device's clock may be from ours before both times are told. */
 const SAME_TIME_MS = 1_000;
@@ -56,40 +53,58 @@ function apart(occurred_at: string, recorded_at: string): string | null {
 /** `names`: what actors are called. */
 export function describeChapters(
   chapters: readonly Chapter[],
-  paint: Terminal['paint'],
+  paint: Paint,
   names: ReadonlyMap<string, string>,
 ): string[] {
   return chapters.flatMap((chapter) => [
     '',
     describeRequest(chapter, paint, names.get(chapter.actor.id)),
     ...chapter.events.flatMap(({ event, told }) => [
-      `  ${String(event.sequence).padStart(6)}  ${paint('dim', `#${event.job_sequence}`)}  ${event.type}  ${describeEvent(event, paint)}`,
-      ...told.flatMap((each) => describeTold(event, each, paint)),
+      `  ${String(event.sequence).padStart(6)}  ${event.type.padEnd(20)}  ${describeEvent(event, paint)}`,
+      ...told.flatMap((each) => describeTold(event.recorded_at, each, paint)),
     ]),
   ]);
 }
 
 function describeRequest(
   { correlation_id, at, actor, occurred_at, events }: Chapter,
-  paint: Terminal['paint'],
+  paint: Paint,
   name: string | undefined,
 ): string {
   const isReport = events.some(({ event }) => event.implied || !event.applied);
-  const [first] = events;
-  const what = first?.event.type === 'job.created' ? 'the order' : isReport ? 'a report' : 'a change';
+  const what = events[0]?.event.type === 'job.created' ? 'the order' : isReport ? 'a report' : 'a change';
   const happened = occurred_at === null ? '' : `, happened ${formatClock(occurred_at)}`;
-  return `${paint('bold', formatClock(at))}  ${what} by ${name ?? `${actor.type} ${actor.id}`}${happened}  ${paint('dim', `correlation ${correlation_id}`)}`;
+  const by = name ?? `${actor.type} ${actor.id}`;
+  return `${paint('bold', formatClock(at))}  ${what} by ${by}${happened}  ${paint('dim', `correlation ${correlation_id}`)}`;
 }
 
-function describeTold(event: WaypostEvent, { url, attempts }: Told, paint: Terminal['paint']): string[] {
-  const indent = '             → ';
-  if (attempts.length === 0) return [`${indent}${url}  ${paint('yellow', 'waits')}`];
-  return attempts.map(({ attempt, started_at, duration_ms, outcome, status, error }) => {
-    const after = formatMs(Math.max(0, Date.parse(started_at) - Date.parse(event.recorded_at)));
+function describeTold(recordedAt: string, told: Told, paint: Paint): string[] {
+  const head = `          → ${told.url}  `;
+  const lines = told.attempts.map(({ attempt, started_at, duration_ms, outcome, status, error }) => {
     const isDelivered = outcome === 'delivered';
-    const result = isDelivered ? `${status} in ${formatMs(duration_ms)}` : (error ?? `${status ?? outcome}`);
-    const words = `${outcome} ${result}`;
+    const result = isDelivered ? `${status} in ${formatMs(duration_ms)}` : (error ?? `answered ${status}`);
     const tries = attempt === 1 ? '' : ` (attempt ${attempt})`;
-    return `${indent}${url}  ${after} later  ${paint(isDelivered ? 'green' : 'red', words)}${tries}`;
+    const after = formatMs(Math.max(0, Date.parse(started_at) - Date.parse(recordedAt)));
+    return `${head}${paint(isDelivered ? 'green' : 'red', `${outcome} ${result}`)}, ${after} after it was written${tries}`;
   });
+  const state = describeState(told);
+  return state === null ? lines : [...lines, `${head}${paint('yellow', state)}`];
+}
+
+/** What comes next; null when nothing does. */
+function describeState({ state, next_attempt_at, dead_letter_id }: Told): string | null {
+  switch (state) {
+    case 'delivered':
+      return null;
+    case 'retrying':
+      return next_attempt_at === null ? 'is tried again' : `is tried again at ${formatClock(next_attempt_at)}`;
+    case 'in_flight':
+      return 'is on its way';
+    case 'waiting':
+      return 'waits behind an earlier event of the job';
+    case 'dead':
+      return `dead letter ${dead_letter_id}`;
+    case 'pending':
+      return 'waits: the endpoint has not come so far';
+  }
 }

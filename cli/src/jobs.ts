@@ -14,7 +14,6 @@ import { countOption, EXIT, listOption, textOption, type Word, type WordCall } f
 
 const LISTED_DEFAULT = 20;
 const LISTED_MAX = 200;
-const WATCH_POLL_MS = 500;
 
 export const jobsCreate: Word = {
   usage: 'jobs create [FILE]',
@@ -110,7 +109,7 @@ export const jobsWatch: Word = {
     const { terminal, signal } = call;
     const client = call.open();
     const job = await findJob(client, call.names[0] ?? '');
-    for await (const event of client.events.follow({ job_id: job.id }, { signal, pollMs: WATCH_POLL_MS })) {
+    for await (const event of client.events.follow({ job_id: job.id }, { signal })) {
       terminal.say(eventLine(event, terminal.paint));
       terminal.giveLine(event);
       if (event.data.job !== undefined && hasEnded(event.data.job)) break;

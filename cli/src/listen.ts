@@ -1,4 +1,4 @@
-// The word `listen`: events come to this machine by pull, are signed with a secret that it prints, and are handed to a
+// The word `listen`: events come to this machine by stream, are signed with a secret that it prints, and are handed to a
 // program of the developer's exactly as a webhook would be.
 
 import { randomBytes } from 'node:crypto';
@@ -9,7 +9,6 @@ import { findLogEnd } from './log-end.ts';
 import { formatMs } from './terminal.ts';
 import { countOption, EXIT, listOption, textOption, type Word, type WordCall, WordError } from './word.ts';
 
-const POLL_MS = 250;
 const TIMEOUT_MS = 15_000;
 const SECRET_BYTES = 32;
 const REPLY_SHOWN_MAX = 200;
@@ -46,7 +45,7 @@ export const listen: Word = {
     let seen = 0;
     let failed = 0;
     const query = { after: end.place(begin), ...(types !== undefined && { types }) };
-    for await (const event of client.events.follow(query, { signal, pollMs: POLL_MS })) {
+    for await (const event of client.events.follow(query, { signal })) {
       terminal.say(eventLine(event, terminal.paint));
       const handed = forward === null ? null : await hand(event, forward, secret);
       if (handed !== null) failed += tellHanded(call, handed);

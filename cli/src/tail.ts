@@ -5,7 +5,6 @@ import { findLogEnd } from './log-end.ts';
 import { countOption, listOption, type Word } from './word.ts';
 
 const LAST_DEFAULT = 10;
-const POLL_MS = 500;
 
 export const eventsTail: Word = {
   usage: 'events tail [--after N] [--types …] [--limit N]',
@@ -25,7 +24,7 @@ export const eventsTail: Word = {
     const types = listOption(call, 'types');
     const query = { after: end.place(begin), ...(types !== undefined && { types }) };
     let shown = 0;
-    for await (const event of client.events.follow(query, { signal, pollMs: POLL_MS })) {
+    for await (const event of client.events.follow(query, { signal })) {
       terminal.say(eventLine(event, terminal.paint));
       terminal.giveLine(event);
       if (++shown >= limit) return;

@@ -1,7 +1,6 @@
 // The word `jobs trace`: request → events → attempts, from what the API knows of each.
 
 import type { Waypost } from '@waypost/sdk';
-import type { Endpoint } from '@waypost/sdk/endpoints';
 import { WaypostProblem } from '@waypost/sdk/errors';
 import type { WaypostEvent } from '@waypost/sdk/event';
 import { describeJob } from './describe-job.ts';
@@ -9,10 +8,6 @@ import { findJob } from './find-job.ts';
 import { describeChapters, type Told, tellChapters } from './job-story.ts';
 import { plural } from './terminal.ts';
 import type { Word, WordCall } from './word.ts';
-
-/** Who was told is shown of so many endpoints; more would be no story. */
-const ENDPOINTS_MAX = 10;
-const READS_MAX = 8;
 
 export const jobsTrace: Word = {
   usage: 'jobs trace REF',
@@ -39,6 +34,43 @@ export const jobsTrace: Word = {
   },
 };
 
+/** By event: to whom it was sent, or for whom it waits. A request may have caused events of many jobs. */
+async function findTold(
+  call: WordCall,
+  client: Waypost,
+  events: readonly WaypostEvent[],
+): Promise<Map<string, Told[]>> {
+  const told = new Map<string, Told[]>();
+  const urls = await findUrls(call, client);
+  if (urls === null) return told;
+  for (const correlation_id of new Set(events.map((event) => event.correlation_id))) {
+    const missing = new Set(events.filter((event) => event.correlation_id === correlation_id).map(({ id }) => id));
+    for await (const { id, messages } of client.traces.iterate(correlation_id)) {
+      if (!missing.delete(id)) continue;
+      const sent = (messages ?? []).map((message) => ({
+        ...message,
+        url: urls.get(message.endpoint_id) ?? message.endpoint_id,
+      }));
+      told.set(id, sent);
+      if (missing.size === 0) break;
+    }
+  }
+  return told;
+}
+
+/** By endpoint. Null: the key may not see who is told. */
+async function findUrls(call: WordCall, client: Waypost): Promise<Map<string, string> | null> {
+  try {
+    const urls = new Map<string, string>();
+    for await (const { id, url } of client.endpoints.iterate()) urls.set(id, url);
+    return urls;
+  } catch (error) {
+    if (!(error instanceof WaypostProblem) || error.status !== 403) throw error;
+    call.terminal.note('This key may not see endpoints (webhooks:read): who was told is left out.');
+    return null;
+  }
+}
+
 /** By actor: what it is called, where the key may see that. */
 async function findNames(client: Waypost, events: readonly WaypostEvent[]): Promise<Map<string, string>> {
   const names = new Map<string, string>();
@@ -51,49 +83,4 @@ async function findNames(client: Waypost, events: readonly WaypostEvent[]): Prom
     if (key !== null) names.set(id, `"${key.name}" (${key.authority})`);
   }
   return names;
-}
-
-/** By event: to whom it was sent, or for whom it waits. */
-async function findTold(
-  call: WordCall,
-  client: Waypost,
-  events: readonly WaypostEvent[],
-): Promise<Map<string, Told[]>> {
-  const told = new Map<string, Told[]>();
-  const endpoints = await listEndpoints(call, client);
-  const reads = endpoints.flatMap((endpoint) => events.map((event) => ({ endpoint, event })));
-  const settled = new Map<string, number>();
-  for (const { id } of endpoints) settled.set(id, (await client.endpoints.health(id)).settled_sequence);
-  const found: { event_id: string; told: Told }[] = [];
-  const left = reads.values();
-  const readNext = async (): Promise<void> => {
-    for (const { endpoint, event } of left) {
-      const { data } = await client.endpoints.attempts(endpoint.id, { event_id: event.id });
-      // Before its cursor and never tried: its filter does not want it, or it was made later.
-      if (data.length === 0 && event.sequence <= (settled.get(endpoint.id) ?? 0)) continue;
-      found.push({
-        event_id: event.id,
-        told: { endpoint_id: endpoint.id, url: endpoint.url, attempts: data.toReversed() },
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: READS_MAX }, readNext));
-  for (const { id } of endpoints)
-    for (const each of found) {
-      if (each.told.endpoint_id !== id) continue;
-      told.set(each.event_id, [...(told.get(each.event_id) ?? []), each.told]);
-    }
-  return told;
-}
-
-async function listEndpoints(call: WordCall, client: Waypost): Promise<Endpoint[]> {
-  try {
-    const { data, has_more } = await client.endpoints.list({ limit: ENDPOINTS_MAX });
-    if (has_more) call.terminal.note(`Only the newest ${ENDPOINTS_MAX} endpoints are looked at.`);
-    return data;
-  } catch (error) {
-    if (!(error instanceof WaypostProblem) || error.status !== 403) throw error;
-    call.terminal.note('This key may not see endpoints (webhooks:read): who was told is left out.');
-    return [];
-  }
 }

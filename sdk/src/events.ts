@@ -1,7 +1,8 @@
-// The log by pull: the same events that webhooks deliver, in the same form and order.
+// The log by pull and by stream: the same events that webhooks deliver, in the same form and order.
 
 import type { ListEventsQuery } from './api.gen.ts';
 import type { PulledEvent, WaypostEvent } from './event.ts';
+import { followLog } from './event-stream.ts';
 import type { EventTracker } from './event-tracker.ts';
 import { iteratePages, type Page } from './pages.ts';
 import { memberPath } from './resource.ts';
@@ -9,15 +10,11 @@ import type { CallOptions, Transport } from './transport.ts';
 
 const PATH = '/v1/events';
 const PAGE_LIMIT = 200;
-const POLL_MS = 1_000;
 
 /** `after`: a sequence, or a place as `next` and `readPlace` of a tracker say it. */
 export type EventQuery = Omit<ListEventsQuery, 'after'> & { after?: string | number | undefined };
 
-export interface FollowOptions extends CallOptions {
-  /** How often to look for news. */
-  pollMs?: number | undefined;
-}
+export type FollowQuery = Omit<EventQuery, 'limit'>;
 
 /** Everything after a sequence up to the end of the log as it is then. */
 export function iterateEvents(
@@ -45,16 +42,9 @@ export function eventCalls(transport: Transport) {
     get: (id: string, call?: CallOptions): Promise<WaypostEvent> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id) }, call),
 
-    /** Goes on for ever: what is there, then what comes. Ends when `signal` is aborted. */
-    async *follow(query: EventQuery = {}, call: FollowOptions = {}): AsyncGenerator<PulledEvent, void, undefined> {
-      let after = query.after ?? 0;
-      while (call.signal?.aborted !== true) {
-        const page = await list({ limit: PAGE_LIMIT, ...query, after }, call);
-        yield* page.data;
-        if (page.next !== null) after = page.next;
-        if (!page.has_more) await pause(call.pollMs ?? POLL_MS, call.signal);
-      }
-    },
+    /** Goes on for ever: what is there, then what comes, as it comes. Ends when `signal` is aborted. */
+    follow: (query: FollowQuery = {}, call?: CallOptions): AsyncGenerator<PulledEvent, void, undefined> =>
+      followLog(transport, { ...query, after: query.after ?? 0 }, call),
 
     /**
      * Fetches what a tracker misses for at least `graceMs`: the events that were owed to the endpoint and did not come.
@@ -77,16 +67,4 @@ export function eventCalls(transport: Transport) {
       }
     },
   };
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    }
-  });
 }

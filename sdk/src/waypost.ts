@@ -11,6 +11,7 @@ import { driverCalls, hubCalls, vehicleCalls } from './fleet.ts';
 import { jobCalls } from './jobs.ts';
 import { keyCalls } from './keys.ts';
 import { addressCalls, customerCalls } from './parties.ts';
+import { traceCalls } from './traces.ts';
 import { type CallOptions, createTransport, type WaypostOptions } from './transport.ts';
 
 /** A client of one server with one key. It holds no connection and no state. */
@@ -19,6 +20,7 @@ export class Waypost {
   readonly exceptions: ReturnType<typeof exceptionCalls>;
   readonly events: ReturnType<typeof eventCalls>;
   readonly endpoints: ReturnType<typeof endpointCalls>;
+  readonly traces: ReturnType<typeof traceCalls>;
   readonly deadLetters: ReturnType<typeof deadLetterCalls>;
   readonly customers: ReturnType<typeof customerCalls>;
   readonly addresses: ReturnType<typeof addressCalls>;
@@ -37,6 +39,7 @@ export class Waypost {
     this.exceptions = exceptionCalls(transport);
     this.events = eventCalls(transport);
     this.endpoints = endpointCalls(transport);
+    this.traces = traceCalls(transport);
     this.deadLetters = deadLetterCalls(transport);
     this.customers = customerCalls(transport);
     this.addresses = addressCalls(transport);

@@ -169,7 +169,7 @@ test('following the log hands out what is there and what comes, until it is told
   const stop = new AbortController();
   const seen: string[] = [];
   const following = (async () => {
-    for await (const event of dispatch.events.follow({ types: ['job.created'] }, { signal: stop.signal, pollMs: 5 })) {
+    for await (const event of dispatch.events.follow({ types: ['job.created'] }, { signal: stop.signal })) {
       if (event.data.job) seen.push(event.data.job.reference);
       if (seen.includes('SDK-9')) stop.abort();
     }
