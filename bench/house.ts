@@ -72,6 +72,7 @@ async function startServer(dataDir: string, roles: string): Promise<Served> {
       WAYPOST_DATA_DIR: dataDir,
       WAYPOST_LOG_LEVEL: 'error',
       WAYPOST_RATE_LIMIT: '0',
+      WAYPOST_CONNECTIONS_PER_ADDRESS: '0',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -22,7 +22,7 @@ diagnosticsChannel.subscribe('waypost:statement', (message) => {
 });
 
 test('a thousand streams of one world get every event once, and the log is read once for all of them', async (t) => {
-  const house = await startHouse();
+  const house = await startHouse({ config: { connectionsPerAddress: 0 } });
   const keys: string[] = [];
   for (let n = 0; n < CLIENTS / CLIENTS_PER_KEY; n++) keys.push(await house.makeKey({ scopes: ['events:read'] }));
   const sources: Source[] = [];
