@@ -22,6 +22,7 @@ export async function saveHeartbeat(sql: Sql, process: Process, aliveMaxS: numbe
       on conflict (process_id) do update set seen_at = excluded.seen_at)
     select count(*)::int as others from processes
     where process_id <> ${process_id} and seen_at > now() - make_interval(secs => ${aliveMaxS})
+      and seen_at < now() + make_interval(secs => ${aliveMaxS})
       and 'api' = any(string_to_array(roles, ','))`;
   return (row?.others ?? 0) + (roles.split(',').includes('api') ? 1 : 0);
 }
@@ -42,6 +43,6 @@ export interface ProcessRow extends Process {
 export function listProcesses(sql: Sql, aliveMaxS: number): Promise<ProcessRow[]> {
   return sql<ProcessRow[]>`
     select process_id, roles, version, host, pid, started_at, seen_at from processes
-    where seen_at > now() - make_interval(secs => ${aliveMaxS})
+    where seen_at > now() - make_interval(secs => ${aliveMaxS}) and seen_at < now() + make_interval(secs => ${aliveMaxS})
     order by started_at, process_id`;
 }

@@ -43,7 +43,7 @@ export async function takeLease(
       lease_expires_at = excluded.lease_expires_at, lease_last = excluded.lease_last,
       lease_through = excluded.lease_through, lease_through_at = excluded.lease_through_at
     where k.sequence = excluded.sequence and (
-      k.lease_expires_at is null or k.lease_expires_at <= clock_timestamp()
+      k.lease_expires_at is null or k.lease_expires_at <= clock_timestamp() or k.leased_at > clock_timestamp()
       or (k.reader = excluded.reader and k.key_id = excluded.key_id))
     returning lease_expires_at`;
   return row === undefined ? null : { expires_at: row.lease_expires_at.toISOString() };
@@ -56,7 +56,8 @@ export async function passBy(sql: Sql, worldId: number, consumerId: string, at: 
     values (${worldId}, ${consumerId}, ${to.sequence}, ${to.recorded_at}, ${to.previous})
     on conflict (world_id, consumer_id) do update set sequence = excluded.sequence,
       recorded_at = excluded.recorded_at, previous = excluded.previous
-    where k.sequence = ${at.sequence} and (k.lease_expires_at is null or k.lease_expires_at <= clock_timestamp())`;
+    where k.sequence = ${at.sequence} and (k.lease_expires_at is null
+      or k.lease_expires_at <= clock_timestamp() or k.leased_at > clock_timestamp())`;
 }
 
 export interface CursorRow {

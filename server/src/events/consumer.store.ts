@@ -122,7 +122,9 @@ export async function listConsumers(
 ): Promise<FoundConsumer[]> {
   const rows = await sql<FoundRow[]>`
     select c.body, p.sequence, p.recorded_at, k.previous, k.acked_at, k.lease, k.reader, k.key_id, k.leased_at,
-      case when k.lease_expires_at > clock_timestamp() then k.lease_expires_at end as lease_expires_at,
+      -- A lease from the future is one from before the clock was set back.
+      case when k.lease_expires_at > clock_timestamp() and k.leased_at <= clock_timestamp() then k.lease_expires_at end
+        as lease_expires_at,
       (select greatest(extract(epoch from clock_timestamp() - e.recorded_at), 0)::int from events e
        where e.world_id = ${worldId} and e.sequence = p.sequence + 1 and e.recorded_at >= p.recorded_at) as next_age_s
     from consumers c

@@ -32,6 +32,7 @@ function startRun(change: Partial<Endpoint>) {
       close: async () => {},
     },
     now: () => clock.now,
+    clockNow: () => clock.now,
     jitter: () => 0,
     mintEventId: () => 'evt_test',
     mintDeadLetterId: () => 'dlt_test',

@@ -285,8 +285,9 @@ export class EndpointRun {
   post(cause: Cause, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
     const { endpoint, keys, world, headers: own } = this.config;
     const { event_id, attempt, trace } = cause;
+    const signed_at = this.#around.clockNow();
     if (own.length > 0) extra.push(...own);
-    const headers = headersOf(event_id, body, liveKeys(keys, now), now, extra);
+    const headers = headersOf(event_id, body, liveKeys(keys, now), signed_at, extra);
     const timeout_ms = endpoint.timeout_s * 1_000;
     const about = { 'waypost.endpoint_id': endpoint.id, 'waypost.event_id': event_id, 'waypost.attempt': attempt };
     return this.#around.destination.post(

@@ -24,7 +24,7 @@ export interface LeaseHolder {
   /** Null: not ours. */
   epochOf(share: number): number | null;
   shares(): number[];
-  /** How far the database's clock is ahead of ours, in milliseconds. */
+  /** How far the database's clock is ahead of `ownMs`, in milliseconds. */
   offsetMs(): number;
   /** Claims, renews or gives back now. */
   look(): Promise<void>;
@@ -37,6 +37,8 @@ export interface LeaseOptions {
   sql: Sql;
   holder: string;
   clocks: Clocks;
+  /** What the database's clock is compared with. Monotonic, so that a clock of ours that is set changes nothing. */
+  ownMs(): number;
   /** These are ours now: load what belongs to them. */
   onClaimed(leases: readonly Lease[]): Promise<void>;
   /** These are not ours any more: stop at once. */
@@ -127,11 +129,11 @@ class Leases implements LeaseHolder {
   }
 
   async #look(): Promise<void> {
-    const { sql, holder, clocks } = this.#options;
+    const { sql, holder, ownMs } = this.#options;
     if (this.#isLeaving) return this.#renew();
-    const before = this.#readClocks();
+    const askedMs = ownMs();
     const { senders, now } = await noteSender(sql, holder);
-    this.#offsetMs = now.getTime() - (before.wall_ms + clocks.wallMs()) / 2;
+    this.#offsetMs = now.getTime() - (askedMs + ownMs()) / 2;
     await this.#renew();
     if (this.#isLeaving) return;
     const wanted = fairShare(senders);

@@ -25,6 +25,7 @@ import { type News, startNews } from './news.loop.ts';
 import { openHeaders, openSecret } from './sealed-secret.ts';
 import type { HeadNews } from './sender.store.ts';
 import { readSecret } from './signing.ts';
+import { createSteadyClock } from './steady-clock.ts';
 import type { Surroundings } from './surroundings.loop.ts';
 import { WorldRun } from './world.loop.ts';
 
@@ -113,6 +114,7 @@ class SenderLoop implements Sender {
   /** The configuration of each world for which its endpoints were loaded. */
   readonly #configs = new Map<number, number>();
   readonly #leases: LeaseHolder;
+  readonly #steady = createSteadyClock();
   readonly #news: News;
   readonly #flusher;
   readonly #destination;
@@ -144,6 +146,7 @@ class SenderLoop implements Sender {
     this.#leases = startLeases({
       sql: this.#leasePool,
       holder: `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
+      ownMs: options.clock === undefined ? () => performance.now() : () => Date.now(),
       clocks: options.leaseClocks ?? { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
       onClaimed: (leases) =>
         this.#book.load(
@@ -223,10 +226,19 @@ class SenderLoop implements Sender {
     await Promise.all([this.#work.end({ timeout: 1 }), this.#leasePool.end({ timeout: 1 })]);
   }
 
-  /** The database's time, so that all senders agree on what is due. */
+  /** The database's time, so that all senders agree on what is due; it does not go back when that clock is set back. */
   #now(): number {
-    const now = this.#options.clock?.now() ?? Date.now();
-    return Math.round(now + this.#leases.offsetMs());
+    return Math.round(this.#steady.read(this.#clockNow(), this.#ownMs()));
+  }
+
+  /** The database's time as it is: for what receivers compare with their own clocks. */
+  #clockNow(): number {
+    return Math.round(this.#ownMs() + this.#leases.offsetMs());
+  }
+
+  /** Monotonic, so that a clock of this machine that is set changes nothing. */
+  #ownMs(): number {
+    return this.#options.clock?.now() ?? performance.now();
   }
 
   #surroundings(onFault: (error: unknown) => void): Surroundings {
@@ -234,6 +246,7 @@ class SenderLoop implements Sender {
     return {
       destination: this.#destination,
       now: () => this.#now(),
+      clockNow: () => this.#clockNow(),
       jitter: this.#options.jitter ?? (() => Math.random() * 2 - 1),
       mintEventId: () => mintId('evt', this.#now()),
       mintDeadLetterId: () => mintId('dlt', this.#now()),

@@ -46,9 +46,14 @@ export async function noteSender(sql: Sql, sender: string): Promise<{ senders: n
     insert into senders (sender, seen_at) values (${sender}, clock_timestamp())
     on conflict (sender) do update set seen_at = excluded.seen_at`;
   const [row] = await sql<{ senders: number; now: Date }[]>`
-    select count(*) filter (where seen_at > clock_timestamp() - ${`${LEASE_MS} ms`}::interval)::int as senders,
+    select count(*) filter (where seen_at > clock_timestamp() - ${`${LEASE_MS} ms`}::interval
+        and seen_at < clock_timestamp() + ${`${LEASE_MS} ms`}::interval)::int as senders,
       clock_timestamp() as now
     from senders`;
+  // Where the clock was set back, a lease would end when the clock is there again: its holder may long be dead by then.
+  await sql`
+    update sender_leases set expires_at = clock_timestamp() + ${`${LEASE_MS} ms`}::interval
+    where expires_at > clock_timestamp() + ${`${2 * LEASE_MS} ms`}::interval`;
   if (row === undefined) throw new Error('the senders cannot be counted');
   return row;
 }

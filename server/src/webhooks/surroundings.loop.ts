@@ -30,8 +30,10 @@ export interface EndpointConfig {
 /** What an endpoint needs of the sender around it. */
 export interface Surroundings {
   destination: Destination;
-  /** Milliseconds by the database's clock. */
+  /** Milliseconds by the database's clock, but never back: what is due and what is patient goes by it. */
   now(): number;
+  /** The same as that clock stands: receivers compare it with their own. */
+  clockNow(): number;
   /** Between -1 and 1. */
   jitter(): number;
   mintEventId(): string;
