@@ -642,7 +642,8 @@ create table proposals (
   constraint proposals_pkey PRIMARY KEY (world_id, proposal_id),
   constraint proposals_status_check CHECK ((status = ANY (ARRAY['open'::text, 'accepted'::text, 'declined'::text])))
 );
-CREATE INDEX proposals_by_job ON public.proposals USING btree (world_id, job_id);
+CREATE INDEX proposals_by_job ON public.proposals USING btree (world_id, job_id, proposal_id);
+CREATE INDEX proposals_by_status ON public.proposals USING btree (world_id, status, proposal_id);
 grant select on proposals to waypost_app;
 grant delete, insert, select, update on proposals to waypost_ledger;
 grant select on proposals to waypost_sender;
@@ -774,6 +775,7 @@ create table vehicles (
   constraint vehicles_pkey PRIMARY KEY (world_id, id)
 );
 CREATE INDEX vehicles_by_creation ON public.vehicles USING btree (world_id, created_at DESC, id DESC);
+CREATE INDEX vehicles_by_hub ON public.vehicles USING btree (world_id, parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX vehicles_by_update ON public.vehicles USING btree (world_id, updated_at, id);
 CREATE UNIQUE INDEX vehicles_external_id ON public.vehicles USING btree (world_id, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
 grant select on vehicles to waypost_app;

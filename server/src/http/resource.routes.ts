@@ -6,20 +6,13 @@ import Type from 'typebox';
 import { type ErrorCode, WaypostError } from '../errors.ts';
 import type { Command, Decision, Moment, WorkingSet } from '../ledger/command.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import {
-  type FoundDocument,
-  findResource,
-  type ListFilter,
-  listNewestResources,
-  listUpdatedResources,
-  type ReadSource,
-  type ResourceStore,
-} from '../ledger/resource.store.ts';
+import { findResource, type ReadSource, type ResourceStore } from '../ledger/resource.store.ts';
 import type { Base, Loads, Request } from '../ledger/resource.ts';
+import { type ListFilter, listResources } from '../ledger/resource-list.store.ts';
 import { defineCursor } from './cursor.ts';
 import { listOperation } from './list.ts';
 import { type Call, JsonText, type Operation, replyOf } from './operation.ts';
-import { walkBy } from './paging.ts';
+import { walkPages } from './paging.ts';
 import type { Scope } from './scope.ts';
 
 /** What every operation of a resource needs of the house. */
@@ -224,7 +217,6 @@ function listOf<D extends Base, I extends TSchema, P extends TSchema>(
   const { many } = spec.words;
   const newest = defineCursor(many, { at: 'instant', id: 'text' });
   const updated = defineCursor(`${many} updated`, { at: 'instant', id: 'text' });
-  const show = (rows: readonly FoundDocument[]) => rows.map((row) => new JsonText(row.text));
   return listOperation({
     operation_id: `list_${many}`,
     path: spec.path,
@@ -243,19 +235,15 @@ function listOf<D extends Base, I extends TSchema, P extends TSchema>(
       const reading = { reads: desk.reads, keys: desk.keys, store: spec.store, view: call };
       const filter = filterOf(spec, query);
       const { world_id } = call.caller;
-      if (updated_since === undefined)
-        return walkBy({
-          cursor: newest,
-          read: (after, count) => listNewestResources(reading, world_id, filter, after, count),
-          placeOf: (row) => ({ at: row.created_at, id: row.id }),
-          show,
-        });
-      const since = new Date(updated_since).toISOString();
-      return walkBy({
-        cursor: updated,
-        read: (after, count) => listUpdatedResources(reading, world_id, filter, since, after, count),
-        placeOf: (row) => ({ at: row.updated_at, id: row.id }),
-        show,
+      const since = updated_since === undefined ? null : new Date(updated_since).toISOString();
+      return walkPages({
+        cursor: since === null ? newest : updated,
+        async read(after, limit) {
+          const { fitting, next } = await listResources(reading, world_id, filter, since, after, limit);
+          return { rows: fitting, next };
+        },
+        placeOf: (place) => place,
+        show: (rows) => rows.map((row) => new JsonText(row.text)),
       });
     },
   });

@@ -5,7 +5,7 @@ import { WaypostError } from '../errors.ts';
 import { defineCursor } from '../http/cursor.ts';
 import { listOperation } from '../http/list.ts';
 import { type Call, JsonText, type Operation, operation, replyOf } from '../http/operation.ts';
-import { walkBy } from '../http/paging.ts';
+import { walkPages } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import type { Command } from '../ledger/command.ts';
 import type { JobDesk } from './job.routes.ts';
@@ -52,10 +52,10 @@ function listOfProposals(desk: JobDesk): Operation {
     example: makeProposalExample(),
     walk(call) {
       const filter = { job_id: call.query.job_id ?? null, status: call.query.status ?? null };
-      return walkBy({
+      return walkPages({
         cursor: place,
-        read: (after, count) => listProposals(desk.reads, scopeOf(call), filter, after?.id ?? null, count),
-        placeOf: (row) => ({ id: row.proposal_id }),
+        read: (after, limit) => listProposals(desk.reads, scopeOf(call), filter, after?.id ?? null, limit),
+        placeOf: (id) => ({ id }),
         show: async (rows) => (await desk.keys.open(desk.reads, rows, call)).map((text) => new JsonText(text)),
       });
     },

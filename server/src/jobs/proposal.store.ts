@@ -1,5 +1,6 @@
 // The statements about proposals.
 
+import { type Judged, lookThrough } from '../db/look-through.ts';
 import type { Sent, Sql, Tx } from '../db/sql.ts';
 import type { Kind, Ref, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
@@ -7,6 +8,8 @@ import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { JobScope } from './job-list.store.ts';
 import type { Proposal } from './proposal.schema.ts';
 import type { StoredProposal } from './proposal.ts';
+
+const ABOVE_EVERY_ID = '~';
 
 /** A proposal's document as it is kept. */
 export interface ProposalRow {
@@ -63,23 +66,57 @@ export async function findProposal(sql: Sql, scope: JobScope, proposalId: string
   return row ?? null;
 }
 
-/** Newest first; an identifier carries its time, so it is the place to go on from. */
-export function listProposals(
+export interface ProposalFilter {
+  job_id: string | null;
+  status: Proposal['status'] | null;
+}
+
+interface Candidate extends Judged {
+  proposal_id: string;
+}
+
+/** The newest first. `after`: the id of the one that was seen last. */
+export async function listProposals(
   sql: Sql,
   scope: JobScope,
-  filter: { job_id: string | null; status: Proposal['status'] | null },
+  filter: ProposalFilter,
   after: string | null,
-  count: number,
-): Promise<ProposalRow[]> {
-  return sql<ProposalRow[]>`
+  limit: number,
+): Promise<{ rows: ProposalRow[]; next: string | null }> {
+  const { world_id, channel_ids } = scope;
+  const { fitting, next } = await lookThrough<Candidate, string>({
+    limit,
+    after,
+    read: (place, count) => sql<Candidate[]>`
+      select c.proposal_id, p.world_id = ${world_id}
+        ${channel_ids === null ? sql`` : sql`and p.channel_id = any(${channel_ids as string[]}::text[])`}
+        ${filter.job_id === null ? sql`` : sql`and p.job_id = ${filter.job_id}`}
+        ${filter.status === null ? sql`` : sql`and p.status = ${filter.status}`} as fits
+      from (${runOf(sql, world_id, filter, place ?? ABOVE_EVERY_ID, count)}) c
+      left join proposals p on p.world_id = ${world_id} and p.proposal_id = c.proposal_id
+      order by c.proposal_id desc`,
+    placeOf: ({ proposal_id }) => proposal_id,
+  });
+  if (fitting.length === 0) return { rows: [], next };
+  const rows = await sql<ProposalRow[]>`
     select world_id, proposal_id, created_at, event_id, event_hash, body, personal
     from proposals
-    where world_id = ${scope.world_id} ${inChannels(sql, scope)}
-      ${after === null ? sql`` : sql`and proposal_id < ${after}`}
-      ${filter.job_id === null ? sql`` : sql`and job_id = ${filter.job_id}`}
-      ${filter.status === null ? sql`` : sql`and status = ${filter.status}`}
-    order by proposal_id desc
-    limit ${count}`;
+    where world_id = ${world_id} and proposal_id = any(${fitting.map(({ proposal_id }) => proposal_id)}::text[])`;
+  return { rows: rows.sort((one, other) => (one.proposal_id < other.proposal_id ? 1 : -1)), next };
+}
+
+/** Rows are compared as a whole and ordered by all of their index, so that no other will do (job-candidates.store.ts). */
+function runOf(sql: Sql, worldId: number, { job_id, status }: ProposalFilter, below: string, count: number) {
+  if (job_id === null && status === null)
+    return sql`
+      select proposal_id from proposals
+      where world_id = ${worldId} and proposal_id < ${below}
+      order by proposal_id desc limit ${count}`;
+  const [column, value] = job_id !== null ? [sql`job_id`, job_id] : [sql`status`, status];
+  return sql`
+    select proposal_id from proposals
+    where world_id = ${worldId} and (${column}, proposal_id) >= (${value}, '') and (${column}, proposal_id) < (${value}, ${below})
+    order by ${column} desc, proposal_id desc limit ${count}`;
 }
 
 function inChannels(sql: Sql, scope: JobScope) {

@@ -158,7 +158,7 @@ export interface Reading<D extends Base> extends ReadSource {
   view: View;
 }
 
-type ShownRow = Pick<Row, 'world_id' | 'id' | 'created_at' | 'updated_at' | 'event_id' | 'body' | 'personal'>;
+export type ShownRow = Pick<Row, 'world_id' | 'id' | 'created_at' | 'updated_at' | 'event_id' | 'body' | 'personal'>;
 
 /** One that is not deleted, or null. */
 export async function findResource<D extends Base>(
@@ -173,62 +173,10 @@ export async function findResource<D extends Base>(
   return (await showRows(reading, rows))[0] ?? null;
 }
 
-export interface ListFilter {
-  external_id: string | null;
-  parent_id: string | null;
-  status: string | null;
-}
-/** Where the page before ended. */
-export interface Place {
-  at: Instant;
-  id: string;
-}
-
-/** The newest first, by (created_at, id). */
-export async function listNewestResources<D extends Base>(
+export async function showRows<D extends Base>(
   reading: Reading<D>,
-  worldId: number,
-  filter: ListFilter,
-  after: Place | null,
-  count: number,
+  rows: readonly ShownRow[],
 ): Promise<FoundDocument[]> {
-  const sql = reading.reads;
-  const rows = await sql<ShownRow[]>`
-    select world_id, id, created_at, updated_at, event_id, body, personal
-    from ${sql(reading.store.table)}
-    where world_id = ${worldId} and deleted_at is null ${whereFilter(sql, filter)}
-      ${after === null ? sql`` : sql`and (created_at, id) < (${after.at}::timestamptz, ${after.id})`}
-    order by created_at desc, id desc limit ${count}`;
-  return showRows(reading, rows);
-}
-
-/** Those changed at or after an instant, by (updated_at, id); also what was deleted, so that a copy can follow. */
-export async function listUpdatedResources<D extends Base>(
-  reading: Reading<D>,
-  worldId: number,
-  filter: ListFilter,
-  since: Instant,
-  after: Place | null,
-  count: number,
-): Promise<FoundDocument[]> {
-  const sql = reading.reads;
-  const rows = await sql<ShownRow[]>`
-    select world_id, id, created_at, updated_at, event_id, body, personal
-    from ${sql(reading.store.table)}
-    where world_id = ${worldId} and updated_at >= ${since}::timestamptz ${whereFilter(sql, filter)}
-      ${after === null ? sql`` : sql`and (updated_at, id) > (${after.at}::timestamptz, ${after.id})`}
-    order by updated_at, id limit ${count}`;
-  return showRows(reading, rows);
-}
-
-function whereFilter(sql: Sql, filter: ListFilter) {
-  return sql`
-    ${filter.external_id === null ? sql`` : sql`and external_id = ${filter.external_id}`}
-    ${filter.parent_id === null ? sql`` : sql`and parent_id = ${filter.parent_id}`}
-    ${filter.status === null ? sql`` : sql`and status = ${filter.status}`}`;
-}
-
-async function showRows<D extends Base>(reading: Reading<D>, rows: readonly ShownRow[]): Promise<FoundDocument[]> {
   const sealed = rows.map((row) => sealedOf(row));
   const texts = await reading.keys.open(
     reading.reads,

@@ -7,7 +7,7 @@ import { patternFaults } from '../events/event-types.ts';
 import { defineCursor } from '../http/cursor.ts';
 import { listOperation } from '../http/list.ts';
 import { type Call, type Caller, type Operation, operation, replyOf } from '../http/operation.ts';
-import { walkBy } from '../http/paging.ts';
+import { walkBy, walkPages } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { refTo } from '../ledger/resource.ts';
@@ -89,10 +89,10 @@ function getDeadLetters({ reads }: DeadLetterDesk): Operation {
       requireKnownTypes(query.types, () => 'query/types');
       const endpoint_ids = await endpointsAsked(reads, caller, query.endpoint_id);
       const filter = { ...askedBy(query, null), endpoint_ids, state: query.state ?? null };
-      return walkBy({
+      return walkPages({
         cursor: letterCursor,
-        read: (after, count) => listDeadLetters(reads, caller.world_id, filter, after, count),
-        placeOf: ({ died_at, id }) => ({ at: died_at, id }),
+        read: (after, limit) => listDeadLetters(reads, caller.world_id, filter, after, limit),
+        placeOf: (place) => place,
         show: (rows) => rows,
       });
     },

@@ -1,5 +1,6 @@
 // The statements that show dead letters. Senders write them with each flush (flush.store.ts).
 
+import { type Judged, lookThrough } from '../db/look-through.ts';
 import type { Sql } from '../db/sql.ts';
 import type { Instant } from '../ledger/command.ts';
 import type { DeadLetter } from './redrive.schema.ts';
@@ -33,23 +34,29 @@ export async function listDeadLetters(
   worldId: number,
   filter: DeadLetterFilter,
   after: { at: Instant; id: string } | null,
-  count: number,
-): Promise<DeadLetter[]> {
+  limit: number,
+): Promise<{ rows: DeadLetter[]; next: { at: Instant; id: string } | null }> {
   const { endpoint_ids, state, types, job_id, reason, died_since, died_until } = filter;
-  const rows = await sql<DeadLetterRow[]>`
-    select ${columns(sql)} from dead_letters d
-    where d.world_id = ${worldId}
-      ${endpoint_ids === null ? sql`` : sql`and d.endpoint_id = any(${endpoint_ids as string[]}::text[])`}
-      ${state === null ? sql`` : sql`and d.state = ${state}`}
-      ${types === null ? sql`` : sql`and ${fitsType(sql, sql`${types as string[]}::text[]`)}`}
-      ${job_id === null ? sql`` : sql`and d.job_id = ${job_id}`}
-      ${reason === null ? sql`` : sql`and d.reason = ${reason}`}
-      ${died_since === null ? sql`` : sql`and d.died_at >= ${died_since}::timestamptz`}
-      ${died_until === null ? sql`` : sql`and d.died_at < ${died_until}::timestamptz`}
-      ${after === null ? sql`` : sql`and (d.died_at, d.dead_letter_id) < (${after.at}::timestamptz, ${after.id})`}
-    order by d.died_at desc, d.dead_letter_id desc
-    limit ${count}`;
-  return rows.map(showDeadLetter);
+  const found = await lookThrough<DeadLetterRow & Judged, { at: Instant; id: string }>({
+    limit,
+    after,
+    read: (place, count) => sql<(DeadLetterRow & Judged)[]>`
+      select ${columns(sql)}, (true
+        ${endpoint_ids === null ? sql`` : sql`and d.endpoint_id = any(${endpoint_ids as string[]}::text[])`}
+        ${state === null ? sql`` : sql`and d.state = ${state}`}
+        ${types === null ? sql`` : sql`and ${fitsType(sql, sql`${types as string[]}::text[]`)}`}
+        ${job_id === null ? sql`` : sql`and d.job_id = ${job_id}`}
+        ${reason === null ? sql`` : sql`and d.reason = ${reason}`}) is true as fits
+      from dead_letters d
+      where d.world_id = ${worldId}
+        ${died_since === null ? sql`` : sql`and d.died_at >= ${died_since}::timestamptz`}
+        ${died_until === null ? sql`` : sql`and d.died_at < ${died_until}::timestamptz`}
+        ${place === null ? sql`` : sql`and (d.died_at, d.dead_letter_id) < (${place.at}::timestamptz, ${place.id})`}
+      order by d.died_at desc, d.dead_letter_id desc
+      limit ${count}`,
+    placeOf: (row) => ({ at: row.died_at.toISOString(), id: row.dead_letter_id }),
+  });
+  return { rows: found.fitting.map(showDeadLetter), next: found.next };
 }
 
 export async function findDeadLetters(sql: Sql, worldId: number, ids: readonly string[]): Promise<DeadLetter[]> {

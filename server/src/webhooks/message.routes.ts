@@ -5,7 +5,7 @@ import type { Sql } from '../db/sql.ts';
 import { defineCursor } from '../http/cursor.ts';
 import { listOperation } from '../http/list.ts';
 import { type Operation, operation } from '../http/operation.ts';
-import { walkBy } from '../http/paging.ts';
+import { walkBy, walkPages } from '../http/paging.ts';
 import { word } from '../parties/fields.ts';
 import { AttemptSchema, HealthSchema, MessageSchema, outcomes } from './endpoint.schema.ts';
 import { endpointPath, endpointTag, findVisible } from './endpoint-desk.routes.ts';
@@ -66,10 +66,10 @@ function getAttempts(reads: Sql): Operation {
     async walk({ caller, path, query }) {
       const { endpoint } = await findVisible(reads, caller, path.endpoint_id);
       const filter = { outcome: query.outcome ?? null, event_id: query.event_id ?? null };
-      return walkBy({
+      return walkPages({
         cursor: attemptCursor,
-        read: (after, count) => listAttempts(reads, caller.world_id, endpoint.id, filter, after, count),
-        placeOf: (row) => ({ at: row.started_at, sequence: row.sequence ?? 0, attempt: row.attempt }),
+        read: (after, limit) => listAttempts(reads, caller.world_id, endpoint.id, filter, after, limit),
+        placeOf: (place) => place,
         show: (rows) => rows,
       });
     },

@@ -1,5 +1,6 @@
 // The statements that show what was sent: messages and attempts. Reading only.
 
+import { type Judged, lookThrough } from '../db/look-through.ts';
 import type { Sql } from '../db/sql.ts';
 import { type LogRow, readPlaces } from '../events/log.store.ts';
 import type { Instant } from '../ledger/command.ts';
@@ -39,25 +40,38 @@ export async function listAttempts(
   endpointId: string,
   filter: AttemptFilter,
   after: AttemptPlace | null,
-  count: number,
-): Promise<Attempt[]> {
-  const { outcome, event_id } = filter;
-  const place = event_id === null ? null : placeOfEvent(event_id);
-  const rows = await sql<AttemptRow[]>`
-    select endpoint_id, event_id, type, sequence, attempt, started_at, duration_ms, outcome, status, error, reply,
-      correlation_id, redrive
-    from attempts
-    where world_id = ${worldId} and endpoint_id = ${endpointId}
-      ${outcome === null ? sql`` : sql`and outcome = ${outcome}`}
-      ${event_id === null ? sql`` : sql`and event_id = ${event_id} and sequence in (0, ${place?.sequence ?? 0})`}
-      ${after === null ? sql`` : sql`and started_at <= ${after.at}::timestamptz and (started_at, sequence, attempt) < (${after.at}::timestamptz, ${after.sequence}, ${after.attempt})`}
-    order by started_at desc, sequence desc, attempt desc
-    limit ${count}`;
-  return rows.map(showAttempt);
+  limit: number,
+): Promise<{ rows: Attempt[]; next: AttemptPlace | null }> {
+  const fits = filter.outcome === null ? sql`true` : sql`a.outcome = ${filter.outcome}`;
+  const found = await lookThrough<AttemptRow & Judged, AttemptPlace>({
+    limit,
+    after,
+    read: (place, count) => sql<(AttemptRow & Judged)[]>`
+      select a.endpoint_id, a.event_id, a.type, a.sequence, a.attempt, a.started_at, a.duration_ms, a.outcome, a.status,
+        case when ${fits} then a.error end as error, case when ${fits} then a.reply end as reply, a.correlation_id, a.redrive,
+        ${fits} as fits
+      from ${filter.event_id === null ? sql`attempts` : attemptsOf(sql, worldId, endpointId, filter.event_id)} a
+      where a.world_id = ${worldId} and a.endpoint_id = ${endpointId}
+        ${place === null ? sql`` : sql`and a.started_at <= ${place.at}::timestamptz and (a.started_at, a.sequence, a.attempt) < (${place.at}::timestamptz, ${place.sequence}, ${place.attempt})`}
+      order by a.started_at desc, a.sequence desc, a.attempt desc
+      limit ${count}`,
+    placeOf: (row) => ({ at: row.started_at.toISOString(), sequence: row.sequence, attempt: row.attempt }),
+  });
+  return { rows: found.fitting.map(showAttempt), next: found.next };
+}
+
+/** Those of one event, which are few; `offset 0` keeps all of the endpoint's from being read in search of them. */
+function attemptsOf(sql: Sql, worldId: number, endpointId: string, eventId: string) {
+  return sql`(
+    select * from attempts
+    where world_id = ${worldId} and endpoint_id = ${endpointId} and event_id = ${eventId}
+      and sequence in (0, ${placeOfEvent(eventId)?.sequence ?? 0})
+    offset 0
+  )`;
 }
 
 export function showAttempt(row: AttemptRow): Attempt {
-  const { redrive, started_at, sequence, ...rest } = row;
+  const { redrive, started_at, sequence, fits: _, ...rest } = row as AttemptRow & Partial<Judged>;
   return {
     ...rest,
     started_at: started_at.toISOString(),
