@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type House, listOperations as listHouseOperations, tags } from '../server/src/app.ts';
+import { type House, listOperations as listHouseOperations, listWebhooks, tags } from '../server/src/app.ts';
 import { documentOperations } from '../server/src/http/docs.ts';
 import { renderErrorsMarkdown } from '../server/src/http/error-page.ts';
 import { buildDocument } from '../server/src/http/openapi.ts';
@@ -23,8 +23,10 @@ export function listOperations(): Operation[] {
 
 /** Path → text of everything that is made here. */
 export function renderFiles(): Record<string, string> {
+  const operations = listOperations();
+  const document = buildDocument(operations, listWebhooks(operations), tags);
   return {
-    'server/openapi.json': `${JSON.stringify(buildDocument(listOperations(), {}, tags), null, 2)}\n`,
+    'server/openapi.json': `${JSON.stringify(document, null, 2)}\n`,
     'docs/errors.md': renderErrorsMarkdown(),
   };
 }

@@ -577,6 +577,26 @@ export interface Ownership {
   instructions?: Priority | undefined;
 }
 
+/** A saved address was made. */
+export type AddressCreatedEvent = (Event) & ({
+  type: "address.created";
+  topics: unknown[];
+  data: {
+    address: Address;
+    [member: string]: unknown;
+  };
+});
+
+/** A saved address was deleted. */
+export type AddressDeletedEvent = (Event) & ({
+  type: "address.deleted";
+  topics: unknown[];
+  data: {
+    address: Address;
+    [member: string]: unknown;
+  };
+});
+
 export interface AddressInput {
   /** Name on the door or of the firm; null: none. */
   name?: string | null | undefined;
@@ -622,6 +642,16 @@ export interface AddressInput {
   /** When goods are taken, local time; empty: not stated. */
   receiving_hours?: ReceivingHour[] | undefined;
 }
+
+/** A saved address was changed. */
+export type AddressUpdatedEvent = (Event) & ({
+  type: "address.updated";
+  topics: unknown[];
+  data: {
+    address: Address;
+    [member: string]: unknown;
+  };
+});
 
 export interface Attempt {
   /** Identifier of an endpoint. */
@@ -698,6 +728,28 @@ export interface AuditEntry {
   details: Record<string, unknown> | null;
 }
 
+/** An order source was made. */
+export type ChannelCreatedEvent = (Event) & ({
+  type: "channel.created";
+  topics: unknown[];
+  data: {
+    /** An order source inside a tenant, with its settings in this world. */
+    channel: Channel;
+    [member: string]: unknown;
+  };
+});
+
+/** The settings of an order source were changed. */
+export type ChannelUpdatedEvent = (Event) & ({
+  type: "channel.updated";
+  topics: unknown[];
+  data: {
+    /** An order source inside a tenant, with its settings in this world. */
+    channel: Channel;
+    [member: string]: unknown;
+  };
+});
+
 export interface Consumer {
   /** Identifier, by which events name it. */
   id: string;
@@ -750,6 +802,26 @@ export interface ConsumerAcked {
   lease_expires_at: string | null;
   states: StateComparison;
 }
+
+/** A named consumer of the log was made. */
+export type ConsumerCreatedEvent = (Event) & ({
+  type: "consumer.created";
+  topics: unknown[];
+  data: {
+    consumer: ConsumerDocument;
+    [member: string]: unknown;
+  };
+});
+
+/** A named consumer of the log was deleted. */
+export type ConsumerDeletedEvent = (Event) & ({
+  type: "consumer.deleted";
+  topics: unknown[];
+  data: {
+    consumer: ConsumerDocument;
+    [member: string]: unknown;
+  };
+});
 
 export interface ConsumerDocument {
   /** Identifier, by which events name it. */
@@ -822,6 +894,36 @@ export interface CurrentTask {
   /** How many tasks the job has. */
   of: number;
 }
+
+/** A customer was made. */
+export type CustomerCreatedEvent = (Event) & ({
+  type: "customer.created";
+  topics: unknown[];
+  data: {
+    customer: Customer;
+    [member: string]: unknown;
+  };
+});
+
+/** A customer was erased: personal values read null from here on, in all events. */
+export type CustomerErasedEvent = (Event) & ({
+  type: "customer.erased";
+  topics: unknown[];
+  data: {
+    customer: Customer;
+    [member: string]: unknown;
+  };
+});
+
+/** A customer was changed. */
+export type CustomerUpdatedEvent = (Event) & ({
+  type: "customer.updated";
+  topics: unknown[];
+  data: {
+    customer: Customer;
+    [member: string]: unknown;
+  };
+});
 
 export interface DeadLetter {
   /** Identifier of a dead letter. */
@@ -910,6 +1012,36 @@ export interface DeliveryInput {
   minimum_age?: number | null | undefined;
 }
 
+/** A driver was made. */
+export type DriverCreatedEvent = (Event) & ({
+  type: "driver.created";
+  topics: unknown[];
+  data: {
+    driver: Driver;
+    [member: string]: unknown;
+  };
+});
+
+/** A driver was deleted. */
+export type DriverDeletedEvent = (Event) & ({
+  type: "driver.deleted";
+  topics: unknown[];
+  data: {
+    driver: Driver;
+    [member: string]: unknown;
+  };
+});
+
+/** A driver was changed. */
+export type DriverUpdatedEvent = (Event) & ({
+  type: "driver.updated";
+  topics: unknown[];
+  data: {
+    driver: Driver;
+    [member: string]: unknown;
+  };
+});
+
 export interface Endpoint {
   /** Identifier of an endpoint. */
   id: string;
@@ -917,9 +1049,9 @@ export interface Endpoint {
   url: string;
   /** Words for people. */
   description: string | null;
-  /** Event types: whole names, beginnings such as `job.*`, or `*`. */
+  /** Types or topics of events (`GET /v1/event-types`): whole names, beginnings such as `job.*`, or `*`. An event that fits several is sent once. */
   types: string[];
-  /** Topics, written in the same way. An event that fits a type or a topic is sent once. */
+  /** More of the same: what stands here and under `types` is one list. */
   topics: string[];
   /** Null: events of every channel and of none. */
   channel_ids: string[] | null;
@@ -957,6 +1089,26 @@ export interface Endpoint {
   /** RFC 3339, UTC, milliseconds. */
   updated_at: string;
 }
+
+/** An endpoint for webhooks was made. */
+export type EndpointCreatedEvent = (Event) & ({
+  type: "endpoint.created";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
+
+/** An endpoint was deleted: nothing more is sent to it. */
+export type EndpointDeletedEvent = (Event) & ({
+  type: "endpoint.deleted";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
 
 export interface EndpointHealth {
   /** Identifier of an endpoint. */
@@ -1026,6 +1178,86 @@ export interface EndpointHealth {
   } | null;
 }
 
+/** An endpoint was paused, by somebody or because it was broken for days. */
+export type EndpointPausedEvent = (Event) & ({
+  type: "endpoint.paused";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
+
+/** A redrive of dead letters was stopped. */
+export type EndpointRedriveCancelledEvent = (Event) & ({
+  type: "endpoint.redrive_cancelled";
+  topics: unknown[];
+  data: {
+    redrive: RedriveRequest;
+    [member: string]: unknown;
+  };
+});
+
+/** Dead letters are to be sent again. */
+export type EndpointRedriveRequestedEvent = (Event) & ({
+  type: "endpoint.redrive_requested";
+  topics: unknown[];
+  data: {
+    redrive: RedriveRequest;
+    [member: string]: unknown;
+  };
+});
+
+/** A paused endpoint goes on where it stood. */
+export type EndpointResumedEvent = (Event) & ({
+  type: "endpoint.resumed";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
+
+/** An endpoint has a new secret; the old one signs too for a while. */
+export type EndpointSecretRotatedEvent = (Event) & ({
+  type: "endpoint.secret_rotated";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
+
+/** A test message: sent to one endpoint when asked for, in no log. */
+export type EndpointTestEvent = (PlacelessEvent) & ({
+  type: "endpoint.test";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
+
+/** An endpoint was changed. */
+export type EndpointUpdatedEvent = (Event) & ({
+  type: "endpoint.updated";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
+
+/** An endpoint answered its test and is active. */
+export type EndpointVerifiedEvent = (Event) & ({
+  type: "endpoint.verified";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
+
 export interface Event {
   /** Identifier; the webhook-id of its messages. */
   id: string;
@@ -1078,6 +1310,39 @@ export interface Event {
   };
 }
 
+export interface EventTopic {
+  topic: string;
+  summary: string;
+  /** With which types it comes. */
+  types: string[];
+}
+
+export interface EventType {
+  /** Which kind of object changed. */
+  type: string;
+  summary: string;
+  /** The member of `data` that holds the whole object; null: there is none. */
+  document: string | null;
+  /** What may be said by name of what happened. */
+  topics: string[];
+  /** Versions of the form, the newest last. */
+  schema_versions: string[];
+  deprecations: {
+    /** The type, or a pointer to a member of it. */
+    what: string;
+    deprecated_at: string;
+    /** From then on it is no longer sent. */
+    sunset_at: string;
+    instead: string | null;
+  }[];
+  /** Where this type is described with its JSON Schema. */
+  schema_url: string;
+  /** An event of this type. */
+  example: Record<string, unknown>;
+  /** JSON Schema (2020-12) of events of this type, whole in itself. */
+  json_schema: Record<string, unknown>;
+}
+
 /** A problem that someone must resolve. */
 export interface ExceptionSummary {
   /** Identifier with its prefix, time-ordered. */
@@ -1113,6 +1378,26 @@ export interface Fault {
 export interface Health {
   status: "ok";
 }
+
+/** A hub was made. */
+export type HubCreatedEvent = (Event) & ({
+  type: "hub.created";
+  topics: unknown[];
+  data: {
+    hub: Hub;
+    [member: string]: unknown;
+  };
+});
+
+/** A hub was changed. */
+export type HubUpdatedEvent = (Event) & ({
+  type: "hub.updated";
+  topics: unknown[];
+  data: {
+    hub: Hub;
+    [member: string]: unknown;
+  };
+});
 
 /** A thing that moves from a pickup to a delivery. */
 export interface Item {
@@ -1266,6 +1551,167 @@ export interface Job {
   live: Live;
 }
 
+/** An order came in and became a job. */
+export type JobCreatedEvent = (Event) & ({
+  type: "job.created";
+  topics: ("exception.opened" | "job.accepted")[];
+  data: {
+    job: JobDocument;
+    /** As the reporter named it. */
+    client_event_id?: string | undefined;
+    /** The number that the reporter gave it. */
+    client_seq?: number | undefined;
+    /** The outcome code that ended a task. */
+    outcome?: string | undefined;
+    /** The reason code that was stated. */
+    reason_code?: string | undefined;
+    /** Proofs that came with it. */
+    proof_ids?: string[] | undefined;
+    /** Proofs that no longer count. */
+    superseded_proof_ids?: string[] | undefined;
+    /** Cases that it opened, acknowledged or resolved. */
+    exceptions?: Exception[] | undefined;
+    /** What looks odd about it, such as `skewed_clock`. */
+    flags?: string[] | undefined;
+    /** Why a report was not applied. */
+    reason?: "already" | "superseded" | "conflict" | "proof_missing" | undefined;
+    /** What a report said that was not applied. */
+    reported?: {
+      to: string;
+      [member: string]: unknown;
+    } | undefined;
+    /** From what to what a task was corrected. */
+    corrected?: Record<string, unknown> | undefined;
+    [member: string]: unknown;
+  };
+});
+
+/** A job was deleted before anybody carried it out. */
+export type JobDeletedEvent = (Event) & ({
+  type: "job.deleted";
+  topics: ("exception.resolved")[];
+  data: {
+    job: JobDocument;
+    /** As the reporter named it. */
+    client_event_id?: string | undefined;
+    /** The number that the reporter gave it. */
+    client_seq?: number | undefined;
+    /** The outcome code that ended a task. */
+    outcome?: string | undefined;
+    /** The reason code that was stated. */
+    reason_code?: string | undefined;
+    /** Proofs that came with it. */
+    proof_ids?: string[] | undefined;
+    /** Proofs that no longer count. */
+    superseded_proof_ids?: string[] | undefined;
+    /** Cases that it opened, acknowledged or resolved. */
+    exceptions?: Exception[] | undefined;
+    /** What looks odd about it, such as `skewed_clock`. */
+    flags?: string[] | undefined;
+    /** Why a report was not applied. */
+    reason?: "already" | "superseded" | "conflict" | "proof_missing" | undefined;
+    /** What a report said that was not applied. */
+    reported?: {
+      to: string;
+      [member: string]: unknown;
+    } | undefined;
+    /** From what to what a task was corrected. */
+    corrected?: Record<string, unknown> | undefined;
+    [member: string]: unknown;
+  };
+});
+
+/** Something happened at a delivery; `data_id` names the task. */
+export type JobDeliveryUpdatedEvent = (Event) & ({
+  type: "job.delivery.updated";
+  topics: ("delivery.arrived" | "delivery.cancelled" | "delivery.completed" | "delivery.en_route" | "delivery.failed" | "exception.acknowledged" | "exception.opened" | "exception.resolved" | "job.accepted" | "job.assigned" | "job.cancelled" | "job.completed" | "job.corrected" | "job.failed" | "job.partially_completed" | "job.picked_up" | "job.reopened" | "job.rescheduled" | "job.returned" | "job.unassigned" | "proof.captured" | "proof.superseded")[];
+  data: {
+    job: JobDocument;
+    /** As the reporter named it. */
+    client_event_id?: string | undefined;
+    /** The number that the reporter gave it. */
+    client_seq?: number | undefined;
+    /** The outcome code that ended a task. */
+    outcome?: string | undefined;
+    /** The reason code that was stated. */
+    reason_code?: string | undefined;
+    /** Proofs that came with it. */
+    proof_ids?: string[] | undefined;
+    /** Proofs that no longer count. */
+    superseded_proof_ids?: string[] | undefined;
+    /** Cases that it opened, acknowledged or resolved. */
+    exceptions?: Exception[] | undefined;
+    /** What looks odd about it, such as `skewed_clock`. */
+    flags?: string[] | undefined;
+    /** Why a report was not applied. */
+    reason?: "already" | "superseded" | "conflict" | "proof_missing" | undefined;
+    /** What a report said that was not applied. */
+    reported?: {
+      to: string;
+      [member: string]: unknown;
+    } | undefined;
+    /** From what to what a task was corrected. */
+    corrected?: Record<string, unknown> | undefined;
+    [member: string]: unknown;
+  };
+});
+
+/** A promise to move goods: pickups and deliveries for one order. */
+export interface JobDocument {
+  /** Identifier with its prefix, time-ordered. */
+  id: string;
+  /** The source's own number, unique in its channel. */
+  reference: string;
+  /** Null: in no group. */
+  group_reference: string | null;
+  /** Identifier with its prefix, time-ordered. Null: replaces no cancelled job. */
+  supersedes: string | null;
+  /** Identifier with its prefix, time-ordered. */
+  channel_id: string;
+  /** The world it belongs to. */
+  world: "live" | "test";
+  /** Why goods are moved. Default delivery. */
+  purpose: "delivery" | "return" | "exchange" | "transfer";
+  /** How urgent it is. */
+  priority: "urgent" | "express" | "standard" | "economy";
+  /** Where it stands. */
+  status: "created" | "accepted" | "assigned" | "en_route" | "arrived" | "exception" | "completed" | "partially_completed" | "failed" | "cancelled";
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  status_since: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: dispatch has not taken the promise on. */
+  accepted_at: string | null;
+  /** Null: all tasks have ended. */
+  current: CurrentTask | null;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: goods are not on board yet. */
+  picked_up_at: string | null;
+  /** How it ended. Null: it has not ended. */
+  outcome: "delivered" | "partially_delivered" | "returned" | "disposed_of" | "lost" | "not_started" | null;
+  /** Who cancelled it. Null: not cancelled. */
+  cancelled_by: "source" | "dispatch" | "recipient" | "system" | null;
+  /** Why it was cancelled. Null: not cancelled. */
+  reason_code: string | null;
+  /** Open ones. */
+  exceptions: ExceptionSummary[];
+  /** Identifier with its prefix, time-ordered. Null: it touches no hub. */
+  hub_id: string | null;
+  pickups: Task[];
+  deliveries: Task[];
+  /** Counts applied commands; the ETag. */
+  version: number;
+  /** Number of its last event. */
+  job_sequence: number;
+  /** Labels for filters. */
+  tags: string[];
+  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+  metadata: Record<string, string>;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  created_at: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+  updated_at: string;
+  /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: it exists. */
+  deleted_at: string | null;
+}
+
 /** A job to be created, or the whole order again. */
 export interface JobInput {
   reference: string;
@@ -1287,6 +1733,76 @@ export interface JobInput {
   metadata?: Record<string, string> | undefined;
 }
 
+/** Something happened at a pickup; `data_id` names the task. */
+export type JobPickupUpdatedEvent = (Event) & ({
+  type: "job.pickup.updated";
+  topics: ("pickup.arrived" | "pickup.cancelled" | "pickup.completed" | "pickup.en_route" | "pickup.failed" | "exception.acknowledged" | "exception.opened" | "exception.resolved" | "job.accepted" | "job.assigned" | "job.cancelled" | "job.completed" | "job.corrected" | "job.failed" | "job.partially_completed" | "job.picked_up" | "job.reopened" | "job.rescheduled" | "job.returned" | "job.unassigned" | "proof.captured" | "proof.superseded")[];
+  data: {
+    job: JobDocument;
+    /** As the reporter named it. */
+    client_event_id?: string | undefined;
+    /** The number that the reporter gave it. */
+    client_seq?: number | undefined;
+    /** The outcome code that ended a task. */
+    outcome?: string | undefined;
+    /** The reason code that was stated. */
+    reason_code?: string | undefined;
+    /** Proofs that came with it. */
+    proof_ids?: string[] | undefined;
+    /** Proofs that no longer count. */
+    superseded_proof_ids?: string[] | undefined;
+    /** Cases that it opened, acknowledged or resolved. */
+    exceptions?: Exception[] | undefined;
+    /** What looks odd about it, such as `skewed_clock`. */
+    flags?: string[] | undefined;
+    /** Why a report was not applied. */
+    reason?: "already" | "superseded" | "conflict" | "proof_missing" | undefined;
+    /** What a report said that was not applied. */
+    reported?: {
+      to: string;
+      [member: string]: unknown;
+    } | undefined;
+    /** From what to what a task was corrected. */
+    corrected?: Record<string, unknown> | undefined;
+    [member: string]: unknown;
+  };
+});
+
+/** The job as a whole was changed: assigned, edited, cancelled. */
+export type JobUpdatedEvent = (Event) & ({
+  type: "job.updated";
+  topics: ("exception.acknowledged" | "exception.opened" | "exception.resolved" | "job.accepted" | "job.assigned" | "job.cancelled" | "job.completed" | "job.corrected" | "job.failed" | "job.partially_completed" | "job.picked_up" | "job.reopened" | "job.rescheduled" | "job.returned" | "job.unassigned" | "proof.captured" | "proof.superseded")[];
+  data: {
+    job: JobDocument;
+    /** As the reporter named it. */
+    client_event_id?: string | undefined;
+    /** The number that the reporter gave it. */
+    client_seq?: number | undefined;
+    /** The outcome code that ended a task. */
+    outcome?: string | undefined;
+    /** The reason code that was stated. */
+    reason_code?: string | undefined;
+    /** Proofs that came with it. */
+    proof_ids?: string[] | undefined;
+    /** Proofs that no longer count. */
+    superseded_proof_ids?: string[] | undefined;
+    /** Cases that it opened, acknowledged or resolved. */
+    exceptions?: Exception[] | undefined;
+    /** What looks odd about it, such as `skewed_clock`. */
+    flags?: string[] | undefined;
+    /** Why a report was not applied. */
+    reason?: "already" | "superseded" | "conflict" | "proof_missing" | undefined;
+    /** What a report said that was not applied. */
+    reported?: {
+      to: string;
+      [member: string]: unknown;
+    } | undefined;
+    /** From what to what a task was corrected. */
+    corrected?: Record<string, unknown> | undefined;
+    [member: string]: unknown;
+  };
+});
+
 export interface Key {
   /** Identifier of a key. */
   id: string;
@@ -1295,7 +1811,7 @@ export interface Key {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "consumers:write" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
@@ -1317,6 +1833,46 @@ export interface Key {
   version: number;
 }
 
+/** An API key was made. */
+export type KeyCreatedEvent = (Event) & ({
+  type: "key.created";
+  topics: unknown[];
+  data: {
+    key: Key;
+    [member: string]: unknown;
+  };
+});
+
+/** An API key was revoked. */
+export type KeyRevokedEvent = (Event) & ({
+  type: "key.revoked";
+  topics: unknown[];
+  data: {
+    key: Key;
+    [member: string]: unknown;
+  };
+});
+
+/** An API key has a successor and expires soon. */
+export type KeyRotatedEvent = (Event) & ({
+  type: "key.rotated";
+  topics: unknown[];
+  data: {
+    key: Key;
+    [member: string]: unknown;
+  };
+});
+
+/** An API key was changed. */
+export type KeyUpdatedEvent = (Event) & ({
+  type: "key.updated";
+  topics: unknown[];
+  data: {
+    key: Key;
+    [member: string]: unknown;
+  };
+});
+
 export interface KeyWithSecret {
   /** Identifier of a key. */
   id: string;
@@ -1325,7 +1881,7 @@ export interface KeyWithSecret {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "consumers:write" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
@@ -1357,7 +1913,7 @@ export interface KeyWithUse {
   /** The first characters of the secret, by which it is recognised. */
   prefix: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "consumers:write" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
@@ -1387,6 +1943,30 @@ export interface KeyWithUse {
   last_used_from: string | null;
 }
 
+export interface ListedEventType {
+  /** Which kind of object changed. */
+  type: string;
+  summary: string;
+  /** The member of `data` that holds the whole object; null: there is none. */
+  document: string | null;
+  /** What may be said by name of what happened. */
+  topics: string[];
+  /** Versions of the form, the newest last. */
+  schema_versions: string[];
+  deprecations: {
+    /** The type, or a pointer to a member of it. */
+    what: string;
+    deprecated_at: string;
+    /** From then on it is no longer sent. */
+    sunset_at: string;
+    instead: string | null;
+  }[];
+  /** Where this type is described with its JSON Schema. */
+  schema_url: string;
+  /** An event of this type. */
+  example: Record<string, unknown>;
+}
+
 /** What moves without an event. */
 export interface Live {
   /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: no estimate. */
@@ -1403,6 +1983,19 @@ export interface Live {
   /** What the machine allows next. */
   allowed_transitions: string[];
 }
+
+/** The log lost its end and goes on under a new epoch. Owed to everybody, whatever they filter. */
+export type LogRestoredEvent = (Event) & ({
+  type: "log.restored";
+  topics: unknown[];
+  data: {
+    /** When the backup was made. */
+    backup_at: string | null;
+    /** The last event of the epoch before that is left. */
+    last_sequence: number;
+    [member: string]: unknown;
+  };
+});
 
 export interface Message {
   /** Identifier of an endpoint. */
@@ -1470,6 +2063,58 @@ export interface PickupInput {
     name: string;
     url: string;
   }[] | undefined;
+}
+
+export interface PlacelessEvent {
+  /** Identifier; the webhook-id of its messages. */
+  id: string;
+  /** Which kind of object changed. */
+  type: string;
+  /** What happened, by name. */
+  topics: string[];
+  /** Version of this form. */
+  schema_version: string;
+  /** It is in no log. */
+  sequence: null;
+  /** Gapless number among the events of its job; null when it is about no job. */
+  job_sequence: number | null;
+  /** When it happened by the clock of whoever says so. */
+  occurred_at: string;
+  /** When it happened after correction of that clock. */
+  effective_at: string;
+  /** When it was recorded; never decreases along the sequence. */
+  recorded_at: string;
+  /** Of the request that caused it. */
+  correlation_id: string;
+  /** Of the request that created the object. */
+  origin_correlation_id: string;
+  /** The event that caused this one; null when a request did. */
+  causation_id: string | null;
+  tenant_id: string;
+  channel_id: string | null;
+  world: "live" | "test";
+  /** It is in no log. */
+  log_epoch: null;
+  actor: {
+    type: string;
+    id: string;
+  };
+  /** By which way it came. */
+  cause: string;
+  /** True for a step that was skipped and is known to have happened. */
+  implied: boolean;
+  /** False for a report that is kept but changed no state. */
+  applied: boolean;
+  /** SHA-256 of the previous event of the same object as stored; null for the first. */
+  previous_hash: string | null;
+  /** The whole object as it stands after the event, under its own name. */
+  data: {
+    /** The object that changed: a task, job, customer, address, … */
+    data_id: string;
+    /** Where in the document, as a JSON pointer without its leading slash → before and after. */
+    changes: Record<string, unknown[]>;
+    [member: string]: unknown;
+  };
 }
 
 /** A refusal (RFC 9457). Some codes add members of their own. */
@@ -1604,6 +2249,519 @@ export interface ProofRequirementsInput {
   on_failure: RequirementSetInput;
 }
 
+/** The owner of the fields took over what was proposed. */
+export type ProposalAcceptedEvent = (Event) & ({
+  type: "proposal.accepted";
+  topics: unknown[];
+  data: {
+    /** A change that waits for the owner of the fields. */
+    proposal: {
+      /** Identifier with its prefix, time-ordered. */
+      id: string;
+      /** Identifier with its prefix, time-ordered. */
+      job_id: string;
+      /** Identifier with its prefix, time-ordered. */
+      channel_id: string;
+      /** Whether it waits for a decision. */
+      status: "open" | "accepted" | "declined";
+      /** The authority that proposes. */
+      authority: string;
+      /** Who did it. */
+      actor: {
+        /** Who. */
+        type: "api_key" | "user" | "driver" | "recipient" | "system" | "simulator";
+        id: string;
+      };
+      /** Groups of fields that it touches; their owners decide. */
+      groups: ("priority" | "schedule" | "address" | "items" | "assignment" | "execution" | "completion" | "instructions")[];
+      /** The change as it was sent, with instants in UTC. Erased parts read null. */
+      patch: {
+        /** Null: in no group. */
+        group_reference?: string | null | undefined;
+        /** Why goods are moved. Default delivery. */
+        purpose?: "delivery" | "return" | "exchange" | "transfer" | undefined;
+        /** How urgent it is. */
+        priority?: "urgent" | "express" | "standard" | "economy" | undefined;
+        /** Labels for filters. */
+        tags?: string[] | undefined;
+        /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+        metadata?: Record<string, string> | undefined;
+        pickups?: ({
+          /** The task that is meant. */
+          id: string;
+          /** Null: not stated. */
+          reference?: string | null | undefined;
+          /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+          metadata?: Record<string, string> | undefined;
+          address?: AddressInput | undefined;
+          /** An address of yours, instead of `address`. */
+          address_id?: string | undefined;
+          contact?: ContactInput | undefined;
+          /** A customer of yours, instead of `contact`. */
+          customer_id?: string | undefined;
+          contact_policy?: ContactPolicy2 | undefined;
+          /** When the task is to be done. */
+          service_window?: ServiceWindow | undefined;
+          /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+          ready_at?: string | null | undefined;
+          /** Seconds. Null: not stated. */
+          wait_max_s?: number | null | undefined;
+          /** Seconds. Null: not stated. */
+          service_duration_s?: number | null | undefined;
+          services?: {
+            /** A lower-case word. */
+            code: string;
+            /** Seconds. Null: not stated. */
+            duration_s?: number | null | undefined;
+          }[] | undefined;
+          /** Null: nothing special. */
+          requires?: Require | null | undefined;
+          /** Null: none. */
+          appointment?: {
+            /** Null: not stated. */
+            reference?: string | null | undefined;
+            confirmed?: boolean | undefined;
+            /** Null: not stated. */
+            dock?: string | null | undefined;
+          } | null | undefined;
+          proof_requirements?: ProofRequirementsInput | undefined;
+          /** Null: none, or erased. */
+          instructions?: string | null | undefined;
+          documents?: {
+            name: string;
+            url: string;
+          }[] | undefined;
+        })[] | undefined;
+        deliveries?: ({
+          /** The task that is meant. */
+          id: string;
+          /** Null: not stated. */
+          reference?: string | null | undefined;
+          /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+          metadata?: Record<string, string> | undefined;
+          address?: AddressInput | undefined;
+          /** An address of yours, instead of `address`. */
+          address_id?: string | undefined;
+          contact?: ContactInput | undefined;
+          /** A customer of yours, instead of `contact`. */
+          customer_id?: string | undefined;
+          contact_policy?: ContactPolicy2 | undefined;
+          /** When the task is to be done. */
+          service_window?: ServiceWindow | undefined;
+          /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+          ready_at?: string | null | undefined;
+          /** Seconds. Null: not stated. */
+          wait_max_s?: number | null | undefined;
+          /** Seconds. Null: not stated. */
+          service_duration_s?: number | null | undefined;
+          services?: {
+            /** A lower-case word. */
+            code: string;
+            /** Seconds. Null: not stated. */
+            duration_s?: number | null | undefined;
+          }[] | undefined;
+          /** Null: nothing special. */
+          requires?: Require | null | undefined;
+          /** Null: none. */
+          appointment?: {
+            /** Null: not stated. */
+            reference?: string | null | undefined;
+            confirmed?: boolean | undefined;
+            /** Null: not stated. */
+            dock?: string | null | undefined;
+          } | null | undefined;
+          proof_requirements?: ProofRequirementsInput | undefined;
+          /** Null: none, or erased. */
+          instructions?: string | null | undefined;
+          documents?: {
+            name: string;
+            url: string;
+          }[] | undefined;
+          /** Null: all outcomes are allowed and a failure is tried again. */
+          handover?: Handover | null | undefined;
+          /** Money to be taken at the door. Null: nothing to be taken. */
+          cash_on_delivery?: {
+            /** Money in minor units of its currency (ISO 4217 exponent). */
+            amount_minor: number;
+            /** ISO 4217 alphabetic code. */
+            currency: string;
+          } | null | undefined;
+          /** Years. Null: for everybody. */
+          minimum_age?: number | null | undefined;
+          /** All items of the delivery: those with a known `reference` are changed, others come or go. */
+          items?: ItemInput[] | undefined;
+        })[] | undefined;
+      };
+      /** What would change. */
+      changes: {
+        /** Where in the job, as in `changes` of its events: a JSON pointer without its leading slash. */
+        pointer: string;
+        /** As it stood when it was proposed. */
+        before: unknown;
+        /** As it would stand. */
+        after: unknown;
+      }[];
+      /** Null: the job is on no route. */
+      route_effect: null;
+      /** Version of the job when it was proposed. */
+      job_version: number;
+      /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+      created_at: string;
+      /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: it is open. */
+      decided_at: string | null;
+      /** Who did it. Null: it is open. */
+      decided_by: {
+        /** Who. */
+        type: "api_key" | "user" | "driver" | "recipient" | "system" | "simulator";
+        id: string;
+      } | null;
+    };
+    [member: string]: unknown;
+  };
+});
+
+/** A change waits for the owner of the fields. */
+export type ProposalCreatedEvent = (Event) & ({
+  type: "proposal.created";
+  topics: unknown[];
+  data: {
+    /** A change that waits for the owner of the fields. */
+    proposal: {
+      /** Identifier with its prefix, time-ordered. */
+      id: string;
+      /** Identifier with its prefix, time-ordered. */
+      job_id: string;
+      /** Identifier with its prefix, time-ordered. */
+      channel_id: string;
+      /** Whether it waits for a decision. */
+      status: "open" | "accepted" | "declined";
+      /** The authority that proposes. */
+      authority: string;
+      /** Who did it. */
+      actor: {
+        /** Who. */
+        type: "api_key" | "user" | "driver" | "recipient" | "system" | "simulator";
+        id: string;
+      };
+      /** Groups of fields that it touches; their owners decide. */
+      groups: ("priority" | "schedule" | "address" | "items" | "assignment" | "execution" | "completion" | "instructions")[];
+      /** The change as it was sent, with instants in UTC. Erased parts read null. */
+      patch: {
+        /** Null: in no group. */
+        group_reference?: string | null | undefined;
+        /** Why goods are moved. Default delivery. */
+        purpose?: "delivery" | "return" | "exchange" | "transfer" | undefined;
+        /** How urgent it is. */
+        priority?: "urgent" | "express" | "standard" | "economy" | undefined;
+        /** Labels for filters. */
+        tags?: string[] | undefined;
+        /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+        metadata?: Record<string, string> | undefined;
+        pickups?: ({
+          /** The task that is meant. */
+          id: string;
+          /** Null: not stated. */
+          reference?: string | null | undefined;
+          /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+          metadata?: Record<string, string> | undefined;
+          address?: AddressInput | undefined;
+          /** An address of yours, instead of `address`. */
+          address_id?: string | undefined;
+          contact?: ContactInput | undefined;
+          /** A customer of yours, instead of `contact`. */
+          customer_id?: string | undefined;
+          contact_policy?: ContactPolicy2 | undefined;
+          /** When the task is to be done. */
+          service_window?: ServiceWindow | undefined;
+          /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+          ready_at?: string | null | undefined;
+          /** Seconds. Null: not stated. */
+          wait_max_s?: number | null | undefined;
+          /** Seconds. Null: not stated. */
+          service_duration_s?: number | null | undefined;
+          services?: {
+            /** A lower-case word. */
+            code: string;
+            /** Seconds. Null: not stated. */
+            duration_s?: number | null | undefined;
+          }[] | undefined;
+          /** Null: nothing special. */
+          requires?: Require | null | undefined;
+          /** Null: none. */
+          appointment?: {
+            /** Null: not stated. */
+            reference?: string | null | undefined;
+            confirmed?: boolean | undefined;
+            /** Null: not stated. */
+            dock?: string | null | undefined;
+          } | null | undefined;
+          proof_requirements?: ProofRequirementsInput | undefined;
+          /** Null: none, or erased. */
+          instructions?: string | null | undefined;
+          documents?: {
+            name: string;
+            url: string;
+          }[] | undefined;
+        })[] | undefined;
+        deliveries?: ({
+          /** The task that is meant. */
+          id: string;
+          /** Null: not stated. */
+          reference?: string | null | undefined;
+          /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+          metadata?: Record<string, string> | undefined;
+          address?: AddressInput | undefined;
+          /** An address of yours, instead of `address`. */
+          address_id?: string | undefined;
+          contact?: ContactInput | undefined;
+          /** A customer of yours, instead of `contact`. */
+          customer_id?: string | undefined;
+          contact_policy?: ContactPolicy2 | undefined;
+          /** When the task is to be done. */
+          service_window?: ServiceWindow | undefined;
+          /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+          ready_at?: string | null | undefined;
+          /** Seconds. Null: not stated. */
+          wait_max_s?: number | null | undefined;
+          /** Seconds. Null: not stated. */
+          service_duration_s?: number | null | undefined;
+          services?: {
+            /** A lower-case word. */
+            code: string;
+            /** Seconds. Null: not stated. */
+            duration_s?: number | null | undefined;
+          }[] | undefined;
+          /** Null: nothing special. */
+          requires?: Require | null | undefined;
+          /** Null: none. */
+          appointment?: {
+            /** Null: not stated. */
+            reference?: string | null | undefined;
+            confirmed?: boolean | undefined;
+            /** Null: not stated. */
+            dock?: string | null | undefined;
+          } | null | undefined;
+          proof_requirements?: ProofRequirementsInput | undefined;
+          /** Null: none, or erased. */
+          instructions?: string | null | undefined;
+          documents?: {
+            name: string;
+            url: string;
+          }[] | undefined;
+          /** Null: all outcomes are allowed and a failure is tried again. */
+          handover?: Handover | null | undefined;
+          /** Money to be taken at the door. Null: nothing to be taken. */
+          cash_on_delivery?: {
+            /** Money in minor units of its currency (ISO 4217 exponent). */
+            amount_minor: number;
+            /** ISO 4217 alphabetic code. */
+            currency: string;
+          } | null | undefined;
+          /** Years. Null: for everybody. */
+          minimum_age?: number | null | undefined;
+          /** All items of the delivery: those with a known `reference` are changed, others come or go. */
+          items?: ItemInput[] | undefined;
+        })[] | undefined;
+      };
+      /** What would change. */
+      changes: {
+        /** Where in the job, as in `changes` of its events: a JSON pointer without its leading slash. */
+        pointer: string;
+        /** As it stood when it was proposed. */
+        before: unknown;
+        /** As it would stand. */
+        after: unknown;
+      }[];
+      /** Null: the job is on no route. */
+      route_effect: null;
+      /** Version of the job when it was proposed. */
+      job_version: number;
+      /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+      created_at: string;
+      /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: it is open. */
+      decided_at: string | null;
+      /** Who did it. Null: it is open. */
+      decided_by: {
+        /** Who. */
+        type: "api_key" | "user" | "driver" | "recipient" | "system" | "simulator";
+        id: string;
+      } | null;
+    };
+    [member: string]: unknown;
+  };
+});
+
+/** The owner of the fields declined what was proposed. */
+export type ProposalDeclinedEvent = (Event) & ({
+  type: "proposal.declined";
+  topics: unknown[];
+  data: {
+    /** A change that waits for the owner of the fields. */
+    proposal: {
+      /** Identifier with its prefix, time-ordered. */
+      id: string;
+      /** Identifier with its prefix, time-ordered. */
+      job_id: string;
+      /** Identifier with its prefix, time-ordered. */
+      channel_id: string;
+      /** Whether it waits for a decision. */
+      status: "open" | "accepted" | "declined";
+      /** The authority that proposes. */
+      authority: string;
+      /** Who did it. */
+      actor: {
+        /** Who. */
+        type: "api_key" | "user" | "driver" | "recipient" | "system" | "simulator";
+        id: string;
+      };
+      /** Groups of fields that it touches; their owners decide. */
+      groups: ("priority" | "schedule" | "address" | "items" | "assignment" | "execution" | "completion" | "instructions")[];
+      /** The change as it was sent, with instants in UTC. Erased parts read null. */
+      patch: {
+        /** Null: in no group. */
+        group_reference?: string | null | undefined;
+        /** Why goods are moved. Default delivery. */
+        purpose?: "delivery" | "return" | "exchange" | "transfer" | undefined;
+        /** How urgent it is. */
+        priority?: "urgent" | "express" | "standard" | "economy" | undefined;
+        /** Labels for filters. */
+        tags?: string[] | undefined;
+        /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+        metadata?: Record<string, string> | undefined;
+        pickups?: ({
+          /** The task that is meant. */
+          id: string;
+          /** Null: not stated. */
+          reference?: string | null | undefined;
+          /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+          metadata?: Record<string, string> | undefined;
+          address?: AddressInput | undefined;
+          /** An address of yours, instead of `address`. */
+          address_id?: string | undefined;
+          contact?: ContactInput | undefined;
+          /** A customer of yours, instead of `contact`. */
+          customer_id?: string | undefined;
+          contact_policy?: ContactPolicy2 | undefined;
+          /** When the task is to be done. */
+          service_window?: ServiceWindow | undefined;
+          /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+          ready_at?: string | null | undefined;
+          /** Seconds. Null: not stated. */
+          wait_max_s?: number | null | undefined;
+          /** Seconds. Null: not stated. */
+          service_duration_s?: number | null | undefined;
+          services?: {
+            /** A lower-case word. */
+            code: string;
+            /** Seconds. Null: not stated. */
+            duration_s?: number | null | undefined;
+          }[] | undefined;
+          /** Null: nothing special. */
+          requires?: Require | null | undefined;
+          /** Null: none. */
+          appointment?: {
+            /** Null: not stated. */
+            reference?: string | null | undefined;
+            confirmed?: boolean | undefined;
+            /** Null: not stated. */
+            dock?: string | null | undefined;
+          } | null | undefined;
+          proof_requirements?: ProofRequirementsInput | undefined;
+          /** Null: none, or erased. */
+          instructions?: string | null | undefined;
+          documents?: {
+            name: string;
+            url: string;
+          }[] | undefined;
+        })[] | undefined;
+        deliveries?: ({
+          /** The task that is meant. */
+          id: string;
+          /** Null: not stated. */
+          reference?: string | null | undefined;
+          /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+          metadata?: Record<string, string> | undefined;
+          address?: AddressInput | undefined;
+          /** An address of yours, instead of `address`. */
+          address_id?: string | undefined;
+          contact?: ContactInput | undefined;
+          /** A customer of yours, instead of `contact`. */
+          customer_id?: string | undefined;
+          contact_policy?: ContactPolicy2 | undefined;
+          /** When the task is to be done. */
+          service_window?: ServiceWindow | undefined;
+          /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: ready at once. */
+          ready_at?: string | null | undefined;
+          /** Seconds. Null: not stated. */
+          wait_max_s?: number | null | undefined;
+          /** Seconds. Null: not stated. */
+          service_duration_s?: number | null | undefined;
+          services?: {
+            /** A lower-case word. */
+            code: string;
+            /** Seconds. Null: not stated. */
+            duration_s?: number | null | undefined;
+          }[] | undefined;
+          /** Null: nothing special. */
+          requires?: Require | null | undefined;
+          /** Null: none. */
+          appointment?: {
+            /** Null: not stated. */
+            reference?: string | null | undefined;
+            confirmed?: boolean | undefined;
+            /** Null: not stated. */
+            dock?: string | null | undefined;
+          } | null | undefined;
+          proof_requirements?: ProofRequirementsInput | undefined;
+          /** Null: none, or erased. */
+          instructions?: string | null | undefined;
+          documents?: {
+            name: string;
+            url: string;
+          }[] | undefined;
+          /** Null: all outcomes are allowed and a failure is tried again. */
+          handover?: Handover | null | undefined;
+          /** Money to be taken at the door. Null: nothing to be taken. */
+          cash_on_delivery?: {
+            /** Money in minor units of its currency (ISO 4217 exponent). */
+            amount_minor: number;
+            /** ISO 4217 alphabetic code. */
+            currency: string;
+          } | null | undefined;
+          /** Years. Null: for everybody. */
+          minimum_age?: number | null | undefined;
+          /** All items of the delivery: those with a known `reference` are changed, others come or go. */
+          items?: ItemInput[] | undefined;
+        })[] | undefined;
+      };
+      /** What would change. */
+      changes: {
+        /** Where in the job, as in `changes` of its events: a JSON pointer without its leading slash. */
+        pointer: string;
+        /** As it stood when it was proposed. */
+        before: unknown;
+        /** As it would stand. */
+        after: unknown;
+      }[];
+      /** Null: the job is on no route. */
+      route_effect: null;
+      /** Version of the job when it was proposed. */
+      job_version: number;
+      /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. */
+      created_at: string;
+      /** Instant, RFC 3339, UTC with milliseconds. Another offset is accepted and normalised; none is refused. Null: it is open. */
+      decided_at: string | null;
+      /** Who did it. Null: it is open. */
+      decided_by: {
+        /** Who. */
+        type: "api_key" | "user" | "driver" | "recipient" | "system" | "simulator";
+        id: string;
+      } | null;
+    };
+    [member: string]: unknown;
+  };
+});
+
 export interface PulledEvent {
   /** Identifier; the webhook-id of its messages. */
   id: string;
@@ -1689,6 +2847,28 @@ export interface Redrive {
     /** Died again. */
     dead: number;
   };
+}
+
+export interface RedriveRequest {
+  /** Identifier of a redrive. */
+  id: string;
+  /** RFC 3339, UTC, milliseconds. */
+  requested_at: string;
+  /** RFC 3339, UTC, milliseconds. */
+  cancelled_at: string | null;
+  /** Null: of every endpoint. */
+  endpoint_ids: string[] | null;
+  /** Null: all that fit the rest. */
+  dead_letter_ids: string[] | null;
+  types: string[] | null;
+  job_id: string | null;
+  reason: "tries_used" | "aborted_by_receiver" | "too_large" | null;
+  /** RFC 3339, UTC, milliseconds. */
+  died_since: string | null;
+  /** RFC 3339, UTC, milliseconds. */
+  died_until: string | null;
+  /** Dead letters that fitted when it was asked for. */
+  matching: number;
 }
 
 /** What is asked for, by kind. A kind that is not named is off. */
@@ -2185,6 +3365,26 @@ export interface TransitionItem {
   /** The device's own count of its reports. */
   client_seq?: number | undefined;
 }
+
+/** A vehicle was made. */
+export type VehicleCreatedEvent = (Event) & ({
+  type: "vehicle.created";
+  topics: unknown[];
+  data: {
+    vehicle: Vehicle;
+    [member: string]: unknown;
+  };
+});
+
+/** A vehicle was changed. */
+export type VehicleUpdatedEvent = (Event) & ({
+  type: "vehicle.updated";
+  topics: unknown[];
+  data: {
+    vehicle: Vehicle;
+    [member: string]: unknown;
+  };
+});
 
 /** One try at the door. */
 export interface Visit {
@@ -2767,6 +3967,13 @@ export interface ListAuditReply {
   next: string | null;
 }
 
+export interface ListEventTypesReply {
+  data: ListedEventType[];
+  topics: EventTopic[];
+}
+
+export type GetEventTypeReply = EventType;
+
 export type GetHealthReply = Health;
 
 export type GetReadinessReply = Health;
@@ -2789,7 +3996,7 @@ export interface CreateKeyBody {
   /** What people call it. */
   name: string;
   /** What the key may do. */
-  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
+  scopes: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "consumers:write" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[];
   /** As which system it writes: source, dispatch, driver, or one that the tenant names. */
   authority: string;
   /** The channels it is bound to; null: all of the tenant. */
@@ -2810,7 +4017,7 @@ export interface UpdateKeyBody {
   /** What people call it. */
   name?: string | undefined;
   /** What the key may do. */
-  scopes?: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[] | undefined;
+  scopes?: ("jobs:read" | "jobs:write" | "execution:write" | "dispatch:write" | "contacts:read" | "customers:read" | "customers:write" | "fleet:read" | "fleet:write" | "proofs:read" | "exceptions:read" | "exceptions:write" | "events:read" | "consumers:write" | "webhooks:read" | "webhooks:admin" | "channels:read" | "channels:admin" | "audit:read" | "keys:admin" | "authorities:grant")[] | undefined;
   /** Addresses and networks from which it opens, such as `203.0.113.0/24` or `2001:db8::/48`; null: from everywhere. */
   ip_ranges?: string[] | null | undefined;
   /** Requests a second that it may make, measured over ten seconds; null: as many as the server allows. */
@@ -3533,9 +4740,9 @@ export interface CreateEndpointBody {
   url: string;
   /** Words for people. */
   description?: string | null | undefined;
-  /** Event types: whole names, beginnings such as `job.*`, or `*`. */
+  /** Types or topics of events (`GET /v1/event-types`): whole names, beginnings such as `job.*`, or `*`. An event that fits several is sent once. */
   types?: string[] | undefined;
-  /** Topics, written in the same way. An event that fits a type or a topic is sent once. */
+  /** More of the same: what stands here and under `types` is one list. */
   topics?: string[] | undefined;
   /** Only events of these channels. */
   channel_ids?: string[] | null | undefined;
@@ -3564,9 +4771,9 @@ export interface CreateEndpointReply {
   url: string;
   /** Words for people. */
   description: string | null;
-  /** Event types: whole names, beginnings such as `job.*`, or `*`. */
+  /** Types or topics of events (`GET /v1/event-types`): whole names, beginnings such as `job.*`, or `*`. An event that fits several is sent once. */
   types: string[];
-  /** Topics, written in the same way. An event that fits a type or a topic is sent once. */
+  /** More of the same: what stands here and under `types` is one list. */
   topics: string[];
   /** Null: events of every channel and of none. */
   channel_ids: string[] | null;
@@ -3612,9 +4819,9 @@ export interface UpdateEndpointBody {
   url?: string | undefined;
   /** Words for people. */
   description?: string | null | undefined;
-  /** Event types: whole names, beginnings such as `job.*`, or `*`. */
+  /** Types or topics of events (`GET /v1/event-types`): whole names, beginnings such as `job.*`, or `*`. An event that fits several is sent once. */
   types?: string[] | undefined;
-  /** Topics, written in the same way. An event that fits a type or a topic is sent once. */
+  /** More of the same: what stands here and under `types` is one list. */
   topics?: string[] | undefined;
   /** Only events of these channels. */
   channel_ids?: string[] | null | undefined;

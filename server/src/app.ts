@@ -66,6 +66,8 @@ import { endpointOperations } from './webhooks/endpoint.routes.ts';
 import { findFilter } from './webhooks/endpoint.store.ts';
 import { endpointActions } from './webhooks/endpoint-action.routes.ts';
 import type { EndpointDesk } from './webhooks/endpoint-desk.routes.ts';
+import { describeWebhooks } from './webhooks/event-catalogue.ts';
+import { catalogueOf, eventTypeOperations } from './webhooks/event-type.routes.ts';
 import { openDestination, resolveBySystem } from './webhooks/http-destination.ts';
 import { messageOperations } from './webhooks/message.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
@@ -337,8 +339,10 @@ async function startApi(house: House, parts: ApiParts): Promise<{ url: string; s
   const saving = setInterval(() => {
     authenticator.saveUses().catch((error: unknown) => log.warn({ msg: 'key_uses.failed', err: error }));
   }, KEY_USES_SAVED_EVERY_MS);
+  const operations = listOperations(house);
   const http = buildHttp({
-    operations: listOperations(house),
+    operations,
+    webhooks: listWebhooks(operations),
     authenticate: authenticator.authenticate,
     log,
     fingerprintKey: house.deriveKey('fingerprints'),
@@ -372,8 +376,18 @@ async function startApi(house: House, parts: ApiParts): Promise<{ url: string; s
   }
 }
 
-/** Every operation of the API. */
+/** Every operation of the API. What events look like is read off those that serve the same objects. */
 export function listOperations(house: House): Operation[] {
+  const serving = listServing(house);
+  return [...serving, ...eventTypeOperations(catalogueOf(serving))];
+}
+
+/** Section `webhooks` of the OpenAPI document. */
+export function listWebhooks(operations: readonly Operation[]): Record<string, unknown> {
+  return describeWebhooks(catalogueOf(operations));
+}
+
+function listServing(house: House): Operation[] {
   const { reads, ledger, keys } = house;
   const desk = { reads, keys, ledger };
   const contactBook = openContactBook(house.deriveKey('contacts'));
@@ -460,6 +474,7 @@ by which a receiver can prove that nothing is missing. An endpoint that is down 
   audit: 'Who did what, from where; who was refused, and what was shown.',
   reference: 'The state machine and the codes that everything is built on.',
   system: 'The process itself: is it alive, is it ready, what does it serve. No key is needed.',
+  webhooks: 'What is sent to endpoints: every type of event, signed as Standard Webhooks.',
 };
 
 async function readTls(config: Config): Promise<{ cert: Buffer; key: Buffer } | null> {

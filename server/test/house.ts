@@ -9,6 +9,7 @@ import { insertChannel } from '../src/channels/channel.store.ts';
 import { newChannel } from '../src/channels/channel.ts';
 import { mintId } from '../src/ledger/id.ts';
 import { makeKey } from '../src/operate/keys.ts';
+import { checkEvent } from './event-schema.ts';
 import type { TestDatabase } from './harness.ts';
 import { checkNames, checkReplays, checkWorldLog, type LoggedEvent } from './log-check.ts';
 import { givenTenant, operateOn, type ServerOptions, startServer, type TestServer } from './server.ts';
@@ -164,15 +165,17 @@ export async function headsOf({ database }: House): Promise<unknown> {
 }
 
 /**
- * What must be true after any test: sequences have no gap, chains verify, the changes of all events make the last
+ * What must be true after any test: sequences have no gap, chains verify, every event looks as its type is described, the changes of all events make the last
  * document, and every job, as GET and lists answer it, is byte for byte that of its last event. Answers how many jobs.
  */
 export async function checkHouse(house: House): Promise<number> {
   const worlds = await house.database.sql<{ world_id: number }[]>`select world_id from worlds order by world_id`;
   for (const { world_id } of worlds) checkNames(await checkWorldLog(house.database.sql, world_id));
   const told: LoggedEvent[] = [];
-  for await (const event of house.as.source.events.iterate({ types: ['job.*'] }))
-    told.push(event as unknown as LoggedEvent);
+  for await (const { previous: _, ...event } of house.as.source.events.iterate()) {
+    checkEvent(event);
+    if (event.type.startsWith('job.')) told.push(event as unknown as LoggedEvent);
+  }
   checkReplays(told);
   let count = 0;
   for await (const listed of house.as.source.jobs.iterate({ updated_since: '2020-01-01T00:00:00Z', limit: 200 })) {

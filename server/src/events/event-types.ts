@@ -49,6 +49,8 @@ export const eventTypes = [
   'vehicle.updated',
 ] as const;
 
+export type EventType = (typeof eventTypes)[number];
+
 export const eventTopics = [
   'delivery.arrived',
   'delivery.cancelled',

@@ -5,6 +5,7 @@ import Type, { type Static } from 'typebox';
 import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { JsonText, type Operation, operation } from '../http/operation.ts';
+import { requireScope } from '../http/scope.ts';
 import { placeOfEvent } from '../ledger/id.ts';
 import type { View } from '../ledger/shown.ts';
 import { NAME_PATTERN } from './consumer.schema.ts';
@@ -83,6 +84,7 @@ function listEvents(ctx: EventContext): Operation {
       const limits = { ...PAGE_LIMITS, events: query.limit ?? LIMIT_DEFAULT };
       if (query.consumer !== undefined || query.reader !== undefined) {
         const name = requireConsumerAlone(query);
+        requireScope(caller, 'consumers:write');
         const reader = { world_id, key_id, channel_ids, name: query.reader ?? null };
         const { pulled, lease } = await pullAsConsumer(ctx, reader, name, randomUUID(), limits);
         // Its place is kept with the log itself and goes back with it: what it acknowledges is a number of today's epoch.

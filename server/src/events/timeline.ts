@@ -63,6 +63,10 @@ const words: Readonly<Record<Topic, string>> = {
   'proof.superseded': 'Proof superseded',
 };
 
+export function wordOfTopic(topic: Topic): string {
+  return words[topic];
+}
+
 const wordsOfTypes: Readonly<Record<string, string>> = {
   'job.created': 'Order received',
   'job.deleted': 'Job deleted',

@@ -72,7 +72,7 @@ export function buildDocument(
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: basePath === '' ? '/' : basePath, description: 'The server that gave this document.' }],
-    tags: orderTags(operations, tags).map((name) => ({
+    tags: orderTags(listTags(operations, listedWebhooks), tags).map((name) => ({
       name,
       'x-displayName': `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`,
       description: tags[name] ?? `${name}.`,
@@ -104,10 +104,16 @@ function describeOwnCredentials(operations: readonly Operation[]): Json {
 }
 
 /** Those that are described in their order, then others; what is about the process itself comes last. */
-function orderTags(operations: readonly Operation[], tags: Readonly<Record<string, string>>): string[] {
-  const used = new Set(operations.map(({ tag }) => tag));
+function orderTags(used: Set<string>, tags: Readonly<Record<string, string>>): string[] {
   const known = Object.keys(tags).filter((tag) => used.delete(tag) && tag !== SYSTEM_TAG);
   return [...known, ...[...used].filter((tag) => tag !== SYSTEM_TAG), SYSTEM_TAG];
+}
+
+function listTags(operations: readonly Operation[], listedWebhooks: Json): Set<string> {
+  return new Set([
+    ...operations.map(({ tag }) => tag),
+    ...(Object.keys(listedWebhooks).length > 0 ? ['webhooks'] : []),
+  ]);
 }
 
 function listScopes(): string {
@@ -280,11 +286,20 @@ export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
   return byStatus;
 }
 
+/** A schema that is whole in itself: what has a name stands once under `$defs`. */
+export function standaloneSchema(schema: TSchema): Json {
+  const parts: Parts = { schemas: {}, responses: {} };
+  const lifted = liftSchemas(schema, parts, '#/$defs/') as Json;
+  return { $schema: 'https://json-schema.org/draft/2020-12/schema', ...lifted, $defs: sortMembers(parts.schemas) };
+}
+
 /** A plain copy in which every schema with an `$id` stands once under components. */
-function liftSchemas(value: unknown, parts: Parts): unknown {
-  if (Array.isArray(value)) return value.map((item) => liftSchemas(item, parts));
+function liftSchemas(value: unknown, parts: Parts, place = '#/components/schemas/'): unknown {
+  if (Array.isArray(value)) return value.map((item) => liftSchemas(item, parts, place));
   if (typeof value !== 'object' || value === null) return value;
-  const members = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, liftSchemas(member, parts)]));
+  const members = Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, liftSchemas(member, parts, place)]),
+  );
   const { $id: id, ...copy } = modernTuple(members);
   if (typeof id !== 'string') return modernTuple(members);
   const known = parts.schemas[id];
@@ -292,7 +307,7 @@ function liftSchemas(value: unknown, parts: Parts): unknown {
     throw new Error(`two different schemas have the $id ${id}`);
   }
   parts.schemas[id] = copy;
-  return { $ref: `#/components/schemas/${id}` };
+  return { $ref: `${place}${id}` };
 }
 
 function sortMembers(object: Json): Json {
@@ -325,6 +340,46 @@ const parameters = {
     description:
       'Quoted or bare. The same key with the same request answers the first reply again, for at least seven days.',
     schema: { type: 'string', minLength: 1, maxLength: 257 },
+  },
+  WebhookId: {
+    name: 'webhook-id',
+    in: 'header',
+    required: true,
+    description: 'Id of the event: the same in every attempt, so that a repeat is recognised.',
+    schema: { type: 'string' },
+  },
+  WebhookTimestamp: {
+    name: 'webhook-timestamp',
+    in: 'header',
+    required: true,
+    description: 'When this attempt began, in seconds since 1970.',
+    schema: { type: 'string', pattern: '^[0-9]+$' },
+  },
+  WebhookSignature: {
+    name: 'webhook-signature',
+    in: 'header',
+    required: true,
+    description:
+      '`v1,` and the base64 of HMAC-SHA256 over id.timestamp.body; two during a rotation (Standard Webhooks).',
+    schema: { type: 'string' },
+  },
+  WebhookSequence: {
+    name: 'waypost-sequence',
+    in: 'header',
+    description: 'Place of the event in the log; absent for a test message.',
+    schema: { type: 'string', pattern: '^[0-9]+$' },
+  },
+  WebhookPrevious: {
+    name: 'waypost-previous',
+    in: 'header',
+    description: 'Sequence of the event that was owed to this endpoint before; `null` for the first.',
+    schema: { type: 'string', pattern: '^([0-9]+|null)$' },
+  },
+  WebhookAttempt: {
+    name: 'waypost-attempt',
+    in: 'header',
+    description: 'The number of this attempt.',
+    schema: { type: 'string', pattern: '^[0-9]+$' },
   },
   IfMatch: {
     name: 'If-Match',

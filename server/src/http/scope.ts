@@ -18,6 +18,7 @@ export const scopes = {
   'exceptions:read': 'Read exceptions.',
   'exceptions:write': 'Acknowledge and resolve exceptions.',
   'events:read': 'Read the log of events.',
+  'consumers:write': 'Make, read as, acknowledge for and delete named consumers of the log.',
   'webhooks:read': 'Read endpoints, messages and attempts.',
   'webhooks:admin': 'Create, change and delete endpoints, rotate their secrets, redrive dead letters.',
   'channels:read': 'Read channels and their settings.',

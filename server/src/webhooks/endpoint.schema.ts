@@ -39,8 +39,10 @@ const url = Type.String({
   examples: ['https://shop.example/hooks'],
 });
 const description = Type.String({ maxLength: DESCRIPTION_LENGTH_MAX, description: 'Words for people.' });
-const types = patterns('Event types: whole names, beginnings such as `job.*`, or `*`.');
-const topics = patterns('Topics, written in the same way. An event that fits a type or a topic is sent once.');
+const types = patterns(
+  'Types or topics of events (`GET /v1/event-types`): whole names, beginnings such as `job.*`, or `*`. An event that fits several is sent once.',
+);
+const topics = patterns('More of the same: what stands here and under `types` is one list.');
 const channelIds = Type.Array(Type.String({ maxLength: 40 }), {
   minItems: 1,
   maxItems: CHANNELS_MAX,

@@ -88,9 +88,15 @@ const redriveMembers = {
   ...asked,
   matching: Type.Integer({ minimum: 0, description: 'Dead letters that fitted when it was asked for.' }),
 };
-const RedriveRequest = closed(redriveMembers);
+export const RedriveRequest = closed(redriveMembers, { $id: 'RedriveRequest' });
 /** A redrive as it was asked for: what its events carry. */
 export type RedriveRequest = Static<typeof RedriveRequest>;
+
+/** What of a redrive its events carry. */
+export function requestIn(redrive: Redrive): RedriveRequest {
+  const { state: _state, progress: _progress, ...request } = redrive;
+  return request;
+}
 export type Asked = Pick<RedriveRequest, keyof typeof asked>;
 
 export const RedriveSchema = closed(

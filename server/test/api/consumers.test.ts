@@ -280,6 +280,8 @@ test('a consumer begins where it is told to, and a key that is bound to channels
   );
   refuses(await read(whole, '', 'stranger'), 404, 'not_found');
   refuses(await read(whole, '', 'reader'), 403, 'forbidden');
+  const weak = refuses(await read(whole, '', 'weak'), 403, 'forbidden');
+  assert.equal(weak.body.missing_scope, 'consumers:write', 'reading the log is not enough to move a place in it');
 });
 
 test('a consumer that the log has run away from is told so, and holds nothing back', async () => {

@@ -57,7 +57,7 @@ const prefixes: Record<string, string> = {
 
 function pathOf(template: string): string {
   return template
-    .replace(/\{(consumer_name|correlation_id)\}/, 'nobody')
+    .replace(/\{(consumer_name|correlation_id|event_type)\}/, 'nobody')
     .replaceAll(/\{(\w+)_id\}/g, (_match, noun: string) => {
       const prefix = prefixes[noun] ?? noun.slice(0, 3);
       return `${prefix}_01kaj2w0d4f8tb3h5gk9mzq7xe`;
