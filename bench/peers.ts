@@ -1,5 +1,5 @@
 // `peers`: what people build instead, beside us in the same run, with the same events and the same receiver: Fastify with
-// BullMQ on Redis (appendonly, as one runs it that must keep what it took), and Fastify with graphile-worker, tuned.
+// BullMQ on Redis (its append-only file synced every second, and always), and Fastify with graphile-worker, tuned.
 // Three figures each: messages a second from the store to the receiver, the whole way from POST to the receiver under
 // 64 connections, and its latency at a constant rate. They take finished events; we take orders and make the events.
 
@@ -45,7 +45,7 @@ export async function benchPeers({ rounds, seconds }: BenchOptions): Promise<Ben
     const event = await readEvent();
     for (let round = 0; round < rounds; round += 1) {
       const figures: Figure[] = [];
-      for (const open of [openWaypost, openBullmq, openGraphile]) {
+      for (const open of [openWaypost, openBullmq, openBullmqDurable, openGraphile]) {
         const side = await open(receiver, event);
         try {
           figures.push(...(await measure(receiver, side, seconds)));
@@ -63,7 +63,7 @@ export async function benchPeers({ rounds, seconds }: BenchOptions): Promise<Ben
 
 function goalsOf(rounds: readonly Figure[][]) {
   const best = (figure: string, choose: (...values: number[]) => number) =>
-    choose(medianOf(rounds, `BullMQ, ${figure}`), medianOf(rounds, `graphile-worker, ${figure}`));
+    choose(...['BullMQ', 'BullMQ, fsync', 'graphile-worker'].map((peer) => medianOf(rounds, `${peer}, ${figure}`)));
   const ours = (figure: string) => medianOf(rounds, `Waypost, ${figure}`);
   return [
     {
@@ -162,10 +162,16 @@ function peerRequest(event: string): () => string {
   return () => text;
 }
 
-async function openBullmq(receiver: Receiver, event: string): Promise<Side> {
-  const redis = await startRedis();
+/** As it is usually run: what was taken within the last second can be lost. */
+const openBullmq = (receiver: Receiver, event: string) => openQueue('BullMQ', 'everysec', receiver, event);
+
+/** What was taken is on the disk, as it is with us. */
+const openBullmqDurable = (receiver: Receiver, event: string) => openQueue('BullMQ, fsync', 'always', receiver, event);
+
+async function openQueue(name: string, fsync: string, receiver: Receiver, event: string): Promise<Side> {
+  const redis = await startRedis(fsync);
   const peer = await startHelper<{ port: number }>('peers/bullmq.mjs', [originOf(receiver), String(redis.port)]);
-  return sideOf('BullMQ', peer, event, redis.stop);
+  return sideOf(name, peer, event, redis.stop);
 }
 
 async function openGraphile(receiver: Receiver, event: string): Promise<Side> {
@@ -195,13 +201,13 @@ function sideOf(name: string, peer: Helper<{ port: number }>, event: string, clo
 
 const originOf = (receiver: Receiver) => `http://127.0.0.1:${receiver.said.port}`;
 
-/** Redis as one runs it that must keep what it took: every second to disk. */
-async function startRedis(): Promise<{ port: number; stop(): Promise<void> }> {
+async function startRedis(fsync: string): Promise<{ port: number; stop(): Promise<void> }> {
   if (spawnSync('redis-server', ['--version']).error !== undefined)
     throw new Error('This bench needs redis-server: install it with `apt-get install redis-server`.');
   const dir = await mkdtemp(join(tmpdir(), 'waypost-bench-redis-'));
   const port = await findFreePort();
   const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'yes'];
+  settings.push('--appendfsync', fsync);
   const child = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'inherit'] });
   const gone = new Promise((resolve) => child.on('close', resolve));
   await new Promise<void>((resolve, reject) => {
