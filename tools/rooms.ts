@@ -18,6 +18,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   fleet: { floor: 4, because: 'drivers and hubs exist without jobs; an assignment names them' },
   jobs: { floor: 4, because: 'a job names customers, a channel and drivers, and none of these names a job' },
   proof: { floor: 5, because: 'a proof is about a task; a task only states what proof it requires' },
+  destinations: { floor: 5, because: 'it carries bytes to the outside and knows neither endpoints nor events' },
   events: { floor: 5, because: 'reading the log needs to know which events the rooms below write' },
   tracking: { floor: 5, because: 'positions and ETAs are about jobs and drivers' },
   webhooks: { floor: 6, because: 'a message is an event rendered for an endpoint' },
@@ -124,7 +125,9 @@ export const adapters: Readonly<Record<string, string>> = {
   'telemetry/tracing.ts': 'sends spans to a collector, through the packages of OpenTelemetry',
   'telemetry/metrics.ts': 'counts what the rooms tell, in the registry of Prometheus',
   'webhooks/endpoint-tester.ts': 'sends the one test message that an operation waits for',
-  'webhooks/http-destination.ts': 'carries a message to a URL: the one place that connects to the outside',
+  'destinations/checked-address.ts': 'asks the name server where a host leads, for whatever connects',
+  'destinations/open-destinations.ts': 'opens the kind of destination that a message asks for',
+  'destinations/http-destination.ts': 'carries a message to a URL',
 };
 
 /** Files outside config.ts that read the environment. */
@@ -187,8 +190,8 @@ export const packages: readonly { name: string; files: RegExp; because: string }
   { name: 'ajv', files: /^http\/validator\.ts$/, because: 'there is one way in which requests are checked' },
   {
     name: 'undici',
-    files: /^webhooks\/http-destination\.ts$/,
-    because: 'what connects to the outside checks every address, and that is done in one place',
+    files: /^destinations\/http-destination\.ts$/,
+    because: 'what posts to the outside checks every address, and that is done in one place',
   },
 ];
 

@@ -19,6 +19,9 @@ import { closePools, openPools, READ_CONNECTIONS_MAX } from './db/pools.ts';
 import { watchReadiness } from './db/readiness.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
+import { resolveBySystem } from './destinations/checked-address.ts';
+import { type EgressRules, parseCidr } from './destinations/egress.ts';
+import { openDestinations } from './destinations/open-destinations.ts';
 import { WaypostError } from './errors.ts';
 import { consumerOperations } from './events/consumer.routes.ts';
 import { eventOperations } from './events/event.routes.ts';
@@ -61,14 +64,12 @@ import type { Metrics } from './telemetry/metrics.ts';
 import { VERSION } from './version.ts';
 import { type AttemptFacts, levelOf } from './webhooks/attempt-facts.ts';
 import { deadLetterOperations } from './webhooks/dead-letter.routes.ts';
-import { type EgressRules, parseCidr } from './webhooks/egress.ts';
 import { endpointOperations } from './webhooks/endpoint.routes.ts';
 import { findFilter } from './webhooks/endpoint.store.ts';
 import { endpointActions } from './webhooks/endpoint-action.routes.ts';
 import type { EndpointDesk } from './webhooks/endpoint-desk.routes.ts';
 import { describeWebhooks } from './webhooks/event-catalogue.ts';
 import { catalogueOf, eventTypeOperations } from './webhooks/event-type.routes.ts';
-import { openDestination, resolveBySystem } from './webhooks/http-destination.ts';
 import { messageOperations } from './webhooks/message.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
 import { traceOperations } from './webhooks/trace.routes.ts';
@@ -198,7 +199,7 @@ export function deriveKeyFor(masterKey: Buffer, purpose: string): Buffer {
 function openTester({ addresses, log }: AppOptions, egress: EgressRules, secretKey: Buffer, metrics: Metrics | null) {
   return {
     attempts: openPool(addresses.sender, { name: 'waypost endpoint tests', connectionsMax: 1 }),
-    destination: openDestination({ egress, resolve: resolveBySystem, now: () => Date.now() }),
+    destination: openDestinations({ egress, resolve: resolveBySystem, now: () => Date.now() }),
     secretKey,
     now: () => Date.now(),
     onAttempted: (facts: AttemptFacts) => {

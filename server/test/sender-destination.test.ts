@@ -5,21 +5,20 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { parseAllowList } from '../src/webhooks/egress.ts';
-import {
-  type Answer,
-  type Destination,
-  type DestinationOptions,
-  openDestination,
-  REPLY_KEPT_BYTES,
-  requireAllowedUrl,
-  resolveBySystem,
-} from '../src/webhooks/http-destination.ts';
+import { type DestinationOptions, requireAllowedUrl, resolveBySystem } from '../src/destinations/checked-address.ts';
+import type { Answer } from '../src/destinations/destination.ts';
+import { parseAllowList } from '../src/destinations/egress.ts';
+import { type HttpDestination, openHttpDestination, REPLY_KEPT_BYTES } from '../src/destinations/http-destination.ts';
 
 const open = { allow: [], loopback_for_test: true };
 
-function destinationOf(t: TestContext, options: Partial<DestinationOptions> = {}): Destination {
-  const destination = openDestination({ egress: open, resolve: resolveBySystem, now: () => Date.now(), ...options });
+function destinationOf(t: TestContext, options: Partial<DestinationOptions> = {}): HttpDestination {
+  const destination = openHttpDestination({
+    egress: open,
+    resolve: resolveBySystem,
+    now: () => Date.now(),
+    ...options,
+  });
   t.after(() => destination.close());
   return destination;
 }
@@ -35,7 +34,7 @@ async function serve(t: TestContext, listener: RequestListener): Promise<string>
 }
 
 function post(
-  destination: Destination,
+  destination: HttpDestination,
   origin: string,
   options: { world?: 'live' | 'test'; timeout_ms?: number; maySend?: () => boolean } = {},
 ): Promise<Answer> {
@@ -43,8 +42,7 @@ function post(
   return new Promise((resolve) => {
     destination.post(
       {
-        origin,
-        path: '/hooks?x=1',
+        to: { type: 'http', origin, path: '/hooks?x=1' },
         world,
         headers: ['webhook-id', 'evt_1'],
         body: Buffer.from('{"a":1}'),
@@ -157,8 +155,7 @@ test('what was called off answers once, and so does what may no longer be sent',
   await new Promise<void>((resolve) => {
     const flight = destination.post(
       {
-        origin,
-        path: '/',
+        to: { type: 'http', origin, path: '/' },
         world: 'test',
         headers: [],
         body: Buffer.from('{}'),

@@ -1,8 +1,8 @@
 // What is told of an attempt once it is over: its one log line, and what is measured. Nothing of the event's body and of
 // the receiver's answer is in it, since both may be personal.
 
+import type { Answer } from '../destinations/destination.ts';
 import { readTraceparent } from '../ledger/trace.ts';
-import type { Answer } from './http-destination.ts';
 import type { AttemptSubject } from './outbox.ts';
 
 export interface AttemptFacts {

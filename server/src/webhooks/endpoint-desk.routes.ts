@@ -2,6 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Sql } from '../db/sql.ts';
+import type { Resolve } from '../destinations/checked-address.ts';
+import type { EgressRules } from '../destinations/egress.ts';
 import type { Call, Caller } from '../http/operation.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import type { Accepted, Moment, WorkingSet } from '../ledger/command.ts';
@@ -9,12 +11,10 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { requireVersion } from '../ledger/resource.ts';
 import { closed } from '../parties/fields.ts';
 import type { CustomHeaders } from './custom-headers.ts';
-import type { EgressRules } from './egress.ts';
 import { EndpointId } from './endpoint.schema.ts';
 import { type FoundEndpoint, findEndpoint, listEndpointChannels } from './endpoint.store.ts';
 import { type Asker, isVisible, loadOne, noEndpoint, requireEndpoint, type StoredEndpoint } from './endpoint.ts';
 import type { EndpointTester } from './endpoint-tester.ts';
-import type { Resolve } from './http-destination.ts';
 import { sealHeaders, sealSecret, secretKeyId } from './sealed-secret.ts';
 import { SECRET_BYTES, writeSecret } from './signing.ts';
 

@@ -2,6 +2,7 @@
 // What it posts is posted like every message, through the same checked connections.
 
 import type { Sql } from '../db/sql.ts';
+import type { Answer, Destination } from '../destinations/destination.ts';
 import { mintId } from '../ledger/id.ts';
 import { writeTraceparent } from '../ledger/trace.ts';
 import { traceNow } from '../ledger/tracing.ts';
@@ -9,7 +10,6 @@ import { type AttemptFacts, factsOf } from './attempt-facts.ts';
 import type { Attempt } from './endpoint.schema.ts';
 import type { FoundEndpoint } from './endpoint.store.ts';
 import { insertAttempts } from './flush.store.ts';
-import type { Answer, Destination } from './http-destination.ts';
 import { openHeaders, openSecret } from './sealed-secret.ts';
 import { headersOf, targetOf } from './sending.ts';
 import { liveKeys, readSecret, type SigningKey } from './signing.ts';
@@ -44,7 +44,7 @@ export async function testEndpoint(
   const signing = liveKeys(keysOf(tester, where.world_id, found), now);
   const own = openHeaders(tester.secretKey, { world_id: where.world_id, endpoint_id: endpoint.id }, found.headers);
   const posting = {
-    ...targetOf(endpoint),
+    to: targetOf(endpoint),
     world: where.world,
     headers: headersOf(event_id, body, signing, now, ['waypost-attempt', '1', ...own]),
     body,

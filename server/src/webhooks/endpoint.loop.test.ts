@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { createSecretKey } from 'node:crypto';
 import test from 'node:test';
+import type { Answer, Posting } from '../destinations/destination.ts';
 import type { LogRow } from '../events/log.store.ts';
 import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { defaults } from './endpoint.schema.ts';
-import type { Answer, Posting } from './http-destination.ts';
 import { itemOf, type LogItem } from './log-item.ts';
 import type { Surroundings } from './surroundings.loop.ts';
 

@@ -1,6 +1,7 @@
 // One endpoint being sent to: takes messages out of its window, posts them, and acts on the answers. It is told of
 // events, of answers and of time; what it has to write down it leaves in its outbox for the next flush.
 
+import type { Answer, Flight, Target } from '../destinations/destination.ts';
 import { readTraceparent, type TraceContext } from '../ledger/trace.ts';
 import {
   type Circuit,
@@ -15,7 +16,6 @@ import type { Endpoint } from './endpoint.schema.ts';
 import { startOf } from './endpoint.ts';
 import { FilterHistory } from './filter-history.ts';
 import type { DeadLetterRow } from './flush.store.ts';
-import type { Answer, Flight } from './http-destination.ts';
 import type { Message, Next } from './lane.ts';
 import type { LogItem } from './log-item.ts';
 import { type AttemptSubject, Outbox } from './outbox.ts';
@@ -64,7 +64,7 @@ export class EndpointRun {
   #probing: Message<LogItem> | null = null;
   /** The window has more to send than the pace lets through. */
   #isLimited = false;
-  #target: { origin: string; path: string };
+  #target: Target;
   readonly #maySend = (): boolean => !this.isStopped && this.#around.holds(this.config.share);
 
   constructor(config: EndpointConfig, epoch: number, saved: SavedEndpoint, around: Surroundings) {
@@ -291,7 +291,7 @@ export class EndpointRun {
     const timeout_ms = endpoint.timeout_s * 1_000;
     const about = { 'waypost.endpoint_id': endpoint.id, 'waypost.event_id': event_id, 'waypost.attempt': attempt };
     return this.#around.destination.post(
-      { ...this.#target, world, headers, body, timeout_ms, maySend: this.#maySend, trace, about },
+      { to: this.#target, world, headers, body, timeout_ms, maySend: this.#maySend, trace, about },
       onAnswer,
     );
   }

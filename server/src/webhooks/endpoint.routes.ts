@@ -3,6 +3,7 @@
 
 import Type from 'typebox';
 import type { Sql } from '../db/sql.ts';
+import { requireAllowedUrl } from '../destinations/checked-address.ts';
 import { WaypostError } from '../errors.ts';
 import { BEGINNING, findCursor, findCursorAt, findNewest, findOldest } from '../events/log.store.ts';
 import { defineCursor } from '../http/cursor.ts';
@@ -42,7 +43,6 @@ import {
   visibleTo,
 } from './endpoint-desk.routes.ts';
 import { endpointExample } from './endpoint-example.ts';
-import { requireAllowedUrl } from './http-destination.ts';
 
 const cursor = defineCursor('endpoints', { at: 'instant', id: 'text' });
 

@@ -2,6 +2,7 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
+import { URL_LENGTH_MAX } from '../destinations/egress.ts';
 import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
 import { closed, Instant, idOf, nullable, word } from '../parties/fields.ts';
 import {
@@ -11,7 +12,6 @@ import {
   HEADER_VALUE_LENGTH_MAX,
   HEADERS_MAX,
 } from './custom-headers.ts';
-import { URL_LENGTH_MAX } from './egress.ts';
 import { IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, RATE_MAX_PER_S } from './pace.ts';
 import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S } from './signing.ts';
 import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';

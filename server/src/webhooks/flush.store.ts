@@ -2,8 +2,8 @@
 // while its leases are ours.
 
 import type { Sql, Tx } from '../db/sql.ts';
+import type { Answer } from '../destinations/destination.ts';
 import type { Instant } from '../ledger/command.ts';
-import type { Answer } from './http-destination.ts';
 import type { Cursor, ParkedMessage } from './window.ts';
 
 export interface AttemptRow {

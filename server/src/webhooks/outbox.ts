@@ -1,11 +1,11 @@
 // What one endpoint has to write down since its last flush: attempts, parked messages and what became of them, dead
 // letters, and with them how far its cursor may move. The last word about a message counts.
 
+import type { Answer } from '../destinations/destination.ts';
 import type { LogRow } from '../events/log.store.ts';
 import type { Circuit } from './circuit.ts';
 import type { FilterHistory } from './filter-history.ts';
 import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush, RedriveUpdate } from './flush.store.ts';
-import type { Answer } from './http-destination.ts';
 import type { Message } from './lane.ts';
 import type { LogItem } from './log-item.ts';
 import type { Cursor, Window } from './window.ts';

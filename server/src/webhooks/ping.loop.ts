@@ -1,9 +1,9 @@
 // endpoint.test as the sender sends it to one endpoint: as a handshake until the endpoint is verified, and as a probe of
 // one that is broken and has no message to be probed with.
 
+import type { Answer, Flight } from '../destinations/destination.ts';
 import { probePauseS } from './circuit.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
-import type { Answer, Flight } from './http-destination.ts';
 import type { Surroundings } from './surroundings.loop.ts';
 import { TEST_TYPE, writeTestEvent } from './test-event.ts';
 

@@ -7,18 +7,19 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DatabaseAddress } from '../db/sql.ts';
 import { BY_KEY, openPool } from '../db/sql.ts';
+import { type Resolve, resolveBySystem } from '../destinations/checked-address.ts';
+import type { EgressRules } from '../destinations/egress.ts';
+import { openDestinations } from '../destinations/open-destinations.ts';
 import type { Accepted, Command, Moment } from '../ledger/command.ts';
 import { mintId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { type AttemptFacts, type AttemptPlace, factsOf, levelOf } from './attempt-facts.ts';
-import type { EgressRules } from './egress.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import { loadOne, pauseEndpoint, requireEndpoint, type StoredEndpoint, verifyEndpoint } from './endpoint.ts';
 import { type EndpointBook, openEndpointBook } from './endpoint-book.loop.ts';
 import { startFlusher } from './flush.loop.ts';
 import { endpointName } from './flush.store.ts';
-import { openDestination, type Resolve, resolveBySystem } from './http-destination.ts';
 import { type Clocks, type LeaseHolder, startLeases } from './lease.loop.ts';
 import { renderItem } from './log-item.ts';
 import { type News, startNews } from './news.loop.ts';
@@ -138,7 +139,7 @@ class SenderLoop implements Sender {
       session: SESSION,
     });
     const onFault = (error: unknown) => log.warn({ msg: 'sender.failed', err: error });
-    this.#destination = openDestination({
+    this.#destination = openDestinations({
       egress,
       resolve: options.resolve ?? resolveBySystem,
       now: () => this.#now(),

@@ -1,14 +1,14 @@
 // What one attempt looks like on the wire: where it goes, its headers, and the answer of one that never left.
 
 import type { KeyObject } from 'node:crypto';
+import type { Answer, Target } from '../destinations/destination.ts';
 import type { Endpoint } from './endpoint.schema.ts';
-import type { Answer } from './http-destination.ts';
 import { signMessage } from './signing.ts';
 import { USER_AGENT } from './test-event.ts';
 
-export function targetOf(endpoint: Endpoint): { origin: string; path: string } {
+export function targetOf(endpoint: Endpoint): Target {
   const { origin, pathname, search } = new URL(endpoint.url);
-  return { origin, path: `${pathname}${search}` };
+  return { type: 'http', origin, path: `${pathname}${search}` };
 }
 
 /** Names and values in turn. Timestamp and signature are those of the attempt. */

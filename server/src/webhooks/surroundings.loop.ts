@@ -1,11 +1,11 @@
 // What an endpoint that is being sent to begins with, and what it needs of the sender around it. Words only: who sends is
 // endpoint.loop.ts, what surrounds it is made in sender.loop.ts.
 
+import type { Answer, Destination } from '../destinations/destination.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import type { SavedFilters } from './filter-history.ts';
 import type { DeadLetterRow } from './flush.store.ts';
-import type { Answer, Destination } from './http-destination.ts';
 import type { Message, Next } from './lane.ts';
 import type { LogItem, RenderedBody } from './log-item.ts';
 import type { AttemptSubject } from './outbox.ts';

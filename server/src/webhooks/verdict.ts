@@ -1,6 +1,6 @@
 // What an answer means for its message and its endpoint. A line belongs here if it decides that from the answer alone.
 
-import type { Answer } from './http-destination.ts';
+import type { Answer } from '../destinations/destination.ts';
 
 export type Verdict =
   /** Over: a 2xx within the time. */

@@ -1,13 +1,11 @@
 // Posts one message to an HTTP receiver: connections that are checked each time they are made, a deadline over the
 // whole exchange, and an answer in our words. No redirects, no retries but one of a connection that never came about.
 
-import { lookup } from 'node:dns/promises';
-import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
-import { WaypostError } from '../errors.ts';
-import { type TraceContext, writeTraceparent } from '../ledger/trace.ts';
+import { writeTraceparent } from '../ledger/trace.ts';
 import { type Span, startSpan } from '../ledger/tracing.ts';
-import { checkAddress, checkUrl, type EgressRules, literalAddress, type Refusal } from './egress.ts';
+import { checkedLookup, type DestinationOptions, EgressError, requireAllowedLiteral } from './checked-address.ts';
+import type { Answer, Destination, Flight, HttpTarget, Posting } from './destination.ts';
 
 /** So much of an answer is kept with the attempt. */
 export const REPLY_KEPT_BYTES = 4_096;
@@ -20,73 +18,16 @@ const TURN_TIMEOUT_MS = 60_000;
 const DEADLINE_SWEEP_MS = 50;
 /** Connections to a receiver that nothing was sent to for so long are closed for good. */
 const POOL_IDLE_MS = 300_000;
-const RESOLVE_FOR_CHECK_MS = 2_000;
 const DURATION_MAX_MS = 3_600_000;
 
-export interface ResolvedAddress {
-  address: string;
-  family: number;
-}
-/** Finds all addresses of a name. An argument so that tests can lie like a hostile name server. */
-export type Resolve = (hostname: string) => Promise<ResolvedAddress[]>;
+/** A message to an HTTP receiver. */
+export type HttpPosting = Posting & { to: HttpTarget };
 
-export const resolveBySystem: Resolve = (hostname) => lookup(hostname, { all: true });
-
-export interface Posting {
-  origin: string;
-  path: string;
-  world: 'live' | 'test';
-  /** Names and values, one after the other. */
-  headers: string[];
-  body: Buffer;
-  timeout_ms: number;
-  /** Asked again when its turn has come: a sender whose lease ended meanwhile must not send. */
-  maySend(): boolean;
-  /** The trace of what caused it; the receiver is told the one of this attempt. */
-  trace: TraceContext | null;
-  /** What the attempt is about, for its span. */
-  about: Readonly<Record<string, string | number>>;
+export interface HttpDestination extends Destination {
+  post(posting: HttpPosting, onAnswer: (answer: Answer) => void): Flight;
 }
 
-export interface Answer {
-  outcome: 'delivered' | 'refused' | 'failed' | 'timed_out' | 'called_off';
-  status: number | null;
-  /** What went wrong, in words; null when delivered. */
-  error: string | null;
-  reply: string | null;
-  retry_after: string | null;
-  /** What the receiver asks for in `webhook-delivery`. */
-  control: 'abort' | 'pause' | null;
-  duration_ms: number;
-}
-
-export interface Flight {
-  /** Ends it now: answered as `called_off`. */
-  callOff(): void;
-}
-
-export interface Destination {
-  post(posting: Posting, onAnswer: (answer: Answer) => void): Flight;
-  /** Ends what is in flight and closes all connections. */
-  close(): Promise<void>;
-}
-
-export interface DestinationOptions {
-  egress: EgressRules;
-  resolve: Resolve;
-  /** Milliseconds; deadlines are counted by it. */
-  now(): number;
-}
-
-/** Thrown inside the connector; the attempt fails with its sentence. */
-class EgressError extends Error {
-  constructor(refusal: Refusal) {
-    super(refusal.sentence);
-    this.name = 'EgressError';
-  }
-}
-
-export function openDestination(options: DestinationOptions): Destination {
+export function openHttpDestination(options: DestinationOptions): HttpDestination {
   const pools = new Map<string, { pool: Pool; used_at: number }>();
   const flights = new Set<HttpFlight>();
   const sweep = setInterval(() => {
@@ -101,12 +42,13 @@ export function openDestination(options: DestinationOptions): Destination {
   sweep.unref();
 
   /** Worlds do not share connections: one may be allowed to reach what the other may not. */
-  function poolFor(posting: Posting): Pool {
-    const key = `${posting.world} ${posting.origin}`;
+  function poolFor(posting: HttpPosting): Pool {
+    const { origin } = posting.to;
+    const key = `${posting.world} ${origin}`;
     let entry = pools.get(key);
     if (entry === undefined) {
       const connect = checkedConnector(options, posting.world);
-      const pool = new Pool(posting.origin, {
+      const pool = new Pool(origin, {
         connect,
         pipelining: 1,
         connections: CONNECTIONS_MAX,
@@ -160,11 +102,11 @@ export function openDestination(options: DestinationOptions): Destination {
   };
 }
 
-function endSpan(span: Span, { origin, about }: Posting, { outcome, status, error }: Answer): void {
+function endSpan(span: Span, { to, about }: HttpPosting, { outcome, status, error }: Answer): void {
   span.end(
     {
       'http.request.method': 'POST',
-      'server.address': new URL(origin).hostname,
+      'server.address': new URL(to.origin).hostname,
       'waypost.outcome': outcome,
       ...(status !== null && { 'http.response.status_code': status }),
       ...about,
@@ -177,7 +119,7 @@ type ReplyHeaders = Record<string, string | string[] | undefined>;
 
 /** One request on its way. It answers exactly once. */
 class HttpFlight implements Flight, Dispatcher.DispatchHandler {
-  readonly #posting: Posting;
+  readonly #posting: HttpPosting;
   readonly #now: () => number;
   #answer: ((answer: Answer) => void) | null;
   /** When it was given a connection; until then when it was asked for. */
@@ -191,7 +133,7 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
   #readBytes = 0;
   #isSecond = false;
 
-  constructor(posting: Posting, now: () => number, answer: (answer: Answer) => void) {
+  constructor(posting: HttpPosting, now: () => number, answer: (answer: Answer) => void) {
     this.#posting = posting;
     this.#now = now;
     this.#answer = answer;
@@ -199,10 +141,10 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
   }
 
   start(pool: Pool): void {
-    const { path, headers, body } = this.#posting;
+    const { to, headers, body } = this.#posting;
     this.#pool = pool;
     try {
-      pool.dispatch({ path, method: 'POST', headers, body }, this);
+      pool.dispatch({ path: to.path, method: 'POST', headers, body }, this);
     } catch (error) {
       this.onResponseError(null, error as Error);
     }
@@ -309,37 +251,21 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
 
 /** Looks at the address at every connect: a name that pointed elsewhere yesterday is checked as it points now. */
 function checkedConnector(options: DestinationOptions, world: 'live' | 'test'): buildConnector.connector {
-  const refuse = (address: string) => checkAddress(address, options.egress, world);
-  const resolveChecked: LookupFunction = (hostname, wanted, callback) => {
-    options.resolve(hostname).then(
-      (found) => {
-        const refusal = found.map(({ address }) => refuse(address)).find((each) => each !== null);
-        const [first] = found;
-        if (refusal !== undefined) callback(new EgressError(named(hostname, refusal)), '', 0);
-        else if (first === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '', 0);
-        else if (wanted.all === true) callback(null, found);
-        else callback(null, first.address, first.family);
-      },
-      (error: NodeJS.ErrnoException) => callback(error, '', 0),
-    );
-  };
   const connect = buildConnector({
     timeout: CONNECT_TIMEOUT_MS,
     allowH2: false,
-    lookup: resolveChecked,
+    lookup: checkedLookup(options, world),
   } as buildConnector.BuildOptions);
   return (target, callback) => {
-    const host = target.hostname.replace(/^\[|\]$/g, '');
-    const refusal = isIP(host) === 0 ? null : refuse(host);
-    if (refusal !== null) callback(new EgressError(refusal), null);
-    else connect(target, callback);
+    try {
+      requireAllowedLiteral(options, world, target.hostname.replace(/^\[|\]$/g, ''));
+    } catch (error) {
+      callback(error as Error, null);
+      return;
+    }
+    connect(target, callback);
   };
 }
-
-const named = (hostname: string, { rule, sentence }: Refusal): Refusal => ({
-  rule,
-  sentence: `${hostname}: ${sentence}`,
-});
 
 /** What went wrong, for people: the words say what a receiver's engineer can look for. */
 function wordsFor(error: Error & { code?: string }, status: number | null): string {
@@ -353,39 +279,4 @@ function wordsFor(error: Error & { code?: string }, status: number | null): stri
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET')
     return 'the connection was closed before an answer came';
   return `${error.message}${code === '' ? '' : ` (${code})`}`;
-}
-
-/**
- * Checks the URL of an endpoint as it is written: its form, and where its host leads now. A name that does not resolve
- * yet passes: it is looked at again at every connect. Throws `url_not_allowed` with the rule and what to do.
- */
-export async function requireAllowedUrl(
-  text: string,
-  rules: EgressRules,
-  world: 'live' | 'test',
-  resolve: Resolve,
-): Promise<void> {
-  const { url, refusal } = checkUrl(text);
-  if (refusal !== null) throw urlRefused(refusal);
-  const literal = literalAddress(url);
-  const addresses = literal === null ? await resolveSoon(url.hostname, resolve) : [literal];
-  for (const address of addresses) {
-    const found = checkAddress(address, rules, world);
-    if (found !== null) throw urlRefused(literal === null ? named(url.hostname, found) : found);
-  }
-}
-
-function urlRefused({ rule, sentence }: Refusal): WaypostError {
-  return new WaypostError('url_not_allowed', sentence, {
-    faults: [{ pointer: '/url', code: rule, message: sentence }],
-    extra: { rule },
-  });
-}
-
-async function resolveSoon(hostname: string, resolve: Resolve): Promise<string[]> {
-  const late = new Promise<ResolvedAddress[]>((done) => {
-    setTimeout(() => done([]), RESOLVE_FOR_CHECK_MS).unref();
-  });
-  const found = await Promise.race([resolve(hostname).catch(() => []), late]);
-  return found.map(({ address }) => address);
 }

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test from 'node:test';
-import { type Answer, openDestination, resolveBySystem } from './http-destination.ts';
+import { resolveBySystem } from './checked-address.ts';
+import type { Answer } from './destination.ts';
+import { openHttpDestination } from './http-destination.ts';
 
 test('an attempt during which the clock is set ahead by years has a duration that can be written down', async (t) => {
   let ahead = 0;
@@ -13,7 +15,7 @@ test('an attempt during which the clock is set ahead by years has a duration tha
   });
   receiver.listen(0, '127.0.0.1');
   await once(receiver, 'listening');
-  const destination = openDestination({
+  const destination = openHttpDestination({
     egress: { allow: [], loopback_for_test: true },
     resolve: resolveBySystem,
     now: () => Date.now() + ahead,
@@ -27,8 +29,7 @@ test('an attempt during which the clock is set ahead by years has a duration tha
     const body = Buffer.from('{}');
     destination.post(
       {
-        origin,
-        path: '/',
+        to: { type: 'http', origin, path: '/' },
         world: 'test',
         headers: [],
         body,

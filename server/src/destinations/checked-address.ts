@@ -1,0 +1,100 @@
+// Which addresses a host has and whether they may be connected to: asked when an endpoint is written, and again at every
+// connect. A line belongs here if it resolves a name on behalf of what connects.
+
+import { lookup } from 'node:dns/promises';
+import { isIP, type LookupFunction } from 'node:net';
+import { WaypostError } from '../errors.ts';
+import { checkAddress, checkUrl, type EgressRules, literalAddress, type Refusal } from './egress.ts';
+
+const RESOLVE_FOR_CHECK_MS = 2_000;
+
+export interface ResolvedAddress {
+  address: string;
+  family: number;
+}
+/** Finds all addresses of a name. An argument so that tests can lie like a hostile name server. */
+export type Resolve = (hostname: string) => Promise<ResolvedAddress[]>;
+
+export const resolveBySystem: Resolve = (hostname) => lookup(hostname, { all: true });
+
+export interface DestinationOptions {
+  egress: EgressRules;
+  resolve: Resolve;
+  /** Milliseconds; deadlines are counted by it. */
+  now(): number;
+}
+
+/** A connection that is not made; the attempt fails with its sentence. */
+export class EgressError extends Error {
+  constructor(refusal: Refusal) {
+    super(refusal.sentence);
+    this.name = 'EgressError';
+  }
+}
+
+/** Throws when the host is an address that is refused. A name is looked at when it is resolved. */
+export function requireAllowedLiteral(options: DestinationOptions, world: 'live' | 'test', host: string): void {
+  const refusal = isIP(host) === 0 ? null : checkAddress(host, options.egress, world);
+  if (refusal !== null) throw new EgressError(refusal);
+}
+
+/** Resolves a name for a connection: a name that pointed elsewhere yesterday is checked as it points now. */
+export function checkedLookup(options: DestinationOptions, world: 'live' | 'test'): LookupFunction {
+  return (hostname, wanted, callback) => {
+    options.resolve(hostname).then(
+      (found) => {
+        const refusal = firstRefusal(found, options.egress, world);
+        const [first] = found;
+        if (refusal !== null) callback(new EgressError(named(hostname, refusal)), '', 0);
+        else if (first === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '', 0);
+        else if (wanted.all === true) callback(null, found);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, '', 0),
+    );
+  };
+}
+
+function firstRefusal(found: readonly ResolvedAddress[], egress: EgressRules, world: 'live' | 'test'): Refusal | null {
+  return found.map(({ address }) => checkAddress(address, egress, world)).find((each) => each !== null) ?? null;
+}
+
+const named = (hostname: string, { rule, sentence }: Refusal): Refusal => ({
+  rule,
+  sentence: `${hostname}: ${sentence}`,
+});
+
+/**
+ * Checks the URL of an endpoint as it is written: its form, and where its host leads now. A name that does not resolve
+ * yet passes: it is looked at again at every connect. Throws `url_not_allowed` with the rule and what to do.
+ */
+export async function requireAllowedUrl(
+  text: string,
+  rules: EgressRules,
+  world: 'live' | 'test',
+  resolve: Resolve,
+): Promise<void> {
+  const { url, refusal } = checkUrl(text);
+  if (refusal !== null) throw urlRefused(refusal);
+  const literal = literalAddress(url);
+  const addresses = literal === null ? await resolveSoon(url.hostname, resolve) : [literal];
+  for (const address of addresses) {
+    const found = checkAddress(address, rules, world);
+    if (found !== null) throw urlRefused(literal === null ? named(url.hostname, found) : found);
+  }
+}
+
+function urlRefused({ rule, sentence }: Refusal): WaypostError {
+  return new WaypostError('url_not_allowed', sentence, {
+    faults: [{ pointer: '/url', code: rule, message: sentence }],
+    extra: { rule },
+  });
+}
+
+async function resolveSoon(hostname: string, resolve: Resolve): Promise<string[]> {
+  const late = new Promise<ResolvedAddress[]>((done) => {
+    setTimeout(() => done([]), RESOLVE_FOR_CHECK_MS).unref();
+  });
+  const found = await Promise.race([resolve(hostname).catch(() => []), late]);
+  return found.map(({ address }) => address);
+}
