@@ -3,7 +3,7 @@
 
 import { isRecord, WaypostProblem, WaypostUnreachable } from './errors.ts';
 import type { PulledEvent } from './event.ts';
-import type { CallOptions, Transport } from './transport.ts';
+import { type CallOptions, type Transport, waitMs } from './transport.ts';
 
 const PATH = '/v1/events/stream';
 /** The server says every 15 s that it is there. */
@@ -20,7 +20,10 @@ interface Frame {
   data: string | null;
 }
 
-/** Everything after a place, then what comes. Ends when `signal` is aborted; throws what connecting again cannot mend. */
+/**
+ * Everything after a place, then what comes. Ends when `signal` is aborted; throws what connecting again cannot mend. A
+ * place that a restore of the log has lost is left for the one that the server names.
+ */
 export async function* followLog(
   transport: Transport,
   query: { after: string | number },
@@ -42,13 +45,16 @@ export async function* followLog(
         if (frame.id !== null) place = frame.id;
       }
     } catch (error) {
+      // The log was restored, and the first event from there, `log.restored`, says what to forget.
+      const again = error instanceof WaypostProblem ? error.document.go_on_after : undefined;
+      if (typeof again === 'string') place = again;
       // Else cut off, silent for too long, told to stop, or away for a while: a restart must not end who follows.
-      if (isFinal(error, wasThere)) throw error;
+      else if (isFinal(error, wasThere)) throw error;
     } finally {
       leave();
       call.signal?.removeEventListener('abort', leave);
     }
-    await pause(RECONNECT_MS, call.signal);
+    await waitMs(RECONNECT_MS, call.signal).catch(() => {});
   }
 }
 
@@ -97,17 +103,4 @@ function readFrame(block: string): Frame {
     if (name !== '') frame[name as keyof Frame] = value;
   }
   return frame;
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-    if (signal?.aborted === true) done();
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    }
-  });
 }

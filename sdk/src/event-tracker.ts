@@ -68,6 +68,8 @@ export interface EventTracker {
     message: Pick<MessageFacts, 'sequence' | 'previous'> & Partial<Pick<MessageFacts, 'epochs'>>,
     nowMs: number,
   ): 'new' | 'duplicate' | 'untracked';
+  /** The log goes on from a backup: what came beyond it never happened there. `take` does it with what a message says. */
+  restore(epochs: readonly LogEpoch[]): void;
   /** Everything owed up to here has come, as the API takes it. */
   readPlace(): string;
   /** What is missing for at least `graceMs`, oldest first. */
@@ -99,8 +101,8 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
 
   /** The log was restored from a backup: what came beyond that never happened there, and its numbers come again. */
   function restore(epochs: readonly LogEpoch[]): void {
-    const newest = Math.max(...epochs.map(({ log_epoch }) => log_epoch));
-    if (newest <= epoch) return;
+    const newest = Math.max(epoch, ...epochs.map(({ log_epoch }) => log_epoch));
+    if (newest === epoch) return;
     const isKnown = epoch === FIRST_EPOCH || epochs.some(({ log_epoch }) => log_epoch === epoch);
     const lost = epochs.filter(({ log_epoch }) => log_epoch > epoch).map(({ last_sequence }) => last_sequence);
     const kept = isKnown ? Math.min(...lost) : 0;
@@ -120,7 +122,7 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
     take(message, nowMs) {
       const { sequence, epochs = [] } = message;
       if (sequence === null) return 'untracked';
-      if (epochs.length > 0) restore(epochs);
+      restore(epochs);
       noticed.delete(sequence);
       if (sequence <= through || came.has(sequence)) return 'duplicate';
       // After a restore everything is complete up to a number that may not have been owed itself.
@@ -137,6 +139,7 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
         .map(([sequence, noticed_ms]) => ({ sequence, after: readPlace(), noticed_ms }))
         .sort((a, b) => a.sequence - b.sequence);
     },
+    restore,
     has: (sequence) => sequence <= through || came.has(sequence),
     readPlace,
     readState: () => ({ through, beyond: [...nextOf], ...(epoch !== FIRST_EPOCH && { epoch }) }),

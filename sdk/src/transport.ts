@@ -222,7 +222,8 @@ function checkKey(key: string): string {
   return key;
 }
 
-function waitMs(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Throws the reason when it is called off. */
+export function waitMs(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(done, ms);
     signal?.addEventListener('abort', stop, { once: true });

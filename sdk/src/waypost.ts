@@ -3,6 +3,7 @@
 
 import { auditCalls } from './audit.ts';
 import { channelCalls } from './channels.ts';
+import { consumerCalls } from './consumers.ts';
 import { deadLetterCalls } from './dead-letters.ts';
 import { endpointCalls } from './endpoints.ts';
 import { eventCalls } from './events.ts';
@@ -19,6 +20,7 @@ export class Waypost {
   readonly jobs: ReturnType<typeof jobCalls>;
   readonly exceptions: ReturnType<typeof exceptionCalls>;
   readonly events: ReturnType<typeof eventCalls>;
+  readonly consumers: ReturnType<typeof consumerCalls>;
   readonly endpoints: ReturnType<typeof endpointCalls>;
   readonly traces: ReturnType<typeof traceCalls>;
   readonly deadLetters: ReturnType<typeof deadLetterCalls>;
@@ -38,6 +40,7 @@ export class Waypost {
     this.jobs = jobCalls(transport);
     this.exceptions = exceptionCalls(transport);
     this.events = eventCalls(transport);
+    this.consumers = consumerCalls(transport);
     this.endpoints = endpointCalls(transport);
     this.traces = traceCalls(transport);
     this.deadLetters = deadLetterCalls(transport);

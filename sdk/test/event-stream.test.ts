@@ -74,6 +74,19 @@ test('a server that is away is waited for once it was there; at first it is told
   await assert.rejects(take(nowhere, 1), WaypostUnreachable);
 });
 
+test('a place that a restore has lost is left for the one that the server names', async () => {
+  const lost: Answer = (_request, response) => {
+    response.writeHead(410, { 'content-type': 'application/problem+json' });
+    response.end('{"code":"log_restored","last_sequence":3,"go_on_after":"500-3"}');
+  };
+  const ended = 'event: restored\ndata: {"code":"log_restored","last_sequence":3,"go_on_after":"500-3"}\n\n';
+  for (const first of [lost, stream(ended)]) {
+    const { client, asked } = await startStream([first, stream(frame('500-4', 4))]);
+    assert.deepEqual(await take(client, 1), [4]);
+    assert.match(asked[1] ?? '', /after=500-3/);
+  }
+});
+
 test('a place that is no longer kept, and a key that is gone, end it with a problem', async () => {
   const ended =
     'event: expired\ndata: {"code":"cursor_expired","oldest_sequence":90,"detail":"The log reaches back to 90."}\n\n';
