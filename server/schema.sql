@@ -566,6 +566,19 @@ grant select on log_epochs to waypost_app;
 grant insert, select on log_epochs to waypost_ledger;
 grant select on log_epochs to waypost_sender;
 
+create table log_seals (
+  world_id integer not null,
+  day date not null,
+  last_sequence bigint not null,
+  chain bytea not null,
+  constraint log_seals_pkey PRIMARY KEY (world_id, day),
+  constraint log_seals_chain_check CHECK ((octet_length(chain) = 32)),
+  constraint log_seals_last_sequence_check CHECK ((last_sequence >= 0))
+);
+grant select on log_seals to waypost_app;
+grant insert, select on log_seals to waypost_ledger;
+grant select on log_seals to waypost_sender;
+
 create table master_keys (
   only_one boolean default true not null,
   fingerprint text collate "C" not null,

@@ -153,7 +153,7 @@ export const writers: readonly { tables: string[]; files: RegExp; because: strin
     because: 'a head begins with its world and from then on has one writer, or its numbers would have gaps',
   },
   {
-    tables: ['events', 'event_marks', 'idempotency_keys', 'log_epochs', 'subjects'],
+    tables: ['events', 'event_marks', 'idempotency_keys', 'log_epochs', 'log_seals', 'subjects'],
     files: /^ledger\//,
     because: 'the log has one writer, or its numbers would have gaps',
   },

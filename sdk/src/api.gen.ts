@@ -1310,6 +1310,26 @@ export interface Event {
   };
 }
 
+export interface EventProof {
+  /** Of the event. */
+  sequence: number;
+  event_id: string;
+  log_epoch: number;
+  /** SHA-256 over the event as it is stored: its body and its sealed values. */
+  hash: string;
+  /** SHA-256(chain of the event before, hash). At the end of a day it is the root of log.sealed. */
+  chain: string;
+  /** False: the event as it was sent, followed by one byte 1, has this hash. True: its stored form has, in which personal values are cut out. */
+  has_personal: boolean;
+  /** The stored form of an event with personal values; null for others, and where the key may not see the event. */
+  stored: {
+    /** The event with a hole in the place of each personal value: a string that begins with U+0001. */
+    body: string;
+    /** The personal values, encrypted; base64. The hash goes over them as they are. */
+    sealed: string;
+  } | null;
+}
+
 export interface EventTopic {
   topic: string;
   summary: string;
@@ -1993,6 +2013,27 @@ export type LogRestoredEvent = (Event) & ({
     backup_at: string | null;
     /** The last event of the epoch before that is left. */
     last_sequence: number;
+    [member: string]: unknown;
+  };
+});
+
+/** A day (UTC) is over: the chain over the log up to its end, by which a copy of it can be verified. */
+export type LogSealedEvent = (Event) & ({
+  type: "log.sealed";
+  topics: unknown[];
+  data: {
+    /** The day (UTC) that is over. */
+    day: string;
+    /** The first event recorded that day; null when there is none. */
+    first_sequence: number | null;
+    /** The last event up to the end of the day. */
+    last_sequence: number;
+    /** How many were recorded that day. */
+    events: number;
+    /** The chain up to `last_sequence`: SHA-256(chain before, hash of the event), hex. */
+    root: string;
+    /** The root of the day before; null when it is no longer known. */
+    root_before: string | null;
     [member: string]: unknown;
   };
 });
@@ -3447,6 +3488,21 @@ export interface ListEventsReply {
 }
 
 export type GetEventReply = Event;
+
+export interface ListEventProofsQuery {
+  /** The place after which to go on: `next` of a page, or a sequence. 0 or absent: from the oldest event that is kept. */
+  after?: string | undefined;
+  /** At most 1000; 200 when absent. */
+  limit?: number | undefined;
+}
+
+export interface ListEventProofsReply {
+  data: EventProof[];
+  /** True when more events follow now. */
+  has_more: boolean;
+  /** Send it as `after` to go on. */
+  next: string;
+}
 
 export interface ListConsumersQuery {
   /** How many at most; 50 when absent, in an export all. */

@@ -1,6 +1,6 @@
 // The log by pull and by stream: the same events that webhooks deliver, in the same form and order.
 
-import type { ListEventsQuery } from './api.gen.ts';
+import type { EventProof, ListEventsQuery } from './api.gen.ts';
 import type { PulledEvent, WaypostEvent } from './event.ts';
 import { followLog } from './event-stream.ts';
 import type { EventTracker } from './event-tracker.ts';
@@ -10,6 +10,7 @@ import type { CallOptions, Transport } from './transport.ts';
 
 const PATH = '/v1/events';
 const PAGE_LIMIT = 200;
+const PROOFS_LIMIT = 500;
 
 /** `after`: a sequence, or a place as `next` and `readPlace` of a tracker say it. */
 export type EventQuery = Omit<ListEventsQuery, 'after'> & { after?: string | number | undefined };
@@ -45,6 +46,15 @@ export function eventCalls(transport: Transport) {
     /** Goes on for ever: what is there, then what comes, as it comes. Ends when `signal` is aborted. */
     follow: (query: FollowQuery = {}, call?: CallOptions): AsyncGenerator<PulledEvent, void, undefined> =>
       followLog(transport, { ...query, after: query.after ?? 0 }, call),
+
+    /** Hashes and chain after a sequence, up to the end of the log as it is then: what a copy of events is verified by. */
+    proofs: (after: string | number = 0, call?: CallOptions): AsyncGenerator<EventProof, void, undefined> =>
+      iteratePages(String(after), (place) =>
+        transport.send<Page<EventProof>>(
+          { method: 'GET', path: `${PATH}/proofs`, query: { after: place, limit: PROOFS_LIMIT } },
+          call,
+        ),
+      ),
 
     /**
      * Fetches what a tracker misses for at least `graceMs`: the events that were owed to the endpoint and did not come.

@@ -30,6 +30,7 @@ import { eventStreamOperations } from './events/event-stream.routes.ts';
 import { type Feed, startFeed } from './events/feed.loop.ts';
 import { jobEventOperations } from './events/job-event.routes.ts';
 import { findPastJob } from './events/log.store.ts';
+import { proofOperations } from './events/proof.routes.ts';
 import type { PullContext } from './events/pull-query.routes.ts';
 import { driverOperations } from './fleet/driver.routes.ts';
 import { hubOperations } from './fleet/hub.routes.ts';
@@ -54,6 +55,7 @@ import { transitionBatchOperations } from './jobs/transition-batch.routes.ts';
 import type { Kind } from './ledger/command.ts';
 import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
 import type { Ledger } from './ledger/ledger.ts';
+import { startSealing } from './ledger/log-seal.loop.ts';
 import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
 import { customerOperations } from './parties/customer.routes.ts';
 import { openContactBook } from './parties/customer.store.ts';
@@ -165,6 +167,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     const process_id = `prc_${randomUUID()}`;
     const heartbeat = await beat(house, telemetry, options.roles, process_id);
     closers.push(() => heartbeat.stop().catch((error: unknown) => log.warn({ msg: 'heartbeat.failed', err: error })));
+    const sealing = startSealing({
+      sql: door,
+      ledger: writing.unguarded,
+      onFault: (error) => log.warn({ msg: 'sealing.failed', err: error }),
+    });
+    drainers.push(sealing.stop);
     const api = options.roles.has('api')
       ? await startApi(house, { telemetry, process_id, watchers, running, metrics, desk })
       : null;
@@ -407,6 +415,7 @@ function listServing(house: House): Operation[] {
   const jobReading = openJobReading({ ...jobDesk, findPast: (...asked) => findPastJob(reads, ...asked) });
   return [
     ...eventOperations({ ...pull, cursors: house.consumerCursors }),
+    ...proofOperations({ reads }),
     ...consumerOperations({ reads, ledger, cursors: house.consumerCursors }),
     ...eventStreamOperations({
       ...pull,

@@ -32,7 +32,7 @@ const SENT = ['attempts', 'cursors', 'dead_letters', 'parked_messages', 'redrive
 /** What the ledger asks of senders: both write there. */
 const ASKED = ['redrives'];
 /** What the ledger adds to and never changes: the log would otherwise be as trustworthy as whoever got the password. */
-const APPENDED = ['access_entries', 'event_marks', 'events', 'idempotency_keys', 'log_epochs'];
+const APPENDED = ['access_entries', 'event_marks', 'events', 'idempotency_keys', 'log_epochs', 'log_seals'];
 
 /** The addresses of the roles, each with a password derived from the owner's: whoever has that one has them all. */
 export function addressesOf(owner: DatabaseAddress, separated: boolean): DatabaseAddresses {

@@ -42,6 +42,7 @@ export const eventTypes = [
   'key.updated',
   // Owed to every endpoint and every key, whatever its filter and its channels.
   'log.restored',
+  'log.sealed',
   'proposal.accepted',
   'proposal.created',
   'proposal.declined',

@@ -68,6 +68,10 @@ const told: Readonly<Record<EventType, { noun: string | null; summary: string }>
     noun: null,
     summary: 'The log lost its end and goes on under a new epoch. Owed to everybody, whatever they filter.',
   },
+  'log.sealed': {
+    noun: null,
+    summary: 'A day (UTC) is over: the chain over the log up to its end, by which a copy of it can be verified.',
+  },
   'proposal.accepted': { noun: 'proposal', summary: 'The owner of the fields took over what was proposed.' },
   'proposal.created': { noun: 'proposal', summary: 'A change waits for the owner of the fields.' },
   'proposal.declined': { noun: 'proposal', summary: 'The owner of the fields declined what was proposed.' },
@@ -150,7 +154,7 @@ function schemaOf(
   noun: string | null,
   shown: ShownDocument | null,
 ): TSchema {
-  const details = noun === 'job' ? jobDetails : type === 'log.restored' ? restoredDetails : {};
+  const details = noun === 'job' ? jobDetails : (ownDetails[type]?.schema ?? {});
   const data = Type.Object(
     { ...(noun !== null && shown !== null && { [noun]: shown.schema }), ...details },
     { additionalProperties: true },
@@ -170,9 +174,42 @@ function schemaOf(
   });
 }
 
-const restoredDetails = {
-  backup_at: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'When the backup was made.' }),
-  last_sequence: Type.Integer({ description: 'The last event of the epoch before that is left.' }),
+const hashOf = (description: string) => Type.String({ pattern: '^[0-9a-f]{64}$', description });
+
+/** Members of `data` of events that carry no object. */
+const ownDetails: Readonly<Partial<Record<EventType, { schema: Record<string, TSchema>; example: object }>>> = {
+  'log.restored': {
+    schema: {
+      backup_at: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'When the backup was made.' }),
+      last_sequence: Type.Integer({ description: 'The last event of the epoch before that is left.' }),
+    },
+    example: { backup_at: eventExample.recorded_at, last_sequence: 10_200 },
+  },
+  'log.sealed': {
+    schema: {
+      day: Type.String({ format: 'date', description: 'The day (UTC) that is over.' }),
+      first_sequence: Type.Unsafe<number | null>({
+        type: ['integer', 'null'],
+        description: 'The first event recorded that day; null when there is none.',
+      }),
+      last_sequence: Type.Integer({ description: 'The last event up to the end of the day.' }),
+      events: Type.Integer({ minimum: 0, description: 'How many were recorded that day.' }),
+      root: hashOf('The chain up to `last_sequence`: SHA-256(chain before, hash of the event), hex.'),
+      root_before: Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        pattern: '^[0-9a-f]{64}$',
+        description: 'The root of the day before; null when it is no longer known.',
+      }),
+    },
+    example: {
+      day: '2026-11-20',
+      first_sequence: 10_041,
+      last_sequence: 10_290,
+      events: 250,
+      root: '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef',
+      root_before: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    },
+  },
 };
 
 const isNull = Type.Null({ description: 'It is in no log.' });
@@ -188,9 +225,9 @@ function exampleOf(
   shown: ShownDocument | null,
 ): Record<string, unknown> {
   const document = shown?.example ?? {};
-  const dataId = 'id' in document ? document.id : eventExample.tenant_id;
+  const dataId = 'id' in document ? document.id : type === 'log.sealed' ? '2026-11-20' : eventExample.tenant_id;
   const isOfJob = noun === 'job';
-  const details = type === 'log.restored' ? { backup_at: eventExample.recorded_at, last_sequence: 10_200 } : {};
+  const details = ownDetails[type]?.example ?? {};
   return {
     ...eventExample,
     type,
