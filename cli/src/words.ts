@@ -16,6 +16,7 @@ import { jobsAssign, jobsCreate, jobsGet, jobsList, jobsReport, jobsWatch } from
 import { listen } from './listen.ts';
 import { eventsTail } from './tail.ts';
 import { jobsTrace } from './trace.ts';
+import { eventsProofs, eventsVerify } from './verify.ts';
 import type { Word } from './word.ts';
 
 export const words: Readonly<Record<string, Word>> = {
@@ -39,6 +40,8 @@ export const words: Readonly<Record<string, Word>> = {
   'endpoints delete': endpointsDelete,
   'events tail': eventsTail,
   'events compare': eventsCompare,
+  'events verify': eventsVerify,
+  'events proofs': eventsProofs,
   listen,
   'dead-letters list': deadLettersList,
   'dead-letters redrive': deadLettersRedrive,

@@ -15,6 +15,9 @@ export interface WaypostEvent extends Omit<Event, 'data'> {
   };
 }
 
+/** Hash and chain of an event: what a copy of it is verified by. */
+export type { EventProof } from './api.gen.ts';
+
 /** As it is pulled: `previous` is the sequence of the event before it that the same filters match. */
 export interface PulledEvent extends WaypostEvent {
   previous: number | null;

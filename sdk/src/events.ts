@@ -1,7 +1,7 @@
 // The log by pull and by stream: the same events that webhooks deliver, in the same form and order.
 
-import type { EventProof, ListEventsQuery } from './api.gen.ts';
-import type { PulledEvent, WaypostEvent } from './event.ts';
+import type { ListEventsQuery } from './api.gen.ts';
+import type { EventProof, PulledEvent, WaypostEvent } from './event.ts';
 import { followLog } from './event-stream.ts';
 import type { EventTracker } from './event-tracker.ts';
 import { iteratePages, type Page } from './pages.ts';
