@@ -341,13 +341,17 @@ create table endpoints (
   hash text collate "C" not null,
   body text not null,
   headers bytea,
+  signing_key bytea,
+  previous_signing_key bytea,
   constraint endpoints_pkey PRIMARY KEY (world_id, endpoint_id),
   constraint endpoints_check CHECK (((previous_secret IS NULL) = (previous_secret_expires_at IS NULL))),
+  constraint endpoints_check1 CHECK (((previous_signing_key IS NULL) OR (signing_key IS NOT NULL))),
   constraint endpoints_share_check CHECK (((share >= 0) AND (share <= 15))),
   constraint endpoints_start_sequence_check CHECK ((start_sequence >= 0)),
   constraint endpoints_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'active'::text, 'paused'::text])))
 );
 CREATE INDEX endpoints_by_creation ON public.endpoints USING btree (world_id, created_at DESC, endpoint_id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX endpoints_by_id ON public.endpoints USING btree (endpoint_id) WHERE (deleted_at IS NULL);
 grant select on endpoints to waypost_app;
 grant delete, insert, select, update on endpoints to waypost_ledger;
 grant select on endpoints to waypost_sender;

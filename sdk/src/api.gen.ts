@@ -1069,6 +1069,15 @@ export interface Endpoint {
   rate_per_s: number | null;
   /** Names of the headers of its own; their values are not shown. */
   header_names: string[];
+  /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
+  signing: "hmac" | "ed25519" | "both";
+  /** Ed25519 keys, the newest first; none before `signing` asked for one. GET /public-keys/{endpoint_id} shows them to anybody. */
+  public_keys: {
+    /** For verifying signatures of the kind v1a. */
+    key: string;
+    /** Until then it signs, after a rotation; null: without an end. */
+    expires_at: string | null;
+  }[];
   /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at: string | number;
   /** unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent. */
@@ -1177,6 +1186,16 @@ export interface EndpointHealth {
     error: string | null;
   } | null;
 }
+
+/** An endpoint has a new Ed25519 key; the old one signs too for a while. */
+export type EndpointKeyRotatedEvent = (Event) & ({
+  type: "endpoint.key_rotated";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
 
 /** An endpoint was paused, by somebody or because it was broken for days. */
 export type EndpointPausedEvent = (Event) & ({
@@ -2803,6 +2822,20 @@ export type ProposalDeclinedEvent = (Event) & ({
   };
 });
 
+/** A JSON Web Key Set (RFC 7517), the newest key first. */
+export interface PublicKeys {
+  keys: {
+    kty: "OKP";
+    crv: "Ed25519";
+    alg: "EdDSA";
+    use: "sig";
+    /** The same key as Standard Webhooks write it: `whpk_…`. */
+    kid: string;
+    /** The public key, base64url. */
+    x: string;
+  }[];
+}
+
 export interface PulledEvent {
   /** Identifier; the webhook-id of its messages. */
   id: string;
@@ -3897,6 +3930,8 @@ export interface ListEndpointsReply {
 
 export type GetEndpointReply = Endpoint;
 
+export type GetPublicKeysReply = PublicKeys;
+
 export interface ListEndpointMessagesQuery {
   /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
@@ -4816,6 +4851,8 @@ export interface CreateEndpointBody {
   rate_per_s?: number | null | undefined;
   /** Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again. */
   headers?: Record<string, string> | undefined;
+  /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
+  signing?: "hmac" | "ed25519" | "both" | undefined;
   /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at?: string | number | undefined;
 }
@@ -4847,6 +4884,15 @@ export interface CreateEndpointReply {
   rate_per_s: number | null;
   /** Names of the headers of its own; their values are not shown. */
   header_names: string[];
+  /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
+  signing: "hmac" | "ed25519" | "both";
+  /** Ed25519 keys, the newest first; none before `signing` asked for one. GET /public-keys/{endpoint_id} shows them to anybody. */
+  public_keys: {
+    /** For verifying signatures of the kind v1a. */
+    key: string;
+    /** Until then it signs, after a rotation; null: without an end. */
+    expires_at: string | null;
+  }[];
   /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
   start_at: string | number;
   /** unverified until it answers an endpoint.test with 2xx; nothing else is sent before. paused: nothing is sent. */
@@ -4895,6 +4941,8 @@ export interface UpdateEndpointBody {
   rate_per_s?: number | null | undefined;
   /** Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again. */
   headers?: Record<string, string> | undefined;
+  /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
+  signing?: "hmac" | "ed25519" | "both" | undefined;
 }
 
 export type UpdateEndpointReply = Endpoint;
@@ -4916,11 +4964,18 @@ export type PauseEndpointReply = Endpoint;
 export type ResumeEndpointReply = Endpoint;
 
 export interface RotateEndpointSecretBody {
-  /** For so long messages carry the signatures of both secrets; 86400 when absent. */
+  /** For so long messages carry the signatures of both, the old and the new; 86400 when absent. */
   overlap_s?: number | undefined;
 }
 
 export type RotateEndpointSecretReply = CreateEndpointReply;
+
+export interface RotateEndpointKeyBody {
+  /** For so long messages carry the signatures of both, the old and the new; 86400 when absent. */
+  overlap_s?: number | undefined;
+}
+
+export type RotateEndpointKeyReply = Endpoint;
 
 export interface RedriveDeadLettersBody {
   /** Identifier of an endpoint. */

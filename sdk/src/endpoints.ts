@@ -8,6 +8,7 @@ import type {
   ListEndpointAttemptsQuery,
   ListEndpointAttemptsReply,
   ListEndpointsQuery,
+  RotateEndpointKeyBody,
   RotateEndpointSecretBody,
   RotateEndpointSecretReply,
   UpdateEndpointBody,
@@ -39,6 +40,9 @@ export function endpointCalls(transport: Transport) {
       input: RotateEndpointSecretBody = {},
       call?: CallOptions,
     ): Promise<RotateEndpointSecretReply> => act(id, 'rotate-secret', input, call),
+    /** A new Ed25519 key; for the overlap messages carry the signatures of both. */
+    rotateKey: (id: string, input: RotateEndpointKeyBody = {}, call?: CallOptions): Promise<Endpoint> =>
+      act(id, 'rotate-key', input, call),
     /** Sends a signed `endpoint.test` and leaves the endpoint as it is. */
     test: (id: string, call?: CallOptions): Promise<VerifyEndpointReply> => act(id, 'test', undefined, call),
     /** One page of what was tried, newest first. */

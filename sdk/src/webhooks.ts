@@ -1,11 +1,12 @@
-// Receiving: is this message really from the server, and what does it say? Standard Webhooks signatures with
-// WebCrypto. A line belongs here if it reads a message that was sent to an endpoint.
+// Receiving: is this message really from the server, and what does it say? A line belongs here if it reads a message
+// that was sent to an endpoint. What a signature covers is in webhook-signatures.ts.
 
 import type { WaypostEvent } from './event.ts';
 import { guessSignatureMistake, trimSecret } from './webhook-mistakes.ts';
+import { decodeBase64, matchAny, PUBLIC_KEY_PREFIX, SECRET_PREFIX, type Signature } from './webhook-signatures.ts';
 
 const TOLERANCE_S = 300;
-const SECRET_PREFIX = 'whsec_';
+const PUBLIC_KEY_BYTES = 32;
 
 export type HeadersLike =
   | Headers
@@ -14,7 +15,7 @@ export type HeadersLike =
   | { readonly [name: string]: string | readonly string[] | undefined };
 
 export interface VerifyOptions {
-  /** The endpoint's secret (`whsec_…`), or several while one is being rotated. */
+  /** The endpoint's secret (`whsec_…`) or public key (`whpk_…`), or several while one is being rotated: one must fit. */
   secret: string | readonly string[];
   headers: HeadersLike;
   /** The request body exactly as it came, before any JSON parser. */
@@ -53,9 +54,10 @@ export async function verifyWebhook(options: VerifyOptions): Promise<WaypostEven
   const body = readBodyBytes(options.body);
   const id = needHeader(options.headers, 'webhook-id');
   const timestamp = needHeader(options.headers, 'webhook-timestamp');
-  const signatures = readSignatures(needHeader(options.headers, 'webhook-signature'));
-  const secrets = (typeof options.secret === 'string' ? [options.secret] : (options.secret ?? [])).map(checkSecret);
+  const signed = needHeader(options.headers, 'webhook-signature');
+  const secrets = (typeof options.secret === 'string' ? [options.secret] : (options.secret ?? [])).map(readSecret);
   if (secrets.length === 0) throw new WebhookRefused('secret_malformed', 'No secret was given: the list is empty.');
+  const signatures = readSignatures(signed, secrets);
 
   const matches = await matchAny(secrets, id, timestamp, body, signatures);
   if (!matches) {
@@ -86,27 +88,6 @@ export function headerOf(headers: HeadersLike, name: string): string | null {
     if (Array.isArray(value) && typeof value[0] === 'string') return value[0];
   }
   return null;
-}
-
-async function matchAny(
-  secrets: readonly string[],
-  id: string,
-  timestamp: string,
-  body: Uint8Array,
-  signatures: readonly Uint8Array<ArrayBuffer>[],
-): Promise<boolean> {
-  const head = new TextEncoder().encode(`${id}.${timestamp}.`);
-  const signed = new Uint8Array(head.length + body.length);
-  signed.set(head);
-  signed.set(body, head.length);
-  for (const secret of secrets) {
-    const bytes = decodeBase64(secret.slice(SECRET_PREFIX.length));
-    if (bytes === null || bytes.length === 0) continue;
-    const key = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
-    // `verify` compares in constant time.
-    for (const signature of signatures) if (await crypto.subtle.verify('HMAC', key, signature, signed)) return true;
-  }
-  return false;
 }
 
 function readBodyBytes(body: unknown): Uint8Array {
@@ -146,27 +127,34 @@ function needHeader(headers: HeadersLike, name: string): string {
   );
 }
 
-function readSignatures(header: string): Uint8Array<ArrayBuffer>[] {
+/** Those in the header that can be checked with what is given. */
+function readSignatures(header: string, secrets: readonly string[]): Signature[] {
   const parts = header.trim().split(/\s+/);
-  const found: Uint8Array<ArrayBuffer>[] = [];
+  const found: Signature[] = [];
   for (const part of parts) {
-    const signature = part.startsWith('v1,') ? decodeBase64(part.slice(3)) : null;
-    if (signature !== null) found.push(signature);
+    const [kind, text = ''] = part.split(',');
+    const bytes = decodeBase64(text);
+    if (bytes !== null && (kind === 'v1' || kind === 'v1a')) found.push({ kind, bytes });
   }
-  if (found.length > 0) return found;
-  if (parts.every((part) => part.startsWith('v1a,'))) {
+  if (found.length === 0) {
     throw new WebhookRefused(
-      'signature_kind',
-      'The message carries Ed25519 signatures (v1a) only; this check needs one made with the shared secret (v1).',
+      'header_malformed',
+      `webhook-signature must look like "v1,<base64>", several separated by blanks; got ${JSON.stringify(header.slice(0, 60))}.`,
     );
   }
-  throw new WebhookRefused(
-    'header_malformed',
-    `webhook-signature must look like "v1,<base64>", several separated by blanks; got ${JSON.stringify(header.slice(0, 60))}.`,
-  );
+  const isPublic = secrets.map((secret) => secret.startsWith(PUBLIC_KEY_PREFIX));
+  if (!found.some(({ kind }) => isPublic.includes(kind === 'v1a'))) {
+    const what =
+      found[0]?.kind === 'v1a'
+        ? 'Ed25519 (v1a) only: check it with the public key of its endpoint, whpk_…'
+        : 'the shared secret (v1) only: check it with the secret of its endpoint, whsec_…';
+    throw new WebhookRefused('signature_kind', `The message is signed with ${what}; or change what it signs with.`);
+  }
+  return found;
 }
 
-function checkSecret(secret: string): string {
+/** The secret or public key with its prefix, or a refusal that says what was given instead. */
+function readSecret(secret: string): string {
   const say = (message: string): never => {
     throw new WebhookRefused('secret_malformed', message);
   };
@@ -176,8 +164,10 @@ function checkSecret(secret: string): string {
     return say('The secret is an API key (wp_…). Messages are signed with the secret of the endpoint, whsec_….');
   }
   if (bare.startsWith('whe_')) return say('The secret is the id of the endpoint (whe_…), not its secret, whsec_….');
-  if (bare.startsWith('whpk_'))
-    return say('The secret is a public key (whpk_…); this check needs the secret, whsec_….');
+  if (bare.startsWith(PUBLIC_KEY_PREFIX)) {
+    if (decodeBase64(bare.slice(PUBLIC_KEY_PREFIX.length))?.length === PUBLIC_KEY_BYTES) return bare;
+    return say('The public key is not whpk_ and 32 bytes in base64. Was it cut off?');
+  }
   const full = bare.startsWith(SECRET_PREFIX) ? secret : SECRET_PREFIX + secret;
   if (decodeBase64(trimSecret(full).slice(SECRET_PREFIX.length)) === null) {
     return say('The secret is not whsec_ followed by base64. Was it cut off, or changed when it was copied?');
@@ -206,14 +196,5 @@ function checkTimestamp(text: string, toleranceS: number, nowMs: number): void {
       'timestamp_ahead',
       `The signature is right, but the message's time is ${aheadS} s ahead of this machine: its clock is slow.`,
     );
-  }
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return null;
-  try {
-    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  } catch {
-    return null;
   }
 }

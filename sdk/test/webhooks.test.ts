@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { type VerifyOptions, verifyWebhook, WebhookRefused } from '../src/webhooks.ts';
@@ -58,6 +59,39 @@ test('during a rotation either secret and either signature will do', async () =>
   };
   await check({ headers: both });
   await check({ headers: { ...both, 'webhook-signature': `v1a,AAAA ${message()['webhook-signature']}` } });
+});
+
+/** The same message as an endpoint with an Ed25519 key signs it, by Node's own implementation. */
+function signedByKey(body = BODY) {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const { x = '' } = publicKey.export({ format: 'jwk' });
+  const signature = sign(null, Buffer.from(`evt_1.${AT / 1_000}.${body}`), privateKey).toString('base64');
+  const headers = { ...message(body), 'webhook-signature': `v1a,${signature}` };
+  return { headers, signature, publicKey: `whpk_${Buffer.from(x, 'base64url').toString('base64')}` };
+}
+
+test('an Ed25519 signature is checked with the public key, beside a secret or without one', async () => {
+  const { headers, signature, publicKey } = signedByKey();
+  assert.equal((await check({ secret: publicKey, headers })).type, 'job.created');
+  await check({ secret: [signedByKey().publicKey, publicKey], headers });
+  const both = { ...headers, 'webhook-signature': `${message()['webhook-signature']} v1a,${signature}` };
+  await check({ secret: publicKey, headers: both });
+  await check({ secret: SECRET, headers: both });
+  await check({ secret: `"${publicKey}"\n`, headers });
+});
+
+test('an Ed25519 signature of another key or another body is refused, and so is a kind that cannot be checked', async () => {
+  const { headers, publicKey } = signedByKey();
+  assert.match(await mistakeOf({ secret: signedByKey().publicKey, headers }), /^signature_wrong/);
+  assert.match(
+    await mistakeOf({ secret: publicKey, headers, body: BODY.replace('job_1', 'job_2') }),
+    /^signature_wrong/,
+  );
+  assert.match(await mistakeOf({ secret: publicKey, headers, body: `${BODY}\n` }), /^body_changed/);
+  assert.match(await mistakeOf({ secret: publicKey, headers: message() }), /^signature_kind: .*shared secret/);
+  assert.match(await mistakeOf({ secret: SECRET, headers }), /^signature_kind: .*whpk_/);
+  const swapped = { ...headers, 'webhook-signature': headers['webhook-signature'].replace('v1a', 'v1') };
+  assert.match(await mistakeOf({ secret: [SECRET, publicKey], headers: swapped }), /^signature_wrong/);
 });
 
 test('a forged or foreign message is refused, with the likeliest reason first', async () => {

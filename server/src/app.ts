@@ -74,6 +74,7 @@ import { describeWebhooks } from './webhooks/event-catalogue.ts';
 import { catalogueOf, eventTypeOperations } from './webhooks/event-type.routes.ts';
 import { messageOperations } from './webhooks/message.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
+import { signingKeyOperations } from './webhooks/signing-key.routes.ts';
 import { traceOperations } from './webhooks/trace.routes.ts';
 
 /** Two, so that none idles while the process works on its answer; more would only wait there. */
@@ -448,6 +449,7 @@ function listServing(house: House): Operation[] {
     ...jobEventOperations({ reads, keys }),
     ...endpointOperations(endpointDesk),
     ...endpointActions(endpointDesk),
+    ...signingKeyOperations(endpointDesk),
     ...messageOperations(reads),
     ...traceOperations(reads),
     ...deadLetterOperations({ reads, ledger }),

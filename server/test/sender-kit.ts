@@ -215,6 +215,7 @@ export class SenderKit {
           secret: { key_id: secretKeyId(this.secretKey), sealed },
           secret_text: secret,
           headers: null,
+          signing_key: null,
         },
         { channel_ids: null, may_read_contacts: true },
       ),

@@ -20,6 +20,7 @@ export const eventTypes = [
   'driver.updated',
   'endpoint.created',
   'endpoint.deleted',
+  'endpoint.key_rotated',
   'endpoint.paused',
   'endpoint.redrive_cancelled',
   'endpoint.redrive_requested',

@@ -1,12 +1,13 @@
 // Which endpoints this sender sends to: loads them with their cursors when a share becomes ours, again when the
 // configuration of their world changes, and lets them go.
 
-import type { KeyObject } from 'node:crypto';
 import type { Sql } from '../db/sql.ts';
 import { EndpointRun } from './endpoint.loop.ts';
+import type { Endpoint } from './endpoint.schema.ts';
 import { readEndpoint } from './endpoint.store.ts';
 import { endpointName } from './flush.store.ts';
 import { startRedrives } from './redrive.loop.ts';
+import type { SealedKeys } from './sealed-secret.ts';
 import {
   type CursorRow,
   claimCursors,
@@ -25,8 +26,8 @@ import type { ParkedMessage } from './window.ts';
 
 export interface BookOptions {
   sql: Sql;
-  /** Opens a sealed secret. */
-  openSecret(endpoint: EndpointKey, sealed: Buffer): KeyObject;
+  /** Opens what an endpoint signs with. */
+  openKeys(world_id: number, endpoint: Endpoint, sealed: SealedKeys): SigningKey[];
   /** Opens the headers of an endpoint's own. */
   openHeaders(endpoint: EndpointKey, sealed: Buffer | null): string[];
   epochOf(share: number): number | null;
@@ -118,18 +119,11 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
 }
 
 function configOf(
-  options: Pick<BookOptions, 'openSecret' | 'openHeaders'>,
+  options: Pick<BookOptions, 'openKeys' | 'openHeaders'>,
   row: EndpointRow,
   revisions: readonly { revision: number; rendering: 'plain' | 'personal' }[],
 ): EndpointConfig {
   const endpoint = readEndpoint(row.body);
-  const keys: SigningKey[] = [{ key: options.openSecret(row, row.secret), expires_at: null }];
-  if (row.previous_secret !== null && row.previous_secret_expires_at !== null) {
-    keys.push({
-      key: options.openSecret(row, row.previous_secret),
-      expires_at: row.previous_secret_expires_at.getTime(),
-    });
-  }
   const renderings = new Map(revisions.map(({ revision, rendering }) => [revision, rendering]));
   return {
     world_id: row.world_id,
@@ -137,7 +131,7 @@ function configOf(
     tenant_id: row.tenant_id,
     share: row.share,
     endpoint,
-    keys,
+    keys: options.openKeys(row.world_id, endpoint, row),
     headers: options.openHeaders(row, row.headers),
     renderings,
     epochs: row.epochs,

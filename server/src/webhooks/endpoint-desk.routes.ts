@@ -13,10 +13,26 @@ import { closed } from '../parties/fields.ts';
 import type { CustomHeaders } from './custom-headers.ts';
 import { EndpointId } from './endpoint.schema.ts';
 import { type FoundEndpoint, findEndpoint, listEndpointChannels } from './endpoint.store.ts';
-import { type Asker, isVisible, loadOne, noEndpoint, requireEndpoint, type StoredEndpoint } from './endpoint.ts';
+import {
+  type Asker,
+  isVisible,
+  loadOne,
+  type NewSigningKey,
+  noEndpoint,
+  requireEndpoint,
+  type StoredEndpoint,
+} from './endpoint.ts';
 import type { EndpointTester } from './endpoint-tester.ts';
-import { sealHeaders, sealSecret, secretKeyId } from './sealed-secret.ts';
-import { SECRET_BYTES, writeSecret } from './signing.ts';
+import { sealHeaders, sealSecret, sealSigningKey, secretKeyId } from './sealed-secret.ts';
+import {
+  readSigningKey,
+  SECRET_BYTES,
+  SIGNING_KEY_BYTES,
+  type Signing,
+  writePublicKey,
+  writeSecret,
+  writeSigningKey,
+} from './signing.ts';
 
 export interface EndpointDesk {
   reads: Sql;
@@ -77,4 +93,21 @@ export function newSecret(desk: EndpointDesk, world_id: number, endpoint_id: str
   const { secretKey } = desk.tester;
   const sealed = sealSecret(secretKey, { world_id, endpoint_id }, secret_text);
   return { secret_text, secret: { key_id: secretKeyId(secretKey), sealed } };
+}
+
+/** The private half is never written anywhere but sealed. */
+export function newSigningKey(desk: EndpointDesk, world_id: number, endpoint_id: string): NewSigningKey {
+  const text = writeSigningKey(randomBytes(SIGNING_KEY_BYTES));
+  const sealed = sealSigningKey(desk.tester.secretKey, { world_id, endpoint_id }, text);
+  return { sealed, public_key: writePublicKey(readSigningKey(text)) };
+}
+
+/** The key that a request needs which says how to sign; null when it needs none. Whether there is one already is decided later. */
+export function signingKeyFor(
+  desk: EndpointDesk,
+  world_id: number,
+  endpoint_id: string,
+  signing: Signing | undefined,
+): NewSigningKey | null {
+  return signing === undefined || signing === 'hmac' ? null : newSigningKey(desk, world_id, endpoint_id);
 }

@@ -24,6 +24,8 @@ export const endpointExample: Endpoint = {
   in_flight_max: IN_FLIGHT_DEFAULT,
   rate_per_s: null,
   header_names: ['authorization'],
+  signing: 'hmac',
+  public_keys: [],
   start_at: 'now',
   status: 'active',
   status_since: '2026-11-21T13:00:00.412Z',

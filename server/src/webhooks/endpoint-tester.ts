@@ -10,9 +10,9 @@ import { type AttemptFacts, factsOf } from './attempt-facts.ts';
 import type { Attempt } from './endpoint.schema.ts';
 import type { FoundEndpoint } from './endpoint.store.ts';
 import { insertAttempts } from './flush.store.ts';
-import { openHeaders, openSecret } from './sealed-secret.ts';
+import { openHeaders, openKeys } from './sealed-secret.ts';
 import { headersOf, targetOf } from './sending.ts';
-import { liveKeys, readSecret, type SigningKey } from './signing.ts';
+import { liveKeys } from './signing.ts';
 import { TEST_TYPE, writeTestEvent } from './test-event.ts';
 
 export interface EndpointTester {
@@ -41,7 +41,7 @@ export async function testEndpoint(
   const started_at = new Date(now).toISOString();
   const event_id = mintId('evt', now);
   const body = Buffer.from(writeTestEvent({ ...where, event_id, now: started_at, correlation_id, endpoint }));
-  const signing = liveKeys(keysOf(tester, where.world_id, found), now);
+  const signing = liveKeys(openKeys(tester.secretKey, where.world_id, endpoint, found), now);
   const own = openHeaders(tester.secretKey, { world_id: where.world_id, endpoint_id: endpoint.id }, found.headers);
   const posting = {
     to: targetOf(endpoint),
@@ -84,15 +84,4 @@ export async function testEndpoint(
     { ...shown, world_id: where.world_id, sequence: 0, redrive: null, started_at: now },
   ]);
   return { ...shown, sequence: null, dead_letter_id: null };
-}
-
-function keysOf(tester: EndpointTester, world_id: number, found: FoundEndpoint): SigningKey[] {
-  const { endpoint, secret, previous_secret } = found;
-  const open = (sealed: Buffer) =>
-    readSecret(openSecret(tester.secretKey, { world_id, endpoint_id: endpoint.id }, sealed));
-  const keys: SigningKey[] = [{ key: open(secret), expires_at: null }];
-  const until = endpoint.previous_secret_expires_at;
-  if (previous_secret !== null && until !== null)
-    keys.push({ key: open(previous_secret), expires_at: Date.parse(until) });
-  return keys;
 }

@@ -40,6 +40,7 @@ import {
   findVisible,
   headersOf,
   newSecret,
+  signingKeyFor,
   visibleTo,
 } from './endpoint-desk.routes.ts';
 import { endpointExample } from './endpoint-example.ts';
@@ -77,7 +78,9 @@ function postEndpoint(desk: EndpointDesk): Operation {
       const { start, start_at } = await findStart(desk.reads, caller.world_id, body.start_at ?? 'now', desk.tester.now);
       const id = mintId('whe', desk.tester.now());
       const headers = headersOf(desk, caller.world_id, id, body.headers);
-      const made = { id, input: { ...body, start_at }, start, ...newSecret(desk, caller.world_id, id), headers };
+      const signing_key = signingKeyFor(desk, caller.world_id, id, body.signing);
+      const secret = newSecret(desk, caller.world_id, id);
+      const made = { id, input: { ...body, start_at }, start, ...secret, headers, signing_key };
       const command = commandOf(call as Call, 'endpoint.create', loadForCreate(body.channel_ids), (set, moment) =>
         createEndpoint(set, moment, made, askerOf(caller)),
       );
@@ -189,11 +192,12 @@ function patchEndpoint(desk: EndpointDesk): Operation {
       const id = path.endpoint_id;
       if (body.url !== undefined) await requireAllowedUrl(body.url, desk.egress, caller.world, desk.resolve);
       const headers = headersOf(desk, caller.world_id, id, body.headers);
+      const signing_key = signingKeyFor(desk, caller.world_id, id, body.signing);
       const command = changeOf(
         call as Call,
         'endpoint.update',
         id,
-        (stored, moment, set) => editEndpoint(set, stored, moment, body, askerOf(caller), headers),
+        (stored, moment, set) => editEndpoint(set, stored, moment, body, askerOf(caller), { headers, signing_key }),
         loadOne(id, body.channel_ids),
       );
       return replyOf(await desk.ledger.commit(command), call.rendering);

@@ -13,7 +13,7 @@ import {
   HEADERS_MAX,
 } from './custom-headers.ts';
 import { IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, RATE_MAX_PER_S } from './pace.ts';
-import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S } from './signing.ts';
+import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S, signings } from './signing.ts';
 import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
 
 export const ENDPOINTS_MAX = 500;
@@ -22,6 +22,8 @@ export const TIMEOUT_MAX_S = 30;
 export const DESCRIPTION_LENGTH_MAX = 200;
 export const CHANNELS_MAX = 100;
 export const ORDER_PATIENCE_MAX_S = 3 * 86_400;
+
+export const PUBLIC_KEY_EXAMPLE = 'whpk_sWTELh4L9DrDZ0OMNPYnJjxSjrg43zvJ9XNv7ts8vf0=';
 
 export const EndpointId = idOf('whe', 'Identifier of an endpoint.');
 
@@ -84,6 +86,10 @@ const headers = Type.Unsafe<Record<string, string>>({
     'Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again.',
   examples: [{ authorization: 'Bearer 7d1c' }],
 });
+const signing = word(signings, {
+  description:
+    'hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each.',
+});
 const startAt = Type.Unsafe<string | number>({
   type: ['string', 'integer'],
   description:
@@ -104,6 +110,7 @@ export const EndpointInput = closed({
   in_flight_max: Type.Optional(inFlightMax),
   rate_per_s: Type.Optional(ratePerS),
   headers: Type.Optional(headers),
+  signing: Type.Optional(signing),
   start_at: Type.Optional(startAt),
 });
 export type EndpointInput = Static<typeof EndpointInput>;
@@ -121,6 +128,7 @@ export const EndpointPatch = closed({
   in_flight_max: Type.Optional(inFlightMax),
   rate_per_s: Type.Optional(ratePerS),
   headers: Type.Optional(headers),
+  signing: Type.Optional(signing),
 });
 export type EndpointPatch = Static<typeof EndpointPatch>;
 
@@ -143,6 +151,17 @@ const endpointMembers = {
   header_names: Type.Array(Type.String(), {
     description: 'Names of the headers of its own; their values are not shown.',
   }),
+  signing,
+  public_keys: Type.Array(
+    closed({
+      key: Type.String({ description: 'For verifying signatures of the kind v1a.', examples: [PUBLIC_KEY_EXAMPLE] }),
+      expires_at: nullable(Instant, { description: 'Until then it signs, after a rotation; null: without an end.' }),
+    }),
+    {
+      description:
+        'Ed25519 keys, the newest first; none before `signing` asked for one. GET /public-keys/{endpoint_id} shows them to anybody.',
+    },
+  ),
   start_at: startAt,
   status: word(endpointStatuses, {
     description:
@@ -179,7 +198,7 @@ export const RotateInput = closed({
     Type.Integer({
       minimum: 0,
       maximum: OVERLAP_MAX_S,
-      description: `For so long messages carry the signatures of both secrets; ${OVERLAP_DEFAULT_S} when absent.`,
+      description: `For so long messages carry the signatures of both, the old and the new; ${OVERLAP_DEFAULT_S} when absent.`,
     }),
   ),
 });
@@ -305,6 +324,7 @@ export const defaults = {
   ordering: 'per_job' as const,
   order_patience_s: ORDER_PATIENCE_DEFAULT_S,
   rendering: 'plain' as const,
+  signing: 'hmac' as const,
   timeout_s: TIMEOUT_DEFAULT_S,
   in_flight_max: IN_FLIGHT_DEFAULT,
   start_at: 'now',

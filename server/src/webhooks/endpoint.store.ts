@@ -8,6 +8,7 @@ import { refKey } from '../ledger/command.ts';
 import { SCHEMA_VERSION } from '../ledger/event-text.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import type { StoredEndpoint } from './endpoint.ts';
+import type { SealedKeys } from './sealed-secret.ts';
 import { shareOf } from './share.ts';
 
 interface Row {
@@ -19,6 +20,8 @@ interface Row {
   secret_key_id: string;
   secret: Buffer;
   previous_secret: Buffer | null;
+  signing_key: Buffer | null;
+  previous_signing_key: Buffer | null;
   headers: Buffer | null;
   event_id: string;
   hash: string;
@@ -30,7 +33,7 @@ export const endpointKind: Kind<StoredEndpoint> = {
   async load(tx, refs) {
     const rows = await tx<Row[]>`
       select e.world_id, e.endpoint_id, e.deleted_at, e.start_sequence, e.start_recorded_at, e.secret_key_id, e.secret,
-        e.previous_secret, e.headers, e.event_id, e.hash, e.body
+        e.previous_secret, e.signing_key, e.previous_signing_key, e.headers, e.event_id, e.hash, e.body
       from unnest(${refs.map((ref) => ref.world_id)}::int[], ${refs.map((ref) => ref.key)}::text[]) as n (world_id, endpoint_id)
       join endpoints e on e.world_id = n.world_id and e.endpoint_id = n.endpoint_id`;
     return new Map(rows.map((row) => [refKey(row.world_id, row.endpoint_id), storedOf(row)]));
@@ -44,9 +47,12 @@ export const endpointKind: Kind<StoredEndpoint> = {
   },
 };
 
-/** A document as it is kept; those that were written before there were headers do not name any. */
+/** What documents do not say that were written before it could be said. */
+const unsaid = { header_names: [], signing: 'hmac', public_keys: [] };
+
+/** A document as it is kept. */
 export function readEndpoint(body: string): Endpoint {
-  return { header_names: [], ...(JSON.parse(body) as Partial<Endpoint>) } as unknown as Endpoint;
+  return { ...unsaid, ...(JSON.parse(body) as Partial<Endpoint>) } as unknown as Endpoint;
 }
 
 function storedOf(row: Row): StoredEndpoint {
@@ -56,6 +62,8 @@ function storedOf(row: Row): StoredEndpoint {
     start: { sequence: row.start_sequence, recorded_at: row.start_recorded_at.toISOString() },
     secret: { key_id: row.secret_key_id, sealed: row.secret },
     previous_secret: row.previous_secret,
+    signing_key: row.signing_key,
+    previous_signing_key: row.previous_signing_key,
     headers: row.headers,
     event_id: row.event_id,
     hash: row.hash,
@@ -72,7 +80,8 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
   const of = <T>(read: (stored: StoredEndpoint) => T) => lines.map(({ value }) => read(value));
   return tx`
     insert into endpoints (world_id, endpoint_id, share, status, created_at, updated_at, deleted_at, start_sequence,
-      start_recorded_at, revision, secret_key_id, secret, previous_secret, previous_secret_expires_at, headers, event_id, hash, body)
+      start_recorded_at, revision, secret_key_id, secret, previous_secret, previous_secret_expires_at, signing_key,
+      previous_signing_key, headers, event_id, hash, body)
     select * from unnest(
       ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
       ${lines.map((line) => shareOf(line.key))}::smallint[], ${of(({ endpoint }) => endpoint.status)}::text[],
@@ -82,6 +91,7 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
       ${of(({ secret }) => secret.key_id)}::text[], ${of(({ secret }) => secret.sealed)}::bytea[],
       ${of(({ previous_secret }) => previous_secret)}::bytea[],
       ${of(({ endpoint, previous_secret }) => (previous_secret === null ? null : endpoint.previous_secret_expires_at))}::timestamptz[],
+      ${of(({ signing_key }) => signing_key)}::bytea[], ${of(({ previous_signing_key }) => previous_signing_key)}::bytea[],
       ${of(({ headers }) => headers)}::bytea[],
       ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[],
       ${documents.map((document) => document.body)}::text[])
@@ -89,7 +99,8 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
       status = excluded.status, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
       revision = excluded.revision, secret_key_id = excluded.secret_key_id, secret = excluded.secret,
       previous_secret = excluded.previous_secret, previous_secret_expires_at = excluded.previous_secret_expires_at,
-      headers = excluded.headers,      event_id = excluded.event_id, hash = excluded.hash, body = excluded.body`;
+      signing_key = excluded.signing_key, previous_signing_key = excluded.previous_signing_key, headers = excluded.headers,
+      event_id = excluded.event_id, hash = excluded.hash, body = excluded.body`;
 }
 
 function writeRevisions(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
@@ -114,21 +125,27 @@ export const endpointCountKind: Kind<number> = {
   },
 };
 
-export interface FoundEndpoint {
+export interface FoundEndpoint extends SealedKeys {
   endpoint: Endpoint;
-  secret: Buffer;
-  previous_secret: Buffer | null;
   headers: Buffer | null;
 }
 
 /** One that is not deleted, or null. */
 export async function findEndpoint(sql: Sql, worldId: number, endpointId: string): Promise<FoundEndpoint | null> {
   const [row] = await sql<Row[]>`
-    select secret, previous_secret, headers, body from endpoints
+    select secret, previous_secret, signing_key, previous_signing_key, headers, body from endpoints
     where world_id = ${worldId} and endpoint_id = ${endpointId} and deleted_at is null`;
   if (row === undefined) return null;
-  const { secret, previous_secret, headers } = row;
-  return { endpoint: readEndpoint(row.body), secret, previous_secret, headers };
+  const { body, secret, previous_secret, signing_key, previous_signing_key, headers } = row;
+  return { endpoint: readEndpoint(body), secret, previous_secret, signing_key, previous_signing_key, headers };
+}
+
+/** The public keys of an endpoint, for whoever knows its id; null when there is no such endpoint. */
+export async function findPublicKeys(sql: Sql, endpointId: string): Promise<Endpoint['public_keys'] | null> {
+  const [row] = await sql<{ body: string }[]>`
+    -- all worlds: because who verifies a message knows the id of its endpoint and no world
+    select body from endpoints where endpoint_id = ${endpointId} and deleted_at is null`;
+  return row === undefined ? null : readEndpoint(row.body).public_keys;
 }
 
 /** The newest first. */

@@ -10,6 +10,7 @@ import { diffDocuments } from '../ledger/resource-document.ts';
 import { type CustomHeaders, headerFaults } from './custom-headers.ts';
 import { defaults, ENDPOINTS_MAX, type Endpoint, type EndpointInput, type EndpointPatch } from './endpoint.schema.ts';
 import { endpointCountKind, endpointKind } from './endpoint.store.ts';
+import type { SealedKeys } from './sealed-secret.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';
 
 /** A place in the log; `null` where it is that of the endpoint's own first event. */
@@ -24,14 +25,19 @@ export interface SealedSecret {
   sealed: Buffer;
 }
 
+/** A new Ed25519 key, sealed, with its public half. */
+export interface NewSigningKey {
+  sealed: Buffer;
+  public_key: string;
+}
+
 /** An endpoint as it is loaded and written. */
-export interface StoredEndpoint {
+export interface StoredEndpoint extends Pick<SealedKeys, 'previous_secret' | 'signing_key' | 'previous_signing_key'> {
   endpoint: Endpoint;
   deleted_at: Instant | null;
   /** Null: just after the event that made it. */
   start: StartPlace | null;
   secret: SealedSecret;
-  previous_secret: Buffer | null;
   /** Sealed; null: none. */
   headers: Buffer | null;
   event_id: string | null;
@@ -55,6 +61,8 @@ export interface NewEndpoint {
   secret_text: string;
   /** The headers of the input, sealed. */
   headers: Buffer | null;
+  /** Null when the input asks for none. */
+  signing_key: NewSigningKey | null;
 }
 
 /** The channels that are named must exist. */
@@ -127,6 +135,8 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     in_flight_max: input.in_flight_max ?? defaults.in_flight_max,
     rate_per_s: input.rate_per_s ?? null,
     header_names: namesOf(input.headers),
+    signing: input.signing ?? defaults.signing,
+    public_keys: made.signing_key === null ? [] : [{ key: made.signing_key.public_key, expires_at: null }],
     start_at: input.start_at ?? defaults.start_at,
     status: 'unverified',
     status_since: moment.now,
@@ -145,6 +155,8 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     start: made.start,
     secret: made.secret,
     previous_secret: null,
+    signing_key: made.signing_key?.sealed ?? null,
+    previous_signing_key: null,
     headers: made.headers,
     event_id: null,
     hash: null,
@@ -187,7 +199,7 @@ export function editEndpoint(
   moment: Moment,
   { headers, ...patch }: EndpointPatch,
   asker: Asker,
-  sealedHeaders: Buffer | null = null,
+  made: { headers: Buffer | null; signing_key: NewSigningKey | null } = { headers: null, signing_key: null },
 ): Accepted {
   const before = stored.endpoint;
   requireKnownPatterns(patch);
@@ -195,6 +207,10 @@ export function editEndpoint(
   requireChannels(set, patch.channel_ids);
   const after: Endpoint = { ...before, ...patch };
   if (headers !== undefined) after.header_names = namesOf(headers);
+  // One that was made before goes on.
+  const fresh = stored.signing_key === null ? made.signing_key : null;
+  if (fresh !== null) after.public_keys = [{ key: fresh.public_key, expires_at: null }];
+  const keyed = fresh === null ? stored : { ...stored, signing_key: fresh.sealed };
   if (patch.channel_ids !== undefined) after.channel_ids = channelsFor(patch.channel_ids, asker);
   if (after.rendering !== before.rendering) after.revision = before.revision + 1;
   if (after.url !== before.url) {
@@ -203,8 +219,8 @@ export function editEndpoint(
   }
   requireUsable(after, asker, before);
   // What they hold cannot be compared here: given, they are a change.
-  if (headers === undefined) return change(stored, after, moment, 'endpoint.updated');
-  return change({ ...stored, headers: sealedHeaders }, after, moment, 'endpoint.updated', true);
+  if (headers === undefined) return change(keyed, after, moment, 'endpoint.updated');
+  return change({ ...keyed, headers: made.headers }, after, moment, 'endpoint.updated', true);
 }
 
 export function pauseEndpoint(
@@ -250,6 +266,21 @@ export function rotateSecret(
     ...accepted,
     reply: { ...accepted.reply, body: { [SPREAD]: 0, secret: null }, secret: { secret: secret_text } },
   };
+}
+
+/** The key before goes on signing for the overlap. Where there was none yet, it can be handed out before it signs. */
+export function rotateSigningKey(
+  stored: StoredEndpoint,
+  moment: Moment,
+  { sealed, public_key }: NewSigningKey,
+  overlap_s: number = OVERLAP_DEFAULT_S,
+): Accepted {
+  const [before] = stored.endpoint.public_keys;
+  const expires_at = new Date(Date.parse(moment.now) + overlap_s * 1_000).toISOString();
+  const old = before === undefined || overlap_s === 0 ? [] : [{ key: before.key, expires_at }];
+  const after: Endpoint = { ...stored.endpoint, public_keys: [{ key: public_key, expires_at: null }, ...old] };
+  const previous_signing_key = old.length === 0 ? null : stored.signing_key;
+  return change({ ...stored, signing_key: sealed, previous_signing_key }, after, moment, 'endpoint.key_rotated', true);
 }
 
 export function deleteEndpoint(set: WorkingSet, stored: StoredEndpoint, moment: Moment): Accepted {

@@ -39,6 +39,10 @@ const told: Readonly<Record<EventType, { noun: string | null; summary: string }>
   'driver.updated': { noun: 'driver', summary: 'A driver was changed.' },
   'endpoint.created': { noun: 'endpoint', summary: 'An endpoint for webhooks was made.' },
   'endpoint.deleted': { noun: 'endpoint', summary: 'An endpoint was deleted: nothing more is sent to it.' },
+  'endpoint.key_rotated': {
+    noun: 'endpoint',
+    summary: 'An endpoint has a new Ed25519 key; the old one signs too for a while.',
+  },
   'endpoint.paused': {
     noun: 'endpoint',
     summary: 'An endpoint was paused, by somebody or because it was broken for days.',

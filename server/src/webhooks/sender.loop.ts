@@ -23,9 +23,8 @@ import { endpointName } from './flush.store.ts';
 import { type Clocks, type LeaseHolder, startLeases } from './lease.loop.ts';
 import { renderItem } from './log-item.ts';
 import { type News, startNews } from './news.loop.ts';
-import { openHeaders, openSecret } from './sealed-secret.ts';
+import { openHeaders, openKeys } from './sealed-secret.ts';
 import type { HeadNews } from './sender.store.ts';
-import { readSecret } from './signing.ts';
 import { createSteadyClock } from './steady-clock.ts';
 import type { Surroundings } from './surroundings.loop.ts';
 import { WorldRun } from './world.loop.ts';
@@ -174,7 +173,7 @@ class SenderLoop implements Sender {
     this.#news = startNews({ sql: this.#leasePool, onNews: (head) => this.#onNews(head), onFault });
     this.#book = openEndpointBook({
       sql: this.#work,
-      openSecret: (endpoint, sealed) => readSecret(openSecret(options.secretKey, endpoint, sealed)),
+      openKeys: (worldId, endpoint, sealed) => openKeys(options.secretKey, worldId, endpoint, sealed),
       openHeaders: (endpoint, sealed) => openHeaders(options.secretKey, endpoint, sealed),
       epochOf: (share) => this.#leases.epochOf(share),
       around: this.#surroundings(onFault),

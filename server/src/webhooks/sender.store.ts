@@ -2,6 +2,7 @@
 // each flush is in flush.store.ts.
 
 import type { Sql, Tx } from '../db/sql.ts';
+import type { SealedKeys } from './sealed-secret.ts';
 import { LEASE_MS } from './share.ts';
 
 /** Above so many worlds the news are asked for by bucket first. */
@@ -95,7 +96,7 @@ export async function releaseLeases(sql: Sql, holder: string, leases: readonly L
     where l.share = n.share and l.epoch = n.epoch and l.holder = ${holder}`;
 }
 
-export interface EndpointRow {
+export interface EndpointRow extends SealedKeys {
   world_id: number;
   world: 'live' | 'test';
   tenant_id: string;
@@ -103,9 +104,6 @@ export interface EndpointRow {
   share: number;
   start_sequence: number;
   start_recorded_at: Date;
-  secret: Buffer;
-  previous_secret: Buffer | null;
-  previous_secret_expires_at: Date | null;
   headers: Buffer | null;
   body: string;
   /** The header `waypost-epochs`; null while the log has only its first epoch. */
@@ -117,7 +115,7 @@ export function readEndpoints(sql: Sql, shares: readonly number[], worldId: numb
   return sql<EndpointRow[]>`
     -- all worlds: because a share holds endpoints of every world
     select e.world_id, w.world, w.tenant_id, e.endpoint_id, e.share, e.start_sequence, e.start_recorded_at, e.secret,
-      e.previous_secret, e.previous_secret_expires_at, e.headers, e.body,
+      e.previous_secret, e.signing_key, e.previous_signing_key, e.headers, e.body,
       (select string_agg(l.log_epoch || ':' || l.last_sequence, ', ' order by l.log_epoch)
        from log_epochs l where l.world_id = e.world_id) as epochs
     from endpoints e join worlds w on w.world_id = e.world_id
