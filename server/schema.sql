@@ -68,8 +68,12 @@ create table attempts (
   error text collate "C",
   reply text,
   redrive text collate "C",
+  control text collate "C",
+  retry_after_s integer,
   constraint attempts_pkey PRIMARY KEY (world_id, endpoint_id, sequence, started_at, attempt),
-  constraint attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'refused'::text, 'failed'::text, 'timed_out'::text, 'called_off'::text])))
+  constraint attempts_control_check CHECK ((control = ANY (ARRAY['abort'::text, 'pause'::text]))) NOT VALID,
+  constraint attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'refused'::text, 'failed'::text, 'timed_out'::text, 'called_off'::text]))),
+  constraint attempts_retry_after_check CHECK (((retry_after_s >= 0) AND (retry_after_s <= 86400))) NOT VALID
 ) partition by range (started_at);
 CREATE INDEX attempts_by_time ON ONLY public.attempts USING btree (world_id, endpoint_id, started_at DESC);
 grant select on attempts to waypost_app;
@@ -557,6 +561,23 @@ grant select on keys to waypost_app;
 grant delete, insert, select, update on keys to waypost_ledger;
 grant select on keys to waypost_sender;
 
+create table left_out_messages (
+  world_id integer not null,
+  endpoint_id text collate "C" not null,
+  sequence bigint not null,
+  left_out_at timestamp(3) with time zone not null,
+  recorded_at timestamp(3) with time zone not null,
+  reason text collate "C" not null,
+  superseded_by bigint,
+  attempts integer not null,
+  constraint left_out_messages_pkey PRIMARY KEY (world_id, endpoint_id, sequence, left_out_at),
+  constraint left_out_messages_check CHECK (((reason = 'superseded'::text) = (superseded_by IS NOT NULL))),
+  constraint left_out_messages_reason_check CHECK ((reason = ANY (ARRAY['superseded'::text, 'expired'::text])))
+) partition by range (left_out_at);
+grant select on left_out_messages to waypost_app;
+grant select on left_out_messages to waypost_ledger;
+grant delete, insert, select, update on left_out_messages to waypost_sender;
+
 create table log_epochs (
   world_id integer not null,
   log_epoch integer not null,
@@ -624,6 +645,8 @@ create table parked_messages (
   first_attempt_at timestamp(3) with time zone,
   revision integer,
   redrive text collate "C" default ''::text not null,
+  subject text collate "C",
+  expires_at timestamp(3) with time zone,
   constraint parked_messages_pkey PRIMARY KEY (world_id, endpoint_id, sequence, redrive),
   constraint parked_messages_state_check CHECK ((state = ANY (ARRAY['retry'::text, 'in_flight'::text, 'behind'::text])))
 ) with (fillfactor=50);

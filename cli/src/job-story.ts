@@ -102,6 +102,10 @@ function describeState({ state, next_attempt_at, dead_letter_id }: Told): string
       return 'is on its way';
     case 'waiting':
       return 'waits behind an earlier event of the job';
+    case 'superseded':
+      return 'was not sent: a newer one of its type went out instead';
+    case 'expired':
+      return 'was not sent: its time to live had ended';
     case 'dead':
       return `dead letter ${dead_letter_id}`;
     case 'pending':

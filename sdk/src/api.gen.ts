@@ -492,6 +492,15 @@ export interface Handover {
   on_failure?: "reattempt" | "return" | "hold_at_hub" | "dispose" | undefined;
 }
 
+export interface WorthSending {
+  /** Types of events, or topics: an event goes by its topics only when all of them are named. */
+  types: string[];
+  /** Only the newest of what waits about one subject (`data_id`) goes out; older ones of the same type are superseded. */
+  latest_wins: boolean;
+  /** What was not delivered within so many seconds of its recording has expired and is not sent any more. */
+  time_to_live_s: number | null;
+}
+
 /** Evidence captured at the stop. */
 export interface Proof2 {
   /** What was captured. */
@@ -575,6 +584,15 @@ export interface Ownership {
   completion?: Priority | undefined;
   /** Rights over one group of fields. */
   instructions?: Priority | undefined;
+}
+
+export interface WorthSending2 {
+  /** Types of events, or topics: an event goes by its topics only when all of them are named. */
+  types: string[];
+  /** Only the newest of what waits about one subject (`data_id`) goes out; older ones of the same type are superseded. */
+  latest_wins?: boolean | undefined;
+  /** What was not delivered within so many seconds of its recording has expired and is not sent any more. */
+  time_to_live_s?: number | null | undefined;
 }
 
 /** A saved address was made. */
@@ -672,6 +690,10 @@ export interface Attempt {
   error: string | null;
   /** The first 4 KiB of the answer. */
   reply: string | null;
+  /** What the receiver asked for by the header `webhook-delivery`. */
+  control: "abort" | "pause" | null;
+  /** What it asked for by `Retry-After`, as far as that is honoured. */
+  retry_after_s: number | null;
   correlation_id: string;
   /** The dead letter that was sent again. */
   dead_letter_id: string | null;
@@ -1069,6 +1091,8 @@ export interface Endpoint {
   rate_per_s: number | null;
   /** Names of the headers of its own; their values are not shown. */
   header_names: string[];
+  /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
+  worth_sending: WorthSending[];
   /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
   signing: "hmac" | "ed25519" | "both";
   /** Ed25519 keys, the newest first; none before `signing` asked for one. GET /public-keys/{endpoint_id} shows them to anybody. */
@@ -2064,8 +2088,10 @@ export interface Message {
   type: string;
   job_id: string | null;
   sequence: number;
-  /** waiting: behind an earlier event of its job. A message exists once it was tried or had to wait. */
-  state: "delivered" | "retrying" | "in_flight" | "waiting" | "dead";
+  /** waiting: behind an earlier event of its job. superseded, expired: not sent, by `worth_sending`. A message exists once it was tried, had to wait or was left out. */
+  state: "delivered" | "retrying" | "in_flight" | "waiting" | "dead" | "superseded" | "expired";
+  /** The event that goes out instead. */
+  superseded_by: number | null;
   attempts: number;
   /** RFC 3339, UTC, milliseconds. */
   last_attempt_at: string | null;
@@ -3393,7 +3419,7 @@ export interface TracedMessage {
   /** Identifier of an endpoint. */
   endpoint_id: string;
   /** waiting: behind an earlier event of its job. pending: the endpoint has not come so far, or does not take any now. */
-  state: "delivered" | "retrying" | "in_flight" | "waiting" | "dead" | "pending";
+  state: "delivered" | "retrying" | "in_flight" | "waiting" | "dead" | "superseded" | "expired" | "pending";
   next_attempt_at: string | null;
   /** When all tries were in vain. */
   dead_letter_id: string | null;
@@ -4851,6 +4877,8 @@ export interface CreateEndpointBody {
   rate_per_s?: number | null | undefined;
   /** Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again. */
   headers?: Record<string, string> | undefined;
+  /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
+  worth_sending?: WorthSending2[] | undefined;
   /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
   signing?: "hmac" | "ed25519" | "both" | undefined;
   /** The first event that is sent: `now` (those after the endpoint was made), `beginning` (the oldest that is kept), a sequence, or a time (RFC 3339), which may be yet to come. */
@@ -4884,6 +4912,8 @@ export interface CreateEndpointReply {
   rate_per_s: number | null;
   /** Names of the headers of its own; their values are not shown. */
   header_names: string[];
+  /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
+  worth_sending: WorthSending[];
   /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
   signing: "hmac" | "ed25519" | "both";
   /** Ed25519 keys, the newest first; none before `signing` asked for one. GET /public-keys/{endpoint_id} shows them to anybody. */
@@ -4941,6 +4971,8 @@ export interface UpdateEndpointBody {
   rate_per_s?: number | null | undefined;
   /** Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again. */
   headers?: Record<string, string> | undefined;
+  /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
+  worth_sending?: WorthSending2[] | undefined;
   /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
   signing?: "hmac" | "ed25519" | "both" | undefined;
 }

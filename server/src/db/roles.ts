@@ -28,7 +28,16 @@ const LOGIN_TIMEOUT_S = 5;
 /** Tables that only the owner touches. */
 const OWNED = ['migrations', 'master_keys'];
 /** Tables that senders write; all others are the ledger's. */
-const SENT = ['attempts', 'cursors', 'dead_letters', 'parked_messages', 'redrives', 'sender_leases', 'senders'];
+const SENT = [
+  'attempts',
+  'cursors',
+  'dead_letters',
+  'left_out_messages',
+  'parked_messages',
+  'redrives',
+  'sender_leases',
+  'senders',
+];
 /** What the ledger asks of senders: both write there. */
 const ASKED = ['redrives'];
 /** What the ledger adds to and never changes: the log would otherwise be as trustworthy as whoever got the password. */

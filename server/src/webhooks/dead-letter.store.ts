@@ -67,7 +67,7 @@ export async function findDeadLetters(sql: Sql, worldId: number, ids: readonly s
 }
 
 function showDeadLetter(row: DeadLetterRow): DeadLetter {
-  const { dead_letter_id, ...rest } = row;
+  const { dead_letter_id, fits: _, ...rest } = row as DeadLetterRow & Partial<Judged>;
   return {
     id: dead_letter_id,
     ...rest,

@@ -157,7 +157,7 @@ function groupByEndpoint<R extends EndpointKey>(rows: readonly R[]): Map<string,
 function savedOf(
   cursor: CursorRow,
   parked: readonly ParkedRow[],
-  settled: readonly { sequence: number }[],
+  settled: readonly { sequence: number; is_left_out: boolean }[],
 ): SavedEndpoint {
   const { sequence, previous, broken_since, probes, probe_at } = cursor;
   // What is parked ahead of the cursor must not be read a second time.
@@ -166,13 +166,14 @@ function savedOf(
     cursor: { sequence, previous, recorded_at: cursor.recorded_at.toISOString() },
     circuit: { open_since: broken_since?.getTime() ?? null, probes, probe_at: probe_at?.getTime() ?? 0 },
     parked: parked.map(parkedOf),
-    settled: new Set([...settled, ...ahead].map((row) => row.sequence)),
+    settled: new Set([...settled.filter((row) => !row.is_left_out), ...ahead].map((row) => row.sequence)),
+    left_out: new Set(settled.filter((row) => row.is_left_out).map((row) => row.sequence)),
     filters: cursor.filters === null ? null : { text: cursor.filters, read_to: cursor.read_to ?? sequence },
   };
 }
 
 function parkedOf(row: ParkedRow): ParkedMessage {
-  const { sequence, lane, previous, state, attempts, rung, revision } = row;
+  const { sequence, lane, previous, state, attempts, rung, revision, subject } = row;
   return {
     sequence,
     lane,
@@ -181,6 +182,8 @@ function parkedOf(row: ParkedRow): ParkedMessage {
     attempts,
     rung,
     revision,
+    subject,
+    expires_at: row.expires_at?.getTime() ?? null,
     recorded_at: row.recorded_at.toISOString(),
     due_at: row.due_at.getTime(),
     failed_since: row.failed_since?.getTime() ?? null,

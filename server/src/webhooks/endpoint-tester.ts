@@ -10,6 +10,7 @@ import { type AttemptFacts, factsOf } from './attempt-facts.ts';
 import type { Attempt } from './endpoint.schema.ts';
 import type { FoundEndpoint } from './endpoint.store.ts';
 import { insertAttempts } from './flush.store.ts';
+import { readRetryAfter } from './retry.ts';
 import { openHeaders, openKeys } from './sealed-secret.ts';
 import { headersOf, targetOf } from './sending.ts';
 import { liveKeys } from './signing.ts';
@@ -54,7 +55,7 @@ export async function testEndpoint(
     about: { 'waypost.endpoint_id': endpoint.id, 'waypost.event_id': event_id, 'waypost.attempt': 1 },
   };
   const answer = await new Promise<Answer>((resolve) => void tester.destination.post(posting, resolve));
-  const { outcome, duration_ms, status, error, reply } = answer;
+  const { outcome, duration_ms, status, error, reply, control } = answer;
   const subject = {
     event_id,
     type: TEST_TYPE,
@@ -78,6 +79,8 @@ export async function testEndpoint(
     status,
     error,
     reply,
+    control,
+    retry_after_s: readRetryAfter(answer.retry_after, now + duration_ms),
     correlation_id,
   };
   await insertAttempts(tester.attempts, [

@@ -63,7 +63,8 @@ function startRun(change: Partial<Endpoint>) {
   };
   const cursor = { sequence: 0, recorded_at: new Date(NOW).toISOString(), previous: null };
   const circuit = { open_since: null, probes: 0, probe_at: 0 };
-  const run = new EndpointRun(config, 1, { cursor, circuit, parked: [], settled: new Set(), filters: null }, around);
+  const saved = { cursor, circuit, parked: [], settled: new Set<number>(), left_out: new Set<number>(), filters: null };
+  const run = new EndpointRun(config, 1, saved, around);
   let sequence = 0;
   /** One event of a job: read and, where there is room, sent. */
   const offer = (job_id: string) => {

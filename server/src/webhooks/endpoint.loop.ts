@@ -27,6 +27,7 @@ import { liveKeys } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import { judge } from './verdict.ts';
 import { type ParkedMessage, WAITING_LOW, Window } from './window.ts';
+import { compileWorth, reasonToLeaveOut } from './worth.ts';
 
 export const BODY_BYTES_MAX = 1_048_576;
 /** How often what is slow is looked for. */
@@ -52,6 +53,8 @@ export class EndpointRun {
   isStopped = false;
   readonly #around: Surroundings;
   readonly #settled: Set<number>;
+  readonly #leftOut: Set<number>;
+  #worthOf: ReturnType<typeof compileWorth>;
   /** Dead letters that are on their way again. */
   readonly #redriven = new Set<string>();
   readonly #flights = new Map<Message<LogItem>, Flight>();
@@ -76,6 +79,8 @@ export class EndpointRun {
     this.circuit = restoreCircuit(saved.circuit);
     this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, around.now());
     this.#settled = saved.settled;
+    this.#leftOut = saved.left_out;
+    this.#worthOf = compileWorth(endpoint.worth_sending);
     this.filters = new FilterHistory(saved.filters, endpoint);
     this.#target = targetOf(endpoint);
     this.#pings = new Pings(this, around);
@@ -119,8 +124,19 @@ export class EndpointRun {
     const { row, place } = item;
     // What was sent was owed, whatever the filter says by now: the next one names it as its previous.
     if (this.#settled.delete(row.sequence)) this.window.skipDelivered(place);
-    else if (this.#isOwed(item)) this.window.offer(place, row.job_id ?? row.data_id, item, this.#around.now());
+    else if (this.#leftOut.delete(row.sequence)) this.window.skipLeftOut(place);
+    else if (this.#isOwed(item)) this.#admit(item);
     else this.window.skip(place);
+  }
+
+  #admit(item: LogItem): void {
+    const { row, place, topics } = item;
+    const { type, data_id, job_id, sequence } = row;
+    const worth = this.#worthOf({ type, topics, data_id, recorded_at: place.recorded_at });
+    this.window.offer(place, job_id ?? data_id, item, this.#around.now(), worth, (older) => {
+      older.superseded_by = sequence;
+      this.#leaveOut(older, older.attempts);
+    });
   }
 
   #isOwed({ row, place, topics }: LogItem): boolean {
@@ -136,6 +152,7 @@ export class EndpointRun {
     const now = this.#around.now();
     this.config = config;
     this.filters.change(endpoint, this.window.readTo.sequence);
+    this.#worthOf = compileWorth(endpoint.worth_sending);
     this.#target = targetOf(endpoint);
     this.window.configure(orderOf(endpoint));
     if (widthOf(endpoint) !== this.#pace.width_max || endpoint.rate_per_s !== this.#pace.rate_per_s) {
@@ -171,12 +188,14 @@ export class EndpointRun {
     }
     const unprepared: Next<LogItem>[] = [];
     this.#isLimited = true;
-    for (let free = room(this.#pace, this.window.in_flight, now); free > 0; free--) {
+    for (let free = room(this.#pace, this.window.in_flight, now); free > 0; ) {
       const next = this.window.take(now);
       if (next === null) {
         this.#isLimited = false;
         break;
       }
+      if (this.#isLeftOut(next.message, now)) continue;
+      free--;
       noteSent(this.#pace);
       if (!this.#trySend(next)) unprepared.push(next);
     }
@@ -342,7 +361,8 @@ export class EndpointRun {
 
   #retry(message: Message<LogItem>, item: LogItem, answer: Answer, now: number): void {
     const at = this.#nextTry(message, answer, now);
-    if (at === null) this.#bury(message, item, 'tries_used', answer);
+    if (reasonToLeaveOut(message, at ?? now) !== null) this.#leaveOut(message, message.attempts);
+    else if (at === null) this.#bury(message, item, 'tries_used', answer);
     else this.#retryAt(message, at, now);
   }
 
@@ -372,6 +392,22 @@ export class EndpointRun {
     this.#around.changed(this);
   }
 
+  /** It was taken out to be sent, and is not worth it any more. */
+  #isLeftOut(message: Message<LogItem>, now: number): boolean {
+    if (reasonToLeaveOut(message, now) === null) return false;
+    this.#leaveOut(message, message.attempts - 1);
+    return true;
+  }
+
+  #leaveOut(message: Message<LogItem>, tries: number): void {
+    const { superseded_by } = message;
+    const reason = superseded_by === null ? 'expired' : 'superseded';
+    this.outbox.leaveOut(message, { reason, superseded_by, tries, now: this.#around.now() });
+    const namer = this.window.leaveOut(message);
+    if (namer !== null) this.outbox.park(namer);
+    this.#around.changed(this);
+  }
+
   #parkOverdue(now: number): void {
     for (const message of this.window.overdue(now)) {
       this.window.park(message);
@@ -388,7 +424,8 @@ export class EndpointRun {
       return;
     }
     if (now < this.circuit.probe_at || this.#pings.isUnderWay || this.#probing !== null) return;
-    const next = this.window.takeProbe(now);
+    let next = this.window.takeProbe(now);
+    while (next !== null && this.#isLeftOut(next.message, now)) next = this.window.takeProbe(now);
     if (next !== null && this.#trySend(next)) {
       this.#probing = next.message;
       return;

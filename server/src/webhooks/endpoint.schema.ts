@@ -13,8 +13,10 @@ import {
   HEADERS_MAX,
 } from './custom-headers.ts';
 import { IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, RATE_MAX_PER_S } from './pace.ts';
+import { RETRY_AFTER_MAX_S } from './retry.ts';
 import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S, signings } from './signing.ts';
 import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
+import { WorthSending, WorthSendingInput } from './worth.schema.ts';
 
 export const ENDPOINTS_MAX = 500;
 export const TIMEOUT_DEFAULT_S = 15;
@@ -110,6 +112,7 @@ export const EndpointInput = closed({
   in_flight_max: Type.Optional(inFlightMax),
   rate_per_s: Type.Optional(ratePerS),
   headers: Type.Optional(headers),
+  worth_sending: Type.Optional(WorthSendingInput),
   signing: Type.Optional(signing),
   start_at: Type.Optional(startAt),
 });
@@ -128,6 +131,7 @@ export const EndpointPatch = closed({
   in_flight_max: Type.Optional(inFlightMax),
   rate_per_s: Type.Optional(ratePerS),
   headers: Type.Optional(headers),
+  worth_sending: Type.Optional(WorthSendingInput),
   signing: Type.Optional(signing),
 });
 export type EndpointPatch = Static<typeof EndpointPatch>;
@@ -151,6 +155,7 @@ const endpointMembers = {
   header_names: Type.Array(Type.String(), {
     description: 'Names of the headers of its own; their values are not shown.',
   }),
+  worth_sending: WorthSending,
   signing,
   public_keys: Type.Array(
     closed({
@@ -228,6 +233,12 @@ export const AttemptSchema = closed(
     status,
     error,
     reply: nullable(Type.String(), { description: 'The first 4 KiB of the answer.' }),
+    control: nullable(word(['abort', 'pause'] as const), {
+      description: 'What the receiver asked for by the header `webhook-delivery`.',
+    }),
+    retry_after_s: nullable(Type.Integer({ minimum: 0, maximum: RETRY_AFTER_MAX_S }), {
+      description: 'What it asked for by `Retry-After`, as far as that is honoured.',
+    }),
     correlation_id: Type.String(),
     dead_letter_id: nullable(Type.String(), { description: 'The dead letter that was sent again.' }),
   },
@@ -242,7 +253,15 @@ export const TestResult = closed({
   endpoint: EndpointSchema,
 });
 
-export const messageStates = ['delivered', 'retrying', 'in_flight', 'waiting', 'dead'] as const;
+export const messageStates = [
+  'delivered',
+  'retrying',
+  'in_flight',
+  'waiting',
+  'dead',
+  'superseded',
+  'expired',
+] as const;
 export const MessageSchema = closed(
   {
     endpoint_id: EndpointId,
@@ -251,8 +270,10 @@ export const MessageSchema = closed(
     job_id: nullable(Type.String()),
     sequence: Type.Integer({ minimum: 1 }),
     state: word(messageStates, {
-      description: 'waiting: behind an earlier event of its job. A message exists once it was tried or had to wait.',
+      description:
+        'waiting: behind an earlier event of its job. superseded, expired: not sent, by `worth_sending`. A message exists once it was tried, had to wait or was left out.',
     }),
+    superseded_by: nullable(Type.Integer({ minimum: 1 }), { description: 'The event that goes out instead.' }),
     attempts: Type.Integer({ minimum: 0 }),
     last_attempt_at: nullable(Instant),
     last_status: status,
@@ -327,5 +348,6 @@ export const defaults = {
   signing: 'hmac' as const,
   timeout_s: TIMEOUT_DEFAULT_S,
   in_flight_max: IN_FLIGHT_DEFAULT,
+  worth_sending: [],
   start_at: 'now',
 };

@@ -48,7 +48,7 @@ export const endpointKind: Kind<StoredEndpoint> = {
 };
 
 /** What documents do not say that were written before it could be said. */
-const unsaid = { header_names: [], signing: 'hmac', public_keys: [] };
+const unsaid = { header_names: [], worth_sending: [], signing: 'hmac', public_keys: [] };
 
 /** A document as it is kept. */
 export function readEndpoint(body: string): Endpoint {

@@ -12,6 +12,7 @@ import { defaults, ENDPOINTS_MAX, type Endpoint, type EndpointInput, type Endpoi
 import { endpointCountKind, endpointKind } from './endpoint.store.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';
+import type { WorthRule } from './worth.ts';
 
 /** A place in the log; `null` where it is that of the endpoint's own first event. */
 export interface StartPlace {
@@ -91,15 +92,37 @@ function requireChannels(set: WorkingSet, channel_ids: readonly string[] | null 
     throw new WaypostError('unknown_reference', 'The request names a channel that does not exist.', { faults });
 }
 
-/** A misspelt name would never be sent anything, and nobody would be told. */
-function requireKnownPatterns(input: Pick<EndpointPatch, 'types' | 'topics'>): void {
+/** A misspelt name would never be sent anything, and nobody would be told; a rule that rules nothing is a slip. */
+function requireKnownPatterns(input: Pick<EndpointPatch, 'types' | 'topics' | 'worth_sending'>): void {
   const faults = [
+    ...(input.worth_sending ?? []).flatMap(worthFaults),
     ...patternFaults(input.types, (index) => `/types/${index}`),
     ...patternFaults(input.topics, (index) => `/topics/${index}`),
   ];
   if (faults.length > 0)
     throw new WaypostError('invalid_request', 'The endpoint asks for events that do not exist.', { faults });
 }
+
+type WorthInput = NonNullable<EndpointPatch['worth_sending']>;
+
+function worthFaults({ types, latest_wins, time_to_live_s }: WorthInput[number], index: number) {
+  const pointer = `/worth_sending/${index}`;
+  const faults = patternFaults(types, (at) => `${pointer}/types/${at}`);
+  if (latest_wins !== true && time_to_live_s == null)
+    faults.push({
+      pointer,
+      code: 'empty',
+      message: 'Say latest_wins: true, or a time_to_live_s, or leave the rule out.',
+    });
+  return faults;
+}
+
+const worthOf = (rules: WorthInput | undefined): (WorthRule & { types: string[] })[] =>
+  (rules ?? []).map(({ types, latest_wins = false, time_to_live_s = null }) => ({
+    types,
+    latest_wins,
+    time_to_live_s,
+  }));
 
 const namesOf = (headers: CustomHeaders | undefined) => Object.keys(headers ?? {}).map((name) => name.toLowerCase());
 
@@ -135,6 +158,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     in_flight_max: input.in_flight_max ?? defaults.in_flight_max,
     rate_per_s: input.rate_per_s ?? null,
     header_names: namesOf(input.headers),
+    worth_sending: worthOf(input.worth_sending),
     signing: input.signing ?? defaults.signing,
     public_keys: made.signing_key === null ? [] : [{ key: made.signing_key.public_key, expires_at: null }],
     start_at: input.start_at ?? defaults.start_at,
@@ -197,16 +221,17 @@ export function editEndpoint(
   set: WorkingSet,
   stored: StoredEndpoint,
   moment: Moment,
-  { headers, ...patch }: EndpointPatch,
+  { headers, worth_sending, ...patch }: EndpointPatch,
   asker: Asker,
   made: { headers: Buffer | null; signing_key: NewSigningKey | null } = { headers: null, signing_key: null },
 ): Accepted {
   const before = stored.endpoint;
-  requireKnownPatterns(patch);
+  requireKnownPatterns({ ...patch, ...(worth_sending !== undefined && { worth_sending }) });
   requireHeaders(headers);
   requireChannels(set, patch.channel_ids);
   const after: Endpoint = { ...before, ...patch };
   if (headers !== undefined) after.header_names = namesOf(headers);
+  if (worth_sending !== undefined) after.worth_sending = worthOf(worth_sending);
   // One that was made before goes on.
   const fresh = stored.signing_key === null ? made.signing_key : null;
   if (fresh !== null) after.public_keys = [{ key: fresh.public_key, expires_at: null }];

@@ -23,6 +23,8 @@ function runOf(endpoint_id: string): EndpointRun {
           failed_since: null,
           first_attempt_at: null,
           redrive: `dlt_${endpoint_id}`,
+          subject: null,
+          expires_at: null,
         } as never);
         into.redrives.push({
           ...key,

@@ -66,7 +66,7 @@ export function startFlusher(options: FlusherOptions): Flusher {
   async function write(): Promise<void> {
     const runs = [...marked].filter((run) => !run.isStopped);
     marked.clear();
-    const flush: Flush = { cursors: [], attempts: [], parked: [], unparked: [], dead: [], redrives: [] };
+    const flush: Flush = { cursors: [], attempts: [], parked: [], unparked: [], dead: [], left_out: [], redrives: [] };
     for (const run of runs) run.outbox.empty(flush);
     await writeOrSplit(flush, { ...options, runs, refused, isStopped: () => isStopped });
   }
@@ -173,5 +173,6 @@ function keep(flush: Flush, isLeft: (row: EndpointKey) => boolean): void {
   flush.parked = flush.parked.filter(isLeft);
   flush.unparked = flush.unparked.filter(isLeft);
   flush.dead = flush.dead.filter(isLeft);
+  flush.left_out = flush.left_out.filter(isLeft);
   flush.redrives = flush.redrives.filter(isLeft);
 }

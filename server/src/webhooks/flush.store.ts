@@ -5,6 +5,7 @@ import type { Sql, Tx } from '../db/sql.ts';
 import type { Answer } from '../destinations/destination.ts';
 import type { Instant } from '../ledger/command.ts';
 import type { Cursor, ParkedMessage } from './window.ts';
+import type { LeftOutReason } from './worth.ts';
 
 export interface AttemptRow {
   world_id: number;
@@ -22,6 +23,9 @@ export interface AttemptRow {
   error: string | null;
   reply: string | null;
   redrive: string | null;
+  /** What the receiver asked for. */
+  control: Answer['control'];
+  retry_after_s: number | null;
 }
 
 export interface CursorUpdate extends Cursor {
@@ -72,6 +76,19 @@ export interface DeadLetterRow {
   last_error: string | null;
 }
 
+/** A message that was owed and is not sent (worth.ts). */
+export interface LeftOutRow {
+  world_id: number;
+  endpoint_id: string;
+  sequence: number;
+  recorded_at: Instant;
+  left_out_at: Instant;
+  reason: LeftOutReason;
+  superseded_by: number | null;
+  /** Tries that were made before. */
+  attempts: number;
+}
+
 /** What became of a dead letter that is sent again. */
 export interface RedriveUpdate {
   world_id: number;
@@ -89,6 +106,7 @@ export interface Flush {
   parked: ParkedUpdate[];
   unparked: UnparkedKey[];
   dead: DeadLetterRow[];
+  left_out: LeftOutRow[];
   redrives: RedriveUpdate[];
 }
 
@@ -113,6 +131,7 @@ export async function writeFlush(sql: Sql, flush: Flush): Promise<void> {
       flush.unparked.length > 0 && deleteParked(tx, flush.unparked),
       flush.parked.length > 0 && upsertParked(tx, flush.parked),
       flush.dead.length > 0 && upsertDeadLetters(tx, flush.dead),
+      flush.left_out.length > 0 && insertLeftOut(tx, flush.left_out),
       flush.redrives.length > 0 && updateRedrives(tx, flush.redrives),
     ]);
     if (moved.length === flush.cursors.length) return;
@@ -145,9 +164,10 @@ function moveCursors(tx: Tx, rows: readonly CursorUpdate[]) {
 export function insertAttempts(sql: Sql | Tx, rows: readonly AttemptRow[]) {
   return sql`
     insert into attempts (world_id, endpoint_id, sequence, started_at, attempt, event_id, type, correlation_id, outcome,
-      duration_ms, status, error, reply, redrive)
+      duration_ms, status, error, reply, redrive, control, retry_after_s)
     select n.world_id, n.endpoint_id, n.sequence, to_timestamp(n.started_ms / 1000.0), n.attempt, n.event_id, n.type,
-      n.correlation_id, n.outcome, n.duration_ms, n.status, n.error, n.reply, n.redrive
+      n.correlation_id, n.outcome, n.duration_ms, n.status, n.error, n.reply, n.redrive, n.control,
+      n.retry_after_s
     from unnest(
       ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
       ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.started_at)}::bigint[],
@@ -155,9 +175,10 @@ export function insertAttempts(sql: Sql | Tx, rows: readonly AttemptRow[]) {
       ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.correlation_id)}::text[],
       ${rows.map((row) => row.outcome)}::text[], ${rows.map((row) => row.duration_ms)}::int[],
       ${rows.map((row) => row.status)}::smallint[], ${rows.map((row) => row.error)}::text[],
-      ${rows.map((row) => row.reply)}::text[], ${rows.map((row) => row.redrive)}::text[])
+      ${rows.map((row) => row.reply)}::text[], ${rows.map((row) => row.redrive)}::text[],
+      ${rows.map((row) => row.control)}::text[], ${rows.map((row) => row.retry_after_s)}::int[])
       as n (world_id, endpoint_id, sequence, started_ms, attempt, event_id, type, correlation_id, outcome, duration_ms,
-        status, error, reply, redrive)
+        status, error, reply, redrive, control, retry_after_s)
     on conflict do nothing`;
 }
 
@@ -174,7 +195,7 @@ function upsertParked(tx: Tx, rows: readonly ParkedUpdate[]) {
   const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   return tx`
     insert into parked_messages (world_id, endpoint_id, sequence, recorded_at, state, lane, previous, attempts, rung,
-      due_at, failed_since, first_attempt_at, revision, redrive)
+      due_at, failed_since, first_attempt_at, revision, redrive, subject, expires_at)
     select * from unnest(
       ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
       ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.recorded_at)}::timestamptz[],
@@ -183,10 +204,22 @@ function upsertParked(tx: Tx, rows: readonly ParkedUpdate[]) {
       ${rows.map((row) => row.rung)}::int[], ${rows.map((row) => instant(row.due_at))}::timestamptz[],
       ${rows.map((row) => instant(row.failed_since))}::timestamptz[],
       ${rows.map((row) => instant(row.first_attempt_at))}::timestamptz[], ${rows.map((row) => row.revision)}::int[],
-      ${rows.map((row) => row.redrive ?? '')}::text[])
-    on conflict (world_id, endpoint_id, sequence, redrive) do update set state = excluded.state,
+      ${rows.map((row) => row.redrive ?? '')}::text[], ${rows.map((row) => row.subject)}::text[],
+      ${rows.map((row) => instant(row.expires_at))}::timestamptz[])
+    on conflict (world_id, endpoint_id, sequence, redrive) do update set state = excluded.state, previous = excluded.previous,
       attempts = excluded.attempts, rung = excluded.rung, due_at = excluded.due_at, failed_since = excluded.failed_since,
       first_attempt_at = excluded.first_attempt_at, revision = excluded.revision`;
+}
+
+function insertLeftOut(tx: Tx, rows: readonly LeftOutRow[]) {
+  return tx`
+    insert into left_out_messages (world_id, endpoint_id, sequence, left_out_at, recorded_at, reason, superseded_by, attempts)
+    select * from unnest(
+      ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
+      ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.left_out_at)}::timestamptz[],
+      ${rows.map((row) => row.recorded_at)}::timestamptz[], ${rows.map((row) => row.reason)}::text[],
+      ${rows.map((row) => row.superseded_by)}::bigint[], ${rows.map((row) => row.attempts)}::int[])
+    on conflict do nothing`;
 }
 
 /** One that died a second time stays the dead letter that it was. */

@@ -7,8 +7,8 @@ export interface Message<E> {
   readonly sequence: number;
   readonly recorded_at: string;
   readonly lane: string;
-  /** The event before it that was owed to this endpoint; null for the first. */
-  readonly previous: number | null;
+  /** The event before it that was owed to this endpoint; null for the first. Fixed at its first attempt. */
+  previous: number | null;
   /** What is needed to send it; null when it has to be read from the log again. */
   event: E | null;
   state: 'waiting' | 'in_flight' | 'retry' | 'done';
@@ -25,6 +25,11 @@ export interface Message<E> {
   revision: number | null;
   /** The dead letter that it is sent again for. */
   redrive: string | null;
+  /** A newer message with the same subject makes it outdated (worth.ts). */
+  readonly subject: string | null;
+  readonly expires_at: number | null;
+  /** The newer one came while this one was in flight. */
+  superseded_by: number | null;
 }
 
 export interface Lane<E> {
@@ -107,6 +112,12 @@ export function finish<E>(lane: Lane<E>, message: Message<E>, delivered: boolean
   if (lane.busy === message) lane.busy = null;
   else lane.stuck = lane.stuck.filter((each) => each !== message);
   if (delivered && lane.stuck.length === 0) lane.failed_since = null;
+}
+
+/** The message waits in the queue and is not wanted there any more. */
+export function withdraw<E>(lane: Lane<E>, message: Message<E>): void {
+  message.state = 'done';
+  lane.queue = lane.queue.filter((each) => each !== message);
 }
 
 /** The message failed and will be tried again. */

@@ -6,6 +6,7 @@ import { type LogRow, readPlaces } from '../events/log.store.ts';
 import type { Instant } from '../ledger/command.ts';
 import { placeOfEvent } from '../ledger/id.ts';
 import type { Attempt, Message } from './endpoint.schema.ts';
+import type { LeftOutReason } from './worth.ts';
 
 export interface AttemptRow {
   endpoint_id: string;
@@ -19,6 +20,8 @@ export interface AttemptRow {
   status: number | null;
   error: string | null;
   reply: string | null;
+  control: Attempt['control'];
+  retry_after_s: number | null;
   correlation_id: string;
   redrive: string | null;
 }
@@ -48,8 +51,8 @@ export async function listAttempts(
     after,
     read: (place, count) => sql<(AttemptRow & Judged)[]>`
       select a.endpoint_id, a.event_id, a.type, a.sequence, a.attempt, a.started_at, a.duration_ms, a.outcome, a.status,
-        case when ${fits} then a.error end as error, case when ${fits} then a.reply end as reply, a.correlation_id, a.redrive,
-        ${fits} as fits
+        case when ${fits} then a.error end as error, case when ${fits} then a.reply end as reply, a.control, a.retry_after_s,
+        a.correlation_id, a.redrive, ${fits} as fits
       from ${filter.event_id === null ? sql`attempts` : attemptsOf(sql, worldId, endpointId, filter.event_id)} a
       where a.world_id = ${worldId} and a.endpoint_id = ${endpointId}
         ${place === null ? sql`` : sql`and a.started_at <= ${place.at}::timestamptz and (a.started_at, a.sequence, a.attempt) < (${place.at}::timestamptz, ${place.sequence}, ${place.attempt})`}
@@ -88,9 +91,17 @@ interface ParkedRow {
   due_at: Date;
 }
 
+interface LeftOutRow {
+  sequence: number;
+  recorded_at: Date;
+  reason: LeftOutReason;
+  superseded_by: number | null;
+  attempts: number;
+}
+
 const PARKED_STATES = { retry: 'retrying', in_flight: 'in_flight', behind: 'waiting' } as const;
 
-/** Messages with an attempt or a parked row, the newest event first, before a sequence. */
+/** Messages with an attempt or a row of their own, the newest event first, before a sequence. */
 export async function listMessages(
   sql: Sql,
   worldId: number,
@@ -99,7 +110,7 @@ export async function listMessages(
   count: number,
 ): Promise<Message[]> {
   const end = before ?? Number.MAX_SAFE_INTEGER;
-  const [tried, parked] = await Promise.all([
+  const [tried, parked, leftOut] = await Promise.all([
     sql<AttemptRow[]>`
       select distinct on (sequence) endpoint_id, event_id, type, sequence, attempt, started_at, outcome, status, error
       from attempts
@@ -111,8 +122,15 @@ export async function listMessages(
       where world_id = ${worldId} and endpoint_id = ${endpointId} and redrive = '' and sequence < ${end}
       order by sequence desc
       limit ${count}`,
+    sql<LeftOutRow[]>`
+      select sequence, recorded_at, reason, superseded_by, attempts from left_out_messages
+      where world_id = ${worldId} and endpoint_id = ${endpointId} and sequence < ${end}
+      order by sequence desc
+      limit ${count}`,
   ]);
-  const places = new Map<number, Instant>(parked.map((row) => [row.sequence, row.recorded_at.toISOString()]));
+  const places = new Map<number, Instant>(
+    [...parked, ...leftOut].map((row) => [row.sequence, row.recorded_at.toISOString()]),
+  );
   for (const { sequence, event_id } of tried) {
     places.set(sequence, new Date(placeOfEvent(event_id)?.recordedAtMs ?? 0).toISOString());
   }
@@ -130,6 +148,7 @@ export async function listMessages(
   const found = {
     tried: new Map(tried.map((row) => [row.sequence, row])),
     parked: new Map(parked.map((row) => [row.sequence, row])),
+    leftOut: new Map(leftOut.map((row) => [row.sequence, row])),
     events: new Map(rows.map((row) => [row.sequence, row])),
     dead: new Set(dead.map((row) => row.sequence)),
   };
@@ -139,6 +158,7 @@ export async function listMessages(
 interface Found {
   tried: Map<number, AttemptRow>;
   parked: Map<number, ParkedRow>;
+  leftOut: Map<number, LeftOutRow>;
   events: Map<number, LogRow>;
   dead: Set<number>;
 }
@@ -146,6 +166,7 @@ interface Found {
 function showMessage(endpoint_id: string, sequence: number, found: Found): Message {
   const last = found.tried.get(sequence);
   const parked = found.parked.get(sequence);
+  const leftOut = found.leftOut.get(sequence);
   const event = found.events.get(sequence);
   const state = found.dead.has(sequence)
     ? 'dead'
@@ -153,7 +174,7 @@ function showMessage(endpoint_id: string, sequence: number, found: Found): Messa
       ? PARKED_STATES[parked.state]
       : last?.outcome === 'delivered'
         ? 'delivered'
-        : 'waiting';
+        : (leftOut?.reason ?? 'waiting');
   return {
     endpoint_id,
     sequence,
@@ -161,7 +182,8 @@ function showMessage(endpoint_id: string, sequence: number, found: Found): Messa
     event_id: last?.event_id ?? event?.event_id ?? '',
     type: last?.type ?? event?.type ?? '',
     job_id: event?.job_id ?? null,
-    attempts: Math.max(parked?.attempts ?? 0, last?.attempt ?? 0),
+    superseded_by: leftOut?.superseded_by ?? null,
+    attempts: Math.max(parked?.attempts ?? leftOut?.attempts ?? 0, last?.attempt ?? 0),
     last_attempt_at: last?.started_at.toISOString() ?? null,
     last_status: last?.status ?? null,
     last_error: last?.error ?? null,

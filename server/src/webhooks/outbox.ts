@@ -5,9 +5,10 @@ import type { Answer } from '../destinations/destination.ts';
 import type { LogRow } from '../events/log.store.ts';
 import type { Circuit } from './circuit.ts';
 import type { FilterHistory } from './filter-history.ts';
-import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush, RedriveUpdate } from './flush.store.ts';
+import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush, LeftOutRow, RedriveUpdate } from './flush.store.ts';
 import type { Message } from './lane.ts';
 import type { LogItem } from './log-item.ts';
+import { readRetryAfter } from './retry.ts';
 import type { Cursor, Window } from './window.ts';
 
 /** What is said of an attempt besides the answer. */
@@ -44,6 +45,7 @@ export class Outbox {
   /** By message; true: its row stands, false: its row goes. */
   #parked = new Map<Message<LogItem>, boolean>();
   #dead: DeadLetterRow[] = [];
+  #leftOut: LeftOutRow[] = [];
   #redrives = new Map<string, { state: RedriveUpdate['state']; redrive_id: string | null; at: number }>();
   #filters: string | null = null;
   /** The cursor as it was written last. */
@@ -58,7 +60,7 @@ export class Outbox {
   }
 
   get size(): number {
-    return this.#attempts.length + this.#parked.size;
+    return this.#attempts.length + this.#parked.size + this.#leftOut.length;
   }
 
   attempt(subject: AttemptSubject, answer: Answer, started_at: number): void {
@@ -79,7 +81,21 @@ export class Outbox {
       error: answer.error,
       reply: answer.reply,
       redrive: subject.redrive,
+      control: answer.control,
+      retry_after_s: readRetryAfter(answer.retry_after, started_at + answer.duration_ms),
     });
+  }
+
+  /** It is not sent; `tries` were made before. */
+  leaveOut(
+    message: Message<LogItem>,
+    left: { reason: LeftOutRow['reason']; superseded_by: number | null; tries: number; now: number },
+  ): void {
+    const { reason, superseded_by, tries, now } = left;
+    if (message.parked) this.unpark(message);
+    const { sequence, recorded_at } = message;
+    const what = { sequence, recorded_at, reason, superseded_by, attempts: tries, left_out_at: instant(now) };
+    this.#leftOut.push({ ...this.#key(), ...what });
   }
 
   park(message: Message<LogItem>): void {
@@ -134,12 +150,14 @@ export class Outbox {
       else into.unparked.push({ ...key, sequence: message.sequence, redrive: message.redrive });
     }
     into.dead.push(...this.#dead);
+    into.left_out.push(...this.#leftOut);
     for (const [dead_letter_id, { state, redrive_id, at }] of this.#redrives) {
       into.redrives.push({ ...key, dead_letter_id, redrive_id, state, at: instant(at) });
     }
     this.#attempts = [];
     this.#parked.clear();
     this.#dead = [];
+    this.#leftOut = [];
     this.#redrives.clear();
   }
 

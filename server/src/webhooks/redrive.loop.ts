@@ -78,5 +78,8 @@ function redriveOf(row: RedrivenLetter, now: number): ParkedMessage {
     failed_since: null,
     first_attempt_at: null,
     redrive: row.dead_letter_id,
+    // Asked for: it is sent, however old.
+    subject: null,
+    expires_at: null,
   };
 }

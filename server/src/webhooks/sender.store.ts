@@ -171,35 +171,42 @@ export interface ParkedRow extends EndpointKey {
   first_attempt_at: Date | null;
   revision: number | null;
   redrive: string;
+  subject: string | null;
+  expires_at: Date | null;
 }
 
 export function readParked(sql: Sql, endpoints: readonly EndpointKey[]): Promise<ParkedRow[]> {
   return sql<ParkedRow[]>`
     select p.world_id, p.endpoint_id, p.sequence, p.recorded_at, p.state, p.lane, p.previous, p.attempts, p.rung, p.due_at,
-      p.failed_since, p.first_attempt_at, p.revision, p.redrive
+      p.failed_since, p.first_attempt_at, p.revision, p.redrive, p.subject, p.expires_at
     from unnest(${endpoints.map((each) => each.world_id)}::int[], ${endpoints.map((each) => each.endpoint_id)}::text[]) as n (world_id, endpoint_id)
     join parked_messages p on p.world_id = n.world_id and p.endpoint_id = n.endpoint_id
     order by p.world_id, p.endpoint_id, p.sequence`;
 }
 
-/** What lies ahead of the cursors and is over already: delivered or dead. A new owner passes it by. */
+/** What lies ahead of the cursors and is over already: delivered, dead or left out. A new owner passes it by. */
 export function readSettledAhead(
   sql: Sql,
   cursors: readonly CursorRow[],
-): Promise<(EndpointKey & { sequence: number })[]> {
+): Promise<(EndpointKey & { sequence: number; is_left_out: boolean })[]> {
   const worlds = cursors.map((each) => each.world_id);
   const ids = cursors.map((each) => each.endpoint_id);
   const sequences = cursors.map((each) => each.sequence);
   const times = cursors.map((each) => each.recorded_at.toISOString());
-  return sql<(EndpointKey & { sequence: number })[]>`
-    select a.world_id, a.endpoint_id, a.sequence
+  return sql<(EndpointKey & { sequence: number; is_left_out: boolean })[]>`
+    select a.world_id, a.endpoint_id, a.sequence, false as is_left_out
     from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[], ${times}::timestamptz[]) as n (world_id, endpoint_id, sequence, recorded_at)
     join attempts a on a.world_id = n.world_id and a.endpoint_id = n.endpoint_id and a.sequence > n.sequence
       and a.started_at >= n.recorded_at - interval '1 hour' and a.outcome = 'delivered' and a.redrive is null
     union
-    select d.world_id, d.endpoint_id, d.sequence
+    select d.world_id, d.endpoint_id, d.sequence, false
     from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[]) as n (world_id, endpoint_id, sequence)
-    join dead_letters d on d.world_id = n.world_id and d.endpoint_id = n.endpoint_id and d.sequence > n.sequence`;
+    join dead_letters d on d.world_id = n.world_id and d.endpoint_id = n.endpoint_id and d.sequence > n.sequence
+    union
+    select l.world_id, l.endpoint_id, l.sequence, true
+    from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[], ${times}::timestamptz[]) as n (world_id, endpoint_id, sequence, recorded_at)
+    join left_out_messages l on l.world_id = n.world_id and l.endpoint_id = n.endpoint_id and l.sequence > n.sequence
+      and l.left_out_at >= n.recorded_at - interval '1 hour'`;
 }
 
 export function readRevisions(sql: Sql, endpoints: readonly EndpointKey[]) {

@@ -62,6 +62,8 @@ export interface SavedEndpoint {
   parked: readonly ParkedMessage[];
   /** Events ahead of the cursor that are settled or parked. */
   settled: Set<number>;
+  /** Events ahead of the cursor that are not sent, and named by no message. */
+  left_out: Set<number>;
   /** Null: nobody has read for it yet. */
   filters: SavedFilters | null;
 }

@@ -4,6 +4,7 @@ import type { Sql } from '../db/sql.ts';
 import type { LogCursor } from '../events/log.store.ts';
 import type { Attempt, Endpoint } from './endpoint.schema.ts';
 import { type AttemptRow, showAttempt } from './message.store.ts';
+import type { LeftOutReason } from './worth.ts';
 
 export interface TraceRow {
   event_id: string;
@@ -68,7 +69,7 @@ export interface SentOf {
 export async function listTraceAttempts(sql: Sql, worldId: number, of: SentOf, count: number): Promise<Attempt[]> {
   const rows = await sql<AttemptRow[]>`
     select endpoint_id, event_id, type, sequence, attempt, started_at, duration_ms, outcome, status, error, reply,
-      correlation_id, redrive
+      control, retry_after_s, correlation_id, redrive
     from attempts
     where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
       and sequence = any(${of.sequences as number[]}::bigint[]) and started_at >= ${of.since.toISOString()}::timestamptz
@@ -85,16 +86,22 @@ export interface StandingMessage {
   due_at: Date | null;
   /** The letter that is dead; null: none. */
   dead_letter_id: string | null;
+  /** Why it was not sent; null: it is. */
+  left_out: LeftOutReason | null;
 }
 
-/** Messages that are not simply delivered: parked or dead. */
+/** Messages that are not simply delivered: parked, dead or left out. */
 export function listStanding(sql: Sql, worldId: number, of: SentOf): Promise<StandingMessage[]> {
   return sql<StandingMessage[]>`
-    select endpoint_id, sequence, state as parked, due_at, null as dead_letter_id from parked_messages
+    select endpoint_id, sequence, state as parked, due_at, null as dead_letter_id, null as left_out from parked_messages
     where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
       and sequence = any(${of.sequences as number[]}::bigint[]) and redrive = ''
     union all
-    select endpoint_id, sequence, null, null, dead_letter_id from dead_letters
+    select endpoint_id, sequence, null, null, dead_letter_id, null from dead_letters
     where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
-      and sequence = any(${of.sequences as number[]}::bigint[]) and state = 'dead'`;
+      and sequence = any(${of.sequences as number[]}::bigint[]) and state = 'dead'
+    union all
+    select endpoint_id, sequence, null, null, null, reason from left_out_messages
+    where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
+      and sequence = any(${of.sequences as number[]}::bigint[]) and left_out_at >= ${of.since.toISOString()}::timestamptz`;
 }

@@ -45,8 +45,10 @@ function messagesOf(
     const parked = sent.standing.find((one) => isOf(one) && one.parked !== null);
     const dead = sent.standing.find((one) => isOf(one) && one.dead_letter_id !== null);
     const isAhead = event.sequence > start_sequence && event.sequence > sequence && compileFilter(endpoint)(event);
-    if (attempts.length === 0 && parked === undefined && dead === undefined && !isAhead) return [];
-    const state = stateOf(attempts, parked, dead);
+    const leftOut = sent.standing.find((one) => isOf(one) && one.left_out !== null);
+    if (attempts.length === 0 && parked === undefined && dead === undefined && leftOut === undefined && !isAhead)
+      return [];
+    const state = stateOf(attempts, parked, dead, leftOut);
     return [
       {
         endpoint_id: endpoint.id,
@@ -65,10 +67,12 @@ function stateOf(
   attempts: readonly Attempt[],
   parked: StandingMessage | undefined,
   dead: StandingMessage | undefined,
+  leftOut: StandingMessage | undefined,
 ): TracedMessage['state'] {
   if (dead !== undefined) return 'dead';
   if (parked?.parked != null) return parkedStates[parked.parked];
-  return attempts.some(({ outcome }) => outcome === 'delivered') ? 'delivered' : 'pending';
+  if (attempts.some(({ outcome }) => outcome === 'delivered')) return 'delivered';
+  return leftOut?.left_out ?? 'pending';
 }
 
 /** What whoever looks for something should look at or do now. */
@@ -125,6 +129,8 @@ function stepsOfMessages(events: readonly TracedEvent[], endpoints: readonly End
         ? 'There is no endpoint: POST /v1/endpoints makes one, GET /v1/events reads the log.'
         : 'No endpoint asks for these events: see `types` of GET /v1/endpoints.',
     );
-  else if (steps.length === 0) steps.push(`Every message was delivered (${messages.length}).`);
+  const leftOut = messages.filter(({ message: { state } }) => state === 'superseded' || state === 'expired').length;
+  if (leftOut > 0) steps.push(`${leftOut} of these messages were not sent: see \`worth_sending\` of their endpoints.`);
+  else if (messages.length > 0 && steps.length === 0) steps.push(`Every message was delivered (${messages.length}).`);
   return steps;
 }

@@ -15,7 +15,10 @@ import {
   nextOf,
   putBack,
   wakeAt,
+  withdraw,
 } from './lane.ts';
+import { Succession } from './succession.ts';
+import { WORTH_FOR_EVER, type Worth } from './worth.ts';
 
 export type Ordering = 'per_job' | 'strict' | 'none';
 
@@ -54,6 +57,8 @@ export interface ParkedMessage {
   first_attempt_at: number | null;
   revision: number | null;
   redrive: string | null;
+  subject: string | null;
+  expires_at: number | null;
 }
 
 export interface WindowOptions {
@@ -70,6 +75,7 @@ export class Window<E> {
   /** Waiting and in memory only. */
   waiting = 0;
   readonly #lanes = new Map<string, Lane<E>>();
+  readonly #chain = new Succession<E>();
   /** Messages read and not parked, oldest first, from #first on; what is settled leaves at the front. */
   #entries: Message<E>[] = [];
   #first = 0;
@@ -108,8 +114,26 @@ export class Window<E> {
     this.#lastMatched = place.sequence;
   }
 
-  /** An event that is owed to this endpoint. `about` is its job, or the object it is about. */
-  offer(place: Place, about: string, event: E, now: number): void {
+  /** An event that was owed and left out already: no message names it. */
+  skipLeftOut(place: Place): void {
+    this.readTo = place;
+  }
+
+  /**
+   * An event that is owed to this endpoint. `about` is its job, or the object it is about. What it makes outdated is left
+   * out first: `supersede` is told of it.
+   */
+  offer(
+    place: Place,
+    about: string,
+    event: E,
+    now: number,
+    worth: Worth = WORTH_FOR_EVER,
+    supersede: (message: Message<E>) => void = () => {},
+  ): void {
+    const older = this.#chain.findOlder(worth.subject);
+    if (older?.state === 'in_flight') older.superseded_by = place.sequence;
+    else if (older !== null) supersede(older);
     const message: Message<E> = {
       sequence: place.sequence,
       recorded_at: place.recorded_at,
@@ -125,9 +149,13 @@ export class Window<E> {
       first_attempt_at: null,
       revision: null,
       redrive: null,
+      subject: worth.subject,
+      expires_at: worth.expires_at,
+      superseded_by: null,
     };
     this.readTo = { sequence: place.sequence, recorded_at: place.recorded_at };
     this.#lastMatched = place.sequence;
+    this.#chain.add(message);
     this.#entries.push(message);
     this.#open++;
     this.waiting++;
@@ -147,7 +175,11 @@ export class Window<E> {
       state: isRetry ? 'retry' : 'waiting',
       parked: true,
       since: row.due_at,
+      superseded_by: null,
     };
+    const older = this.#chain.findOlder(row.subject);
+    if (older !== null) older.superseded_by = row.sequence;
+    if (row.redrive === null) this.#chain.add(message);
     insertInOrder(isRetry ? lane.stuck : lane.queue, message);
     if (failed_since !== null) lane.failed_since = Math.min(lane.failed_since ?? failed_since, failed_since);
     this.parked++;
@@ -196,6 +228,23 @@ export class Window<E> {
   /** It will not be tried any more; the later ones of its job go on. */
   bury(message: Message<E>): void {
     this.#finish(message, false);
+  }
+
+  /**
+   * It is not sent, and no message that was not tried yet names it as its previous. Answers the one that is on its way and
+   * names this one or the one before: that has to be written down together with it.
+   */
+  leaveOut(message: Message<E>): Message<E> | null {
+    const { before, namer } = this.#chain.leaveOut(message);
+    if (this.#lastMatched === message.sequence) this.#lastMatched = before;
+    const isWaiting = message.state === 'waiting';
+    if (isWaiting) {
+      withdraw(this.#laneOf(message.lane), message);
+      if (!message.parked) this.waiting--;
+    }
+    this.#finish(message, false);
+    if (namer !== null && namer.attempts > 0) this.park(namer);
+    return namer?.parked === true ? namer : null;
   }
 
   /** It is tried again at `due_at`, and parked until then. */
@@ -273,7 +322,7 @@ export class Window<E> {
   }
 
   rowOf(message: Message<E>): ParkedMessage {
-    const { state, event: _event, parked: _parked, since: _since, ...rest } = message;
+    const { state, event: _event, parked: _parked, since: _since, superseded_by: _newer, ...rest } = message;
     const failed_since = this.#lanes.get(message.lane)?.failed_since ?? null;
     return { ...rest, failed_since, state: state === 'retry' || state === 'in_flight' ? state : 'behind' };
   }
@@ -365,6 +414,7 @@ export class Window<E> {
     const lane = this.#laneOf(message.lane);
     if (message.state === 'in_flight') this.in_flight--;
     finish(lane, message, delivered);
+    this.#chain.remove(message);
     message.event = null;
     if (message.parked) this.parked--;
     else this.#open--;
