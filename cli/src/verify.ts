@@ -14,6 +14,7 @@ import { countOption, EXIT, textOption, type Word, type WordCall, WordError } fr
 
 /** So many problems are told in words; --json has them all. */
 const SHOWN_MAX = 20;
+const PROOFS_LIMIT = 500;
 
 export const eventsVerify: Word = {
   usage: 'events verify FILE [--filtered] [--offline | --proofs FILE]',
@@ -45,7 +46,7 @@ export const eventsProofs: Word = {
     const client = call.open();
     const after = countOption(call, 'after', 0, 0);
     const { place } = await findLogEnd(client);
-    for await (const proof of client.events.proofs(after === 0 ? 0 : place(after)))
+    for await (const proof of readAllProofs(client, after === 0 ? '0' : place(after)))
       call.terminal.print(`${JSON.stringify(proof)}\n`);
   },
 };
@@ -89,13 +90,25 @@ function readProofs(text: string, name: string): EventProof[] {
   });
 }
 
+type ProofPage = Awaited<ReturnType<Waypost['events']['proofs']>>;
+
+/** All after a place, up to the end of the log as it is then. */
+async function* readAllProofs(client: Waypost, place: string): AsyncGenerator<EventProof, void> {
+  let after: string | null = place;
+  while (after !== null) {
+    const { data, has_more, next }: ProofPage = await client.events.proofs({ after, limit: PROOFS_LIMIT });
+    yield* data;
+    after = has_more ? next : null;
+  }
+}
+
 /** From the first event of the file to its last; where the log no longer reaches back so far, from its oldest. */
 async function* fetchProofs(client: Waypost, first: number, last: number): AsyncGenerator<EventProof, void> {
   const end = await findLogEnd(client);
   let after = Math.min(first - 1, end.sequence);
   for (;;) {
     try {
-      for await (const proof of client.events.proofs(after === 0 ? 0 : end.place(after))) {
+      for await (const proof of readAllProofs(client, after === 0 ? '0' : end.place(after))) {
         if (proof.sequence > last) return;
         yield proof;
       }

@@ -1,6 +1,6 @@
 // The log by pull and by stream: the same events that webhooks deliver, in the same form and order.
 
-import type { ListEventsQuery } from './api.gen.ts';
+import type { ListEventProofsQuery, ListEventsQuery } from './api.gen.ts';
 import type { EventProof, PulledEvent, WaypostEvent } from './event.ts';
 import { followLog } from './event-stream.ts';
 import type { EventTracker } from './event-tracker.ts';
@@ -10,7 +10,6 @@ import type { CallOptions, Transport } from './transport.ts';
 
 const PATH = '/v1/events';
 const PAGE_LIMIT = 200;
-const PROOFS_LIMIT = 500;
 
 /** `after`: a sequence, or a place as `next` and `readPlace` of a tracker say it. */
 export type EventQuery = Omit<ListEventsQuery, 'after'> & { after?: string | number | undefined };
@@ -24,16 +23,16 @@ export function iterateEvents(
   call?: CallOptions,
 ): AsyncGenerator<PulledEvent, void, undefined> {
   return iteratePages(query.after === undefined ? undefined : String(query.after), (after) =>
-    listEvents(transport, { limit: PAGE_LIMIT, ...query, after }, call),
+    readPage(transport, { limit: PAGE_LIMIT, ...query, after }, call),
   );
 }
 
-function listEvents(transport: Transport, query?: EventQuery, call?: CallOptions): Promise<Page<PulledEvent>> {
-  return transport.send({ method: 'GET', path: PATH, query }, call);
+function readPage<T>(transport: Transport, query?: object, call?: CallOptions, below = ''): Promise<Page<T>> {
+  return transport.send({ method: 'GET', path: PATH + below, query }, call);
 }
 
 export function eventCalls(transport: Transport) {
-  const list = (query?: EventQuery, call?: CallOptions) => listEvents(transport, query, call);
+  const list = (query?: EventQuery, call?: CallOptions) => readPage<PulledEvent>(transport, query, call);
   const iterate = (query: EventQuery = {}, call?: CallOptions) => iterateEvents(transport, query, call);
   return {
     /** One page of the log. */
@@ -47,14 +46,8 @@ export function eventCalls(transport: Transport) {
     follow: (query: FollowQuery = {}, call?: CallOptions): AsyncGenerator<PulledEvent, void, undefined> =>
       followLog(transport, { ...query, after: query.after ?? 0 }, call),
 
-    /** Hashes and chain after a sequence, up to the end of the log as it is then: what a copy of events is verified by. */
-    proofs: (after: string | number = 0, call?: CallOptions): AsyncGenerator<EventProof, void, undefined> =>
-      iteratePages(String(after), (place) =>
-        transport.send<Page<EventProof>>(
-          { method: 'GET', path: `${PATH}/proofs`, query: { after: place, limit: PROOFS_LIMIT } },
-          call,
-        ),
-      ),
+    /** A page of hashes and chain: what a copy of events is verified by. */
+    proofs: (query?: ListEventProofsQuery): Promise<Page<EventProof>> => readPage(transport, query, {}, '/proofs'),
 
     /**
      * Fetches what a tracker misses for at least `graceMs`: the events that were owed to the endpoint and did not come.
@@ -67,11 +60,9 @@ export function eventCalls(transport: Transport) {
       graceMs: number,
       call?: CallOptions,
     ): AsyncGenerator<PulledEvent, void, undefined> {
-      const gaps = new Set(tracker.listGaps(nowMs, graceMs).map((gap) => gap.sequence));
-      const last = Math.max(0, ...gaps);
+      const last = Math.max(0, ...tracker.listGaps(nowMs, graceMs).map((gap) => gap.sequence));
       if (last === 0) return;
-      const after = tracker.readPlace();
-      for await (const event of iterate({ endpoint_id, after }, call)) {
+      for await (const event of iterate({ endpoint_id, after: tracker.readPlace() }, call)) {
         if (event.sequence > last) return;
         if (!tracker.has(event.sequence)) yield event;
       }

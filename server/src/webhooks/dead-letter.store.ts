@@ -56,7 +56,7 @@ export async function listDeadLetters(
       limit ${count}`,
     placeOf: (row) => ({ at: row.died_at.toISOString(), id: row.dead_letter_id }),
   });
-  return { rows: found.fitting.map(showDeadLetter), next: found.next };
+  return { rows: found.fitting.map(({ fits: _, ...row }) => showDeadLetter(row)), next: found.next };
 }
 
 export async function findDeadLetters(sql: Sql, worldId: number, ids: readonly string[]): Promise<DeadLetter[]> {
