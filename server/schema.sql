@@ -272,6 +272,19 @@ grant select on dead_letters to waypost_app;
 grant select on dead_letters to waypost_ledger;
 grant delete, insert, select, update on dead_letters to waypost_sender;
 
+create table delivery_tallies (
+  world_id integer not null,
+  endpoint_id text collate "C" not null,
+  hour timestamp(3) with time zone not null,
+  on_time bigint not null,
+  late_by_us bigint not null,
+  late_by_endpoint bigint not null,
+  constraint delivery_tallies_pkey PRIMARY KEY (world_id, endpoint_id, hour)
+) partition by range (hour);
+grant select on delivery_tallies to waypost_app;
+grant select on delivery_tallies to waypost_ledger;
+grant delete, insert, select, update on delivery_tallies to waypost_sender;
+
 create table drivers (
   world_id integer not null,
   id text collate "C" not null,

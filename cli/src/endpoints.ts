@@ -1,10 +1,10 @@
 // The words `endpoints …`: where events are sent to, how each fares, and what can be done about it.
 
 import type { Waypost } from '@waypost/sdk';
-import type { Endpoint, EndpointInput } from '@waypost/sdk/endpoints';
+import type { Endpoint, EndpointInput, EndpointSlo } from '@waypost/sdk/endpoints';
 import { findEndpoint } from './find-endpoint.ts';
-import { alignRows, type Terminal } from './terminal.ts';
-import { listOption, textOption, type Word, type WordCall, WordError } from './word.ts';
+import { alignRows, plural, type Terminal } from './terminal.ts';
+import { countOption, listOption, textOption, type Word, type WordCall, WordError } from './word.ts';
 
 export const endpointsList: Word = {
   usage: 'endpoints list',
@@ -96,6 +96,36 @@ export const endpointsResume = change('resume', 'Goes on sending from where it s
   const { status } = await client.endpoints.resume(id);
   return `is ${status}`;
 });
+
+export const endpointsSlo: Word = {
+  usage: 'endpoints slo [ENDPOINT] [--days DAYS]',
+  sentence: 'Shows how many messages came in time, and on whose side the lateness of the others lay.',
+  options: { days: { value: 'DAYS', meaning: 'the last days, today included; 30 by default, 30 at most' } },
+  names: [0, 1],
+  async run(call) {
+    const { terminal } = call;
+    const client = call.open();
+    const days = countOption(call, 'days', 1, 30);
+    const all: EndpointSlo[] = [];
+    for (const { id, url } of await chooseEndpoints(client, call.names[0])) {
+      const slo = await client.endpoints.slo(id, { days });
+      all.push(slo);
+      terminal.say(`${terminal.paint('dim', id)}  ${url}  ${describeSlo(slo, terminal.paint)}`);
+    }
+    terminal.give(all);
+  },
+};
+
+function describeSlo(
+  { attained, is_met, objective, within_s, messages, budget }: EndpointSlo,
+  paint: Terminal['paint'],
+) {
+  if (attained === null) return 'no message yet';
+  const share = paint(is_met === true ? 'green' : 'red', `${(attained * 100).toFixed(2)} %`);
+  const { spent_by_us, spent_by_endpoint, allowed } = budget;
+  const late = `late by us ${spent_by_us}, by the endpoint ${spent_by_endpoint}, ${allowed} allowed`;
+  return `${share} of ${plural(messages, 'message')} within ${within_s} s (objective ${objective * 100} %); ${late}`;
+}
 
 function change(verb: string, sentence: string, act: (client: Waypost, endpoint: Endpoint) => Promise<string>): Word {
   return {

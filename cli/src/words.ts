@@ -8,6 +8,7 @@ import {
   endpointsList,
   endpointsPause,
   endpointsResume,
+  endpointsSlo,
   endpointsTest,
 } from './endpoints.ts';
 import { example, exampleJobs } from './example.ts';
@@ -33,6 +34,7 @@ export const words: Readonly<Record<string, Word>> = {
   'jobs report': jobsReport,
   'endpoints list': endpointsList,
   'endpoints health': endpointsHealth,
+  'endpoints slo': endpointsSlo,
   'endpoints create': endpointsCreate,
   'endpoints test': endpointsTest,
   'endpoints pause': endpointsPause,

@@ -1271,6 +1271,54 @@ export type EndpointSecretRotatedEvent = (Event) & ({
   };
 });
 
+export interface EndpointSlo {
+  endpoint_id: string;
+  /** The share of messages that come in time. */
+  objective: number;
+  /** In time: answered with 2xx within so many seconds of the recording of its event. */
+  within_s: number;
+  /** Of these days, today included. */
+  days: number;
+  /** RFC 3339, UTC, milliseconds. */
+  since: string;
+  /** RFC 3339, UTC, milliseconds. */
+  until: string;
+  /** Delivered or dead. Not counted: what was recorded before the endpoint became active or was resumed, what it finds not worth sending, tests, and what is sent again on request. */
+  messages: number;
+  /** In time. */
+  on_time: number;
+  /** Later than that, or dead. */
+  late: number;
+  /** The share that came in time; null without messages. */
+  attained: number | null;
+  /** Null without messages. */
+  is_met: boolean | null;
+  /** The error budget. */
+  budget: {
+    /** Messages that may be late under the objective. */
+    allowed: number;
+    /** Late although nothing of the endpoint was in the way: our sender was down, slow or behind. */
+    spent_by_us: number;
+    /** Late because the endpoint failed, answered slowly, asked for silence, or takes fewer at a time than there are. */
+    spent_by_endpoint: number;
+    /** Below zero: the objective is missed. */
+    remaining: number;
+  };
+  /** Oldest first, days with messages only. */
+  by_day: {
+    /** By UTC. */
+    day: string;
+    /** Counted on this day. */
+    messages: number;
+    /** In time. */
+    on_time: number;
+    /** Late by us. */
+    late_by_us: number;
+    /** Late by the endpoint. */
+    late_by_endpoint: number;
+  }[];
+}
+
 /** A test message: sent to one endpoint when asked for, in no log. */
 export type EndpointTestEvent = (PlacelessEvent) & ({
   type: "endpoint.test";
@@ -3993,6 +4041,13 @@ export interface ListEndpointAttemptsReply {
 }
 
 export type GetEndpointHealthReply = EndpointHealth;
+
+export interface GetEndpointSloQuery {
+  /** The last days, today included; 30 when absent. */
+  days?: number | undefined;
+}
+
+export type GetEndpointSloReply = EndpointSlo;
 
 export interface GetTraceQuery {
   /** `next` of the page before. */

@@ -5,6 +5,8 @@ import type {
   CreateEndpointReply,
   GetEndpointHealthReply,
   GetEndpointReply,
+  GetEndpointSloQuery,
+  GetEndpointSloReply,
   ListEndpointAttemptsQuery,
   ListEndpointAttemptsReply,
   ListEndpointsQuery,
@@ -20,6 +22,7 @@ import type { CallOptions, Transport } from './transport.ts';
 export type Endpoint = GetEndpointReply;
 export type EndpointInput = CreateEndpointBody;
 export type EndpointHealth = GetEndpointHealthReply;
+export type EndpointSlo = GetEndpointSloReply;
 export type Attempt = ListEndpointAttemptsReply['data'][number];
 
 const PATH = '/v1/endpoints';
@@ -50,6 +53,9 @@ export function endpointCalls(transport: Transport) {
       transport.send({ method: 'GET', path: memberPath(PATH, id, '/attempts'), query }, call),
     pause: (id: string, call?: CallOptions): Promise<Endpoint> => act(id, 'pause', undefined, call),
     resume: (id: string, call?: CallOptions): Promise<Endpoint> => act(id, 'resume', undefined, call),
+    /** What came in time, and on whose side the lateness of the rest lay. */
+    slo: (id: string, query?: GetEndpointSloQuery, call?: CallOptions): Promise<GetEndpointSloReply> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id, '/slo'), query }, call),
     health: (id: string, call?: CallOptions): Promise<GetEndpointHealthReply> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id, '/health') }, call),
   };

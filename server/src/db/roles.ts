@@ -32,6 +32,7 @@ const SENT = [
   'attempts',
   'cursors',
   'dead_letters',
+  'delivery_tallies',
   'left_out_messages',
   'parked_messages',
   'redrives',

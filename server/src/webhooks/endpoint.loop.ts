@@ -21,8 +21,9 @@ import type { LogItem } from './log-item.ts';
 import { type AttemptSubject, Outbox } from './outbox.ts';
 import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen } from './pace.ts';
 import { COMMIT_RETRY_MS, Pings } from './ping.loop.ts';
+import { Punctuality } from './punctuality.ts';
 import { nextTry, readRetryAfter } from './retry.ts';
-import { headersOf, NO_ANSWER, targetOf } from './sending.ts';
+import { headersOf, NO_ANSWER, saidOf, targetOf } from './sending.ts';
 import { liveKeys } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import { judge } from './verdict.ts';
@@ -47,6 +48,7 @@ export class EndpointRun {
   readonly window: Window<LogItem>;
   readonly outbox: Outbox;
   readonly filters: FilterHistory;
+  readonly punctuality: Punctuality;
   circuit: Circuit;
   /** Order among those that wait for a block of the log. */
   fed_at = 0;
@@ -77,6 +79,7 @@ export class EndpointRun {
     const { endpoint } = config;
     this.window = new Window<LogItem>(saved.cursor, orderOf(endpoint));
     this.circuit = restoreCircuit(saved.circuit);
+    this.punctuality = new Punctuality(this.circuit.state === 'open');
     this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, around.now());
     this.#settled = saved.settled;
     this.#leftOut = saved.left_out;
@@ -199,6 +202,7 @@ export class EndpointRun {
       noteSent(this.#pace);
       if (!this.#trySend(next)) unprepared.push(next);
     }
+    if (this.#isLimited && this.window.waiting > 0) this.punctuality.noteFull();
     if (unprepared.length > 0) this.#around.prepare(this, unprepared);
     // By what was sent first is known how far was read under which filter: it is written down before answers come.
     if (this.window.in_flight > 0 && this.window.readTo.sequence > this.outbox.savedReadTo) this.#around.changed(this);
@@ -278,18 +282,7 @@ export class EndpointRun {
       return true;
     }
     const { row } = item;
-    const extra = [
-      'waypost-sequence',
-      String(message.sequence),
-      'waypost-previous',
-      String(message.previous),
-      'waypost-attempt',
-      String(message.attempts),
-    ];
-    if (this.config.epochs !== null) extra.push('waypost-epochs', this.config.epochs);
-    if (missing !== null) extra.push('waypost-missing', String(missing));
-    if (rendered.redacted) extra.push('waypost-redacted', 'true');
-    if (message.redrive !== null) extra.push('waypost-redrive', message.redrive);
+    const extra = saidOf(message, { missing, redacted: rendered.redacted, epochs: this.config.epochs });
     const bytes = rendered.body.length;
     const cause = { event_id: row.event_id, attempt: message.attempts, trace: readTraceparent(row.traceparent) };
     const flight = this.post(cause, rendered.body, extra, now, (answer) => {
@@ -328,7 +321,8 @@ export class EndpointRun {
       const isPassed = verdict === 'delivered';
       if (message === this.#probing) this.#onProbe(isPassed, now);
       else if (pause === null) noteResult(this.circuit, { passed: isPassed, job: row.job_id ?? row.data_id, now });
-      if (isPassed) this.#deliver(message);
+      if (slower || this.circuit.state === 'open') this.punctuality.noteTrouble();
+      if (isPassed) this.#deliver(message, item, answer.duration_ms);
       else if (verdict === 'abort') this.#bury(message, item, 'aborted_by_receiver', answer);
       else if (pause !== null || (this.circuit.state === 'open' && !message.parked)) this.window.putBack(message, now);
       else this.#retry(message, item, answer, now);
@@ -347,12 +341,15 @@ export class EndpointRun {
     this.#around.onAttempt(this, subject, answer);
   }
 
-  #deliver(message: Message<LogItem>): void {
-    const { redrive, parked } = message;
+  #deliver(message: Message<LogItem>, { row }: LogItem, duration_ms: number): void {
+    const { redrive, parked, attempts: tries } = message;
+    const [recorded_at, now] = [row.recorded_at.getTime(), this.#around.now()];
+    if (redrive === null && recorded_at >= Date.parse(this.config.endpoint.status_since))
+      this.punctuality.note({ recorded_at, now, duration_ms, tries, hasWaited: parked });
     this.window.deliver(message);
     if (parked) this.outbox.unpark(message);
     if (redrive !== null) {
-      this.outbox.redrive(redrive, 'delivered', this.#around.now());
+      this.outbox.redrive(redrive, 'delivered', now);
       this.#redriven.delete(redrive);
     }
     widen(this.#pace);
@@ -385,6 +382,7 @@ export class EndpointRun {
 
   #bury(message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason'], answer: Answer): void {
     const dead_letter_id = message.redrive ?? this.#around.mintDeadLetterId();
+    if (message.redrive === null && reason !== 'too_large') this.punctuality.noteDead(this.#around.now());
     this.#redriven.delete(dead_letter_id);
     this.outbox.bury(message, item.row, { dead_letter_id, reason, answer, now: this.#around.now() });
     this.window.bury(message);

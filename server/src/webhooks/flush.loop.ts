@@ -66,7 +66,16 @@ export function startFlusher(options: FlusherOptions): Flusher {
   async function write(): Promise<void> {
     const runs = [...marked].filter((run) => !run.isStopped);
     marked.clear();
-    const flush: Flush = { cursors: [], attempts: [], parked: [], unparked: [], dead: [], left_out: [], redrives: [] };
+    const flush: Flush = {
+      cursors: [],
+      attempts: [],
+      parked: [],
+      unparked: [],
+      dead: [],
+      left_out: [],
+      redrives: [],
+      tallies: [],
+    };
     for (const run of runs) run.outbox.empty(flush);
     await writeOrSplit(flush, { ...options, runs, refused, isStopped: () => isStopped });
   }
@@ -175,4 +184,5 @@ function keep(flush: Flush, isLeft: (row: EndpointKey) => boolean): void {
   flush.dead = flush.dead.filter(isLeft);
   flush.left_out = flush.left_out.filter(isLeft);
   flush.redrives = flush.redrives.filter(isLeft);
+  flush.tallies = flush.tallies.filter(isLeft);
 }

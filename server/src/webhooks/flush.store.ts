@@ -4,6 +4,7 @@
 import type { Sql, Tx } from '../db/sql.ts';
 import type { Answer } from '../destinations/destination.ts';
 import type { Instant } from '../ledger/command.ts';
+import { addTallies, type TallyRow } from './slo.store.ts';
 import type { Cursor, ParkedMessage } from './window.ts';
 import type { LeftOutReason } from './worth.ts';
 
@@ -108,6 +109,7 @@ export interface Flush {
   dead: DeadLetterRow[];
   left_out: LeftOutRow[];
   redrives: RedriveUpdate[];
+  tallies: TallyRow[];
 }
 
 /** The flush was taken back: these endpoints belong to another sender now. */
@@ -132,6 +134,7 @@ export async function writeFlush(sql: Sql, flush: Flush): Promise<void> {
       flush.parked.length > 0 && upsertParked(tx, flush.parked),
       flush.dead.length > 0 && upsertDeadLetters(tx, flush.dead),
       flush.left_out.length > 0 && insertLeftOut(tx, flush.left_out),
+      flush.tallies.length > 0 && addTallies(tx, flush.tallies),
       flush.redrives.length > 0 && updateRedrives(tx, flush.redrives),
     ]);
     if (moved.length === flush.cursors.length) return;

@@ -6,18 +6,20 @@ import { defineCursor } from '../http/cursor.ts';
 import { listOperation } from '../http/list.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { walkBy, walkPages } from '../http/paging.ts';
-import { word } from '../parties/fields.ts';
+import { closed, word } from '../parties/fields.ts';
 import { AttemptSchema, HealthSchema, MessageSchema, outcomes } from './endpoint.schema.ts';
 import { endpointPath, endpointTag, findVisible } from './endpoint-desk.routes.ts';
 import { attemptExample, healthExample, messageExample } from './endpoint-example.ts';
 import { readHealth } from './health.store.ts';
 import { listAttempts, listMessages } from './message.store.ts';
+import { EndpointSloSchema, SLO_DAYS_MAX, sloExample } from './slo.schema.ts';
+import { readSlo } from './slo.store.ts';
 
 const attemptCursor = defineCursor('attempts', { at: 'instant', sequence: 'integer', attempt: 'integer' });
 const messageCursor = defineCursor('messages', { sequence: 'integer' });
 
 export function messageOperations(reads: Sql): Operation[] {
-  return [getMessages(reads), getAttempts(reads), getHealth(reads)];
+  return [getMessages(reads), getAttempts(reads), getHealth(reads), getSlo(reads)];
 }
 
 function getMessages(reads: Sql): Operation {
@@ -91,6 +93,36 @@ function getHealth(reads: Sql): Operation {
     async run({ caller, path }) {
       const { endpoint } = await findVisible(reads, caller, path.endpoint_id);
       return { status: 200, body: await readHealth(reads, caller.world_id, endpoint) };
+    },
+  });
+}
+
+function getSlo(reads: Sql): Operation {
+  return operation({
+    operation_id: 'get_endpoint_slo',
+    method: 'GET',
+    path: '/v1/endpoints/{endpoint_id}/slo',
+    tag: endpointTag,
+    summary: "An endpoint's objective and error budget",
+    description:
+      'How many messages came in time, and on whose side the lateness of the others lay. A message counts once it is delivered or dead; what is still on its way is told by its health.',
+    scope: 'webhooks:read',
+    path_params: endpointPath,
+    query: closed({
+      days: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: SLO_DAYS_MAX,
+          description: `The last days, today included; ${SLO_DAYS_MAX} when absent.`,
+        }),
+      ),
+    }),
+    replies: { 200: { description: 'What was promised, what was kept, and what is left.', schema: EndpointSloSchema } },
+    errors: ['not_found'],
+    reply_example: sloExample,
+    async run({ caller, path, query }) {
+      const { endpoint } = await findVisible(reads, caller, path.endpoint_id);
+      return { status: 200, body: await readSlo(reads, caller.world_id, endpoint.id, query.days ?? SLO_DAYS_MAX) };
     },
   });
 }

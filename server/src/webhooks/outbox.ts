@@ -8,6 +8,7 @@ import type { FilterHistory } from './filter-history.ts';
 import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush, LeftOutRow, RedriveUpdate } from './flush.store.ts';
 import type { Message } from './lane.ts';
 import type { LogItem } from './log-item.ts';
+import type { Punctuality } from './punctuality.ts';
 import { readRetryAfter } from './retry.ts';
 import type { Cursor, Window } from './window.ts';
 
@@ -33,6 +34,7 @@ export interface OutboxOwner {
   readonly window: Window<LogItem>;
   readonly circuit: Circuit;
   readonly filters: FilterHistory;
+  readonly punctuality: Punctuality;
   /** How wide its window is open now. */
   readonly width: number;
 }
@@ -151,6 +153,8 @@ export class Outbox {
     }
     into.dead.push(...this.#dead);
     into.left_out.push(...this.#leftOut);
+    const tally = this.#owner.punctuality.take();
+    if (tally !== null) into.tallies.push({ ...key, ...tally });
     for (const [dead_letter_id, { state, redrive_id, at }] of this.#redrives) {
       into.redrives.push({ ...key, dead_letter_id, redrive_id, state, at: instant(at) });
     }

@@ -35,6 +35,21 @@ export function headersOf(
   ];
 }
 
+/** What a message says of itself, names and values in turn. */
+export function saidOf(
+  message: { sequence: number; previous: number | null; attempts: number; redrive: string | null },
+  about: { missing: number | null; redacted: boolean; epochs: string | null },
+): string[] {
+  const { sequence, previous, attempts, redrive } = message;
+  const said = ['waypost-sequence', String(sequence), 'waypost-previous', String(previous)];
+  said.push('waypost-attempt', String(attempts));
+  if (about.epochs !== null) said.push('waypost-epochs', about.epochs);
+  if (about.missing !== null) said.push('waypost-missing', String(about.missing));
+  if (about.redacted) said.push('waypost-redacted', 'true');
+  if (redrive !== null) said.push('waypost-redrive', redrive);
+  return said;
+}
+
 export const NO_ANSWER: Answer = {
   outcome: 'failed',
   status: null,
