@@ -328,11 +328,12 @@ create table endpoint_revisions (
   endpoint_id text collate "C" not null,
   revision integer not null,
   rendering text collate "C" not null,
-  format text collate "C" default 'json'::text not null,
+  format text collate "C" not null,
   schema_version text collate "C" not null,
   created_at timestamp(3) with time zone not null,
+  transform text,
   constraint endpoint_revisions_pkey PRIMARY KEY (world_id, endpoint_id, revision),
-  constraint endpoint_revisions_format_check CHECK ((format = 'json'::text)),
+  constraint endpoint_revisions_format_check CHECK ((format = ANY (ARRAY['native'::text, 'cloudevents_structured'::text, 'cloudevents_binary'::text]))),
   constraint endpoint_revisions_rendering_check CHECK ((rendering = ANY (ARRAY['plain'::text, 'personal'::text])))
 );
 grant select on endpoint_revisions to waypost_app;

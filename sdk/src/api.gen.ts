@@ -1077,6 +1077,12 @@ export interface Endpoint {
   topics: string[];
   /** Null: events of every channel and of none. */
   channel_ids: string[] | null;
+  /** Only events of jobs that have one of these tags, the event by which they lose it included; null: whatever they have. */
+  tags: string[] | null;
+  /** native: the event as it is in the log. cloudevents_structured, cloudevents_binary: CloudEvents 1.0, with the event in `data` or with its attributes in `ce-` headers. */
+  format: "native" | "cloudevents_structured" | "cloudevents_binary";
+  /** The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest. */
+  schema_version: string | null;
   /** per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go. */
   ordering: "per_job" | "strict" | "none";
   /** For so long the later events of a job wait behind a failing one (per_job). */
@@ -4918,6 +4924,12 @@ export interface CreateEndpointBody {
   topics?: string[] | undefined;
   /** Only events of these channels. */
   channel_ids?: string[] | null | undefined;
+  /** Only events of jobs that have one of these tags, the event by which they lose it included; null: whatever they have. */
+  tags?: string[] | null | undefined;
+  /** native: the event as it is in the log. cloudevents_structured, cloudevents_binary: CloudEvents 1.0, with the event in `data` or with its attributes in `ce-` headers. */
+  format?: "native" | "cloudevents_structured" | "cloudevents_binary" | undefined;
+  /** The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest. */
+  schema_version?: string | null | undefined;
   /** per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go. */
   ordering?: "per_job" | "strict" | "none" | undefined;
   /** For so long the later events of a job wait behind a failing one (per_job). */
@@ -4953,6 +4965,12 @@ export interface CreateEndpointReply {
   topics: string[];
   /** Null: events of every channel and of none. */
   channel_ids: string[] | null;
+  /** Only events of jobs that have one of these tags, the event by which they lose it included; null: whatever they have. */
+  tags: string[] | null;
+  /** native: the event as it is in the log. cloudevents_structured, cloudevents_binary: CloudEvents 1.0, with the event in `data` or with its attributes in `ce-` headers. */
+  format: "native" | "cloudevents_structured" | "cloudevents_binary";
+  /** The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest. */
+  schema_version: string | null;
   /** per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go. */
   ordering: "per_job" | "strict" | "none";
   /** For so long the later events of a job wait behind a failing one (per_job). */
@@ -5012,6 +5030,12 @@ export interface UpdateEndpointBody {
   topics?: string[] | undefined;
   /** Only events of these channels. */
   channel_ids?: string[] | null | undefined;
+  /** Only events of jobs that have one of these tags, the event by which they lose it included; null: whatever they have. */
+  tags?: string[] | null | undefined;
+  /** native: the event as it is in the log. cloudevents_structured, cloudevents_binary: CloudEvents 1.0, with the event in `data` or with its attributes in `ce-` headers. */
+  format?: "native" | "cloudevents_structured" | "cloudevents_binary" | undefined;
+  /** The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest. */
+  schema_version?: string | null | undefined;
   /** per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go. */
   ordering?: "per_job" | "strict" | "none" | undefined;
   /** For so long the later events of a job wait behind a failing one (per_job). */

@@ -49,7 +49,7 @@ export class WebhookRefused extends Error {
   }
 }
 
-/** Answers the event that the message carries, or throws `WebhookRefused`. */
+/** Answers the event that the message carries, native or as a CloudEvent, or throws `WebhookRefused`. */
 export async function verifyWebhook(options: VerifyOptions): Promise<WaypostEvent> {
   const body = readBodyBytes(options.body);
   const id = needHeader(options.headers, 'webhook-id');
@@ -70,7 +70,10 @@ export async function verifyWebhook(options: VerifyOptions): Promise<WaypostEven
     throw new WebhookRefused(guess.mistake, guess.message);
   }
   checkTimestamp(timestamp, options.toleranceS ?? TOLERANCE_S, options.nowMs ?? Date.now());
-  return JSON.parse(new TextDecoder().decode(body)) as WaypostEvent;
+  const carried = JSON.parse(new TextDecoder().decode(body));
+  // A CloudEvent in structured mode holds the event in its data; in binary mode the body is the event.
+  const isEnvelope = headerOf(options.headers, 'content-type')?.startsWith('application/cloudevents+json') === true;
+  return (isEnvelope ? carried.data : carried) as WaypostEvent;
 }
 
 /** The value of one header, whatever the framework keeps them in. */

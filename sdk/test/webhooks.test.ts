@@ -94,6 +94,15 @@ test('an Ed25519 signature of another key or another body is refused, and so is 
   assert.match(await mistakeOf({ secret: [SECRET, publicKey], headers: swapped }), /^signature_wrong/);
 });
 
+test('the event is taken out of a CloudEvent, which is verified as it came', async () => {
+  const envelope = JSON.stringify({ specversion: '1.0', id: 'evt_1', type: 'job.created', data: JSON.parse(BODY) });
+  const headers = { ...message(envelope), 'Content-Type': 'application/cloudevents+json; charset=utf-8' };
+  assert.deepEqual(await check({ body: envelope, headers }), JSON.parse(BODY));
+  const binary = { ...message(), 'content-type': 'application/json', 'ce-id': 'evt_1', 'ce-specversion': '1.0' };
+  assert.deepEqual(await check({ headers: binary }), JSON.parse(BODY));
+  assert.match(await mistakeOf({ body: BODY, headers }), /^signature_wrong/);
+});
+
 test('a forged or foreign message is refused, with the likeliest reason first', async () => {
   assert.match(await mistakeOf({ secret: OTHER }), /^signature_wrong: .*another endpoint/);
   assert.match(await mistakeOf({ body: BODY.replace('job_1', 'job_2') }), /^signature_wrong/);

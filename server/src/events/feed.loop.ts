@@ -16,7 +16,7 @@ const POLL_AFTER_FAULT_MS = 1_000;
 /** A world's feed keeps so much of the newest. */
 const KEPT_BYTES_MAX = 4_194_304;
 const READ_LIMITS: PullLimits = { events: 200, scanned: 200, bytes: 1_048_576 };
-const EVERYTHING: Wanted = { job_id: null, fits: null };
+const EVERYTHING: Wanted = { job_id: null, needs_tags: false, fits: null };
 /** A listener that is so far behind for a whole check is cut. */
 export const BEHIND_BYTES_MAX = 1_048_576;
 const CHECK_MS = 1_000;

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileFilter, PATTERN } from '../events/filter.ts';
+import { compileFilter, PATTERN, tagsIn } from '../events/filter.ts';
 
-const event = { type: 'job.delivery.updated', topics: ['delivery.completed', 'job.completed'], channel_id: 'chn_1' };
-const none = { types: [], topics: [], channel_ids: null };
+const event = {
+  type: 'job.delivery.updated',
+  topics: ['delivery.completed', 'job.completed'],
+  channel_id: 'chn_1',
+  readTags: (): readonly string[] => assert.fail('nobody asked for tags'),
+};
+const none = { types: [], topics: [], channel_ids: null, tags: null };
 
 test('a name is matched whole, by its beginning, or by everything, as a type or as a topic', () => {
   const fits: Record<string, boolean> = {
@@ -48,6 +53,23 @@ test('channels narrow what types and topics let through', () => {
   assert.equal(compileFilter({ ...all, channel_ids: [] })(event), false);
   assert.equal(compileFilter({ ...all, channel_ids: ['chn_1'] })({ ...event, channel_id: null }), false);
   assert.equal(compileFilter(all)({ ...event, channel_id: null }), true);
+});
+
+test('tags narrow what is let through, any of them will do, and an event without any has none of them', () => {
+  const cold = { ...none, types: ['job.*'], tags: ['cold', 'fragile'] };
+  const tagged = (...tags: string[]) => ({ ...event, readTags: () => tags });
+  assert.equal(compileFilter(cold)(tagged('heavy', 'fragile')), true);
+  assert.equal(compileFilter(cold)(tagged('heavy')), false);
+  assert.equal(compileFilter(cold)(tagged()), false);
+  assert.equal(compileFilter(cold)({ ...tagged('cold'), type: 'customer.updated', topics: [] }), false);
+  assert.equal(compileFilter(cold)({ ...tagged(), type: 'log.restored', topics: [] }), true, 'owed to everybody');
+});
+
+test('the tags of an event are those that its job has, and those that it has just lost', () => {
+  const body = (data: object) => JSON.stringify({ id: 'evt_1', data });
+  assert.deepEqual(tagsIn(body({ data_id: 'job_1', job: { tags: ['a', 'b'] }, changes: {} })), ['a', 'b']);
+  assert.deepEqual(tagsIn(body({ job: { tags: [] }, changes: { tags: [['a'], []] } })), ['a']);
+  assert.deepEqual(tagsIn(body({ data_id: 'cus_1', customer: { name: '\u0001v0.0' }, changes: {} })), []);
 });
 
 test('patterns are what the schema says', () => {

@@ -9,6 +9,8 @@ export interface Filter {
   topics: readonly string[];
   /** Null: those of every channel and those of none. */
   channel_ids: readonly string[] | null;
+  /** One of these is a tag of the job, or was before the event; null: whatever it has. */
+  tags: readonly string[] | null;
 }
 
 /** What of an event a filter looks at. */
@@ -16,19 +18,32 @@ export interface Filtered {
   type: string;
   topics: readonly string[];
   channel_id: string | null;
+  /** Asked for only where a filter names tags: it looks into the event's document. */
+  readTags(): readonly string[];
+}
+
+/** The tags that a job has after an event, and those that the event took from it. Others have none. */
+export function tagsIn(body: string): readonly string[] {
+  const { data } = JSON.parse(body) as {
+    data: { job?: { tags?: string[] }; changes?: { tags?: [string[], string[]] } };
+  };
+  return [...(data.job?.tags ?? []), ...(data.changes?.tags?.[0] ?? [])];
 }
 
 /**
  * Compiles a filter once for many events. Types and topics are one list of names, and each may stand under either: nobody
- * has to know which of the two a name is. An event that fits by both is owed once. A filter with channels owes nothing that belongs to no channel.
+ * has to know which of the two a name is. An event that fits by both is owed once. A filter with channels owes nothing that belongs to no channel,
+ * one with tags nothing that is not about a job.
  */
 export function compileFilter(filter: Filter): (event: Filtered) => boolean {
   const fits = compilePatterns([...filter.types, ...filter.topics]);
   const channels = filter.channel_ids === null ? null : new Set(filter.channel_ids);
+  const tags = filter.tags === null ? null : new Set(filter.tags);
   return (event) => {
     if (isOwedToAll(event.type)) return true;
     if (channels !== null && (event.channel_id === null || !channels.has(event.channel_id))) return false;
-    return fits(event.type) || event.topics.some(fits);
+    if (!fits(event.type) && !event.topics.some(fits)) return false;
+    return tags === null || event.readTags().some((tag) => tags.has(tag));
   };
 }
 

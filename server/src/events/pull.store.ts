@@ -101,12 +101,12 @@ export function previousOf(sequence: number, previous: number | null | undefined
 
 /** Finds the last wanted event up to a place, unless it is known or needless. */
 export async function knowPrevious(sql: Sql, worldId: number, place: Place, wanted: Wanted): Promise<Place> {
-  const { fits, job_id } = wanted;
+  const { fits, job_id, needs_tags } = wanted;
   if (place.previous !== undefined || fits === null) return place;
   const { sequence } = place.cursor;
-  if (job_id === null) return { ...place, previous: await findPrevious(sql, worldId, sequence, fits) };
+  if (job_id === null) return { ...place, previous: await findPrevious(sql, worldId, sequence, fits, needs_tags) };
   let previous: number | null = null;
-  for await (const head of walkJob(sql, worldId, job_id))
+  for await (const head of walkJob(sql, worldId, job_id, needs_tags))
     if (head.sequence <= sequence && fits(head)) previous = head.sequence;
   return { ...place, previous };
 }
@@ -146,7 +146,8 @@ async function scanLog(
   const blockSize = wanted.fits === null ? Math.min(BLOCK_HEADS, limits.events + 1) : BLOCK_HEADS;
   let cursor = from;
   for (let scanned = 0; cursor.sequence < end.sequence && scanned < limits.scanned; scanned += blockSize) {
-    const block = await readHeads(sql, worldId, cursor, Math.min(cursor.sequence + blockSize, end.sequence));
+    const upTo = Math.min(cursor.sequence + blockSize, end.sequence);
+    const block = await readHeads(sql, worldId, cursor, upTo, wanted.needs_tags);
     const last = block.at(-1);
     if (last === undefined || block[0]?.sequence !== cursor.sequence + 1)
       throw refuseExpired(await findOldest(sql, worldId));
@@ -171,7 +172,7 @@ async function scanJob(
 ): Promise<Found> {
   const page = new HeadPage(limits);
   let before: number | null = null;
-  for await (const head of walkJob(sql, worldId, jobId)) {
+  for await (const head of walkJob(sql, worldId, jobId, wanted.needs_tags)) {
     if (head.sequence > end.sequence) break;
     if (wanted.fits !== null && !wanted.fits(head)) continue;
     if (head.sequence <= from.sequence) before = head.sequence;
@@ -180,11 +181,11 @@ async function scanJob(
   return { heads: page.heads, cursor: end, has_more: false, before };
 }
 
-async function* walkJob(sql: Sql, worldId: number, id: string): AsyncGenerator<LogHead, void> {
+async function* walkJob(sql: Sql, worldId: number, id: string, withTags: boolean): AsyncGenerator<LogHead, void> {
   // None of a job's events is older than its id.
   const since = new Date(timeOfId(id) ?? 0).toISOString();
   for (let after_job_sequence = 0; ; ) {
-    const heads = await readJobHeads(sql, worldId, { id, since, after_job_sequence }, BLOCK_HEADS);
+    const heads = await readJobHeads(sql, worldId, { id, since, after_job_sequence }, BLOCK_HEADS, withTags);
     yield* heads;
     if (heads.length < BLOCK_HEADS) return;
     after_job_sequence = heads.at(-1)?.job_sequence ?? after_job_sequence;
@@ -228,12 +229,13 @@ async function findPrevious(
   worldId: number,
   upTo: number,
   fits: NonNullable<Wanted['fits']>,
+  withTags: boolean,
 ): Promise<number | null> {
   let last = upTo;
   for (const step of BACKWARD_STEPS) {
     if (last <= 0) return null;
     const from = Math.max(last - step, 0);
-    const heads = await readHeads(sql, worldId, await findCursor(sql, worldId, from), last);
+    const heads = await readHeads(sql, worldId, await findCursor(sql, worldId, from), last, withTags);
     const found = heads.findLast(fits);
     if (found !== undefined) return found.sequence;
     last = from;

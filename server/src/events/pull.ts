@@ -3,7 +3,7 @@
 
 import { WaypostError } from '../errors.ts';
 import { patternFaults } from './event-types.ts';
-import { compileFilter, type Filter, type Filtered, isOwedToAll } from './filter.ts';
+import { compileFilter, type Filter, type Filtered, isOwedToAll, tagsIn } from './filter.ts';
 import { type Epoch, epochOf, keptOf, type LogPlace, writePlace } from './place.ts';
 
 /** How much one reading may look through, read and answer. */
@@ -25,10 +25,16 @@ export interface Chosen {
   topics: string;
   job_id: string | null;
   channel_id: string | null;
+  /** Of a head that was read with its tags. */
+  tags?: string | null;
+  /** Of a whole row. */
+  body?: string;
 }
 
 export interface Wanted {
   job_id: string | null;
+  /** Heads have to be read with their tags. */
+  needs_tags: boolean;
   /** Null: every event is wanted. */
   fits: ((event: Chosen) => boolean) | null;
 }
@@ -45,12 +51,14 @@ export interface Wishes {
 /** Compiles what is wanted once for many events. */
 export function compileWanted({ channel_ids, types, filter, job_id }: Wishes): Wanted {
   const filters = [
-    ...(types === null ? [] : [compileFilter({ types, topics: types, channel_ids: null })]),
+    ...(types === null ? [] : [compileFilter({ types, topics: types, channel_ids: null, tags: null })]),
     ...(filter === null ? [] : [compileFilter(filter)]),
   ];
-  if (filters.length === 0 && channel_ids === null && job_id === null) return { job_id, fits: null };
+  const needs_tags = (filter?.tags ?? null) !== null;
+  if (filters.length === 0 && channel_ids === null && job_id === null) return { job_id, needs_tags, fits: null };
   return {
     job_id,
+    needs_tags,
     fits(event) {
       if (job_id !== null && event.job_id !== job_id) return false;
       if (!isVisible(channel_ids, event)) return false;
@@ -61,8 +69,17 @@ export function compileWanted({ channel_ids, types, filter, job_id }: Wishes): W
   };
 }
 
-function filteredOf({ type, topics, channel_id }: Chosen): Filtered {
-  return { type, topics: topics === '' ? [] : topics.split(' '), channel_id };
+export function filteredOf({ type, topics, channel_id, tags, body }: Chosen): Filtered {
+  return {
+    type,
+    topics: topics === '' ? [] : topics.split(' '),
+    channel_id,
+    readTags() {
+      if (body !== undefined) return tagsIn(body);
+      if (tags === undefined) throw new Error('the heads were read without their tags');
+      return tags === null ? [] : (JSON.parse(tags) as (string[] | null)[]).flatMap((list) => list ?? []);
+    },
+  };
 }
 
 /** A key that is bound to channels reads only their events. */

@@ -33,7 +33,7 @@ const RESERVED = new Set([
   'upgrade',
   'user-agent',
 ]);
-const RESERVED_BEGINNINGS = ['webhook-', 'waypost-', 'x-forwarded-'];
+const RESERVED_BEGINNINGS = ['ce-', 'webhook-', 'waypost-', 'x-forwarded-'];
 
 export type CustomHeaders = Readonly<Record<string, string>>;
 

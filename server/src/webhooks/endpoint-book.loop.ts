@@ -6,6 +6,7 @@ import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { readEndpoint } from './endpoint.store.ts';
 import { endpointName } from './flush.store.ts';
+import type { Revision } from './message-format.ts';
 import { startRedrives } from './redrive.loop.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import {
@@ -121,10 +122,9 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
 function configOf(
   options: Pick<BookOptions, 'openKeys' | 'openHeaders'>,
   row: EndpointRow,
-  revisions: readonly { revision: number; rendering: 'plain' | 'personal' }[],
+  revisions: readonly (Revision & { revision: number })[],
 ): EndpointConfig {
   const endpoint = readEndpoint(row.body);
-  const renderings = new Map(revisions.map(({ revision, rendering }) => [revision, rendering]));
   return {
     world_id: row.world_id,
     world: row.world,
@@ -133,7 +133,7 @@ function configOf(
     endpoint,
     keys: options.openKeys(row.world_id, endpoint, row),
     headers: options.openHeaders(row, row.headers),
-    renderings,
+    revisions: new Map(revisions.map((row) => [row.revision, row])),
     epochs: row.epochs,
   };
 }

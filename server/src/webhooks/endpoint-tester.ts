@@ -10,11 +10,12 @@ import { type AttemptFacts, factsOf } from './attempt-facts.ts';
 import type { Attempt } from './endpoint.schema.ts';
 import type { FoundEndpoint } from './endpoint.store.ts';
 import { insertAttempts } from './flush.store.ts';
+import { formatMessage } from './message-format.ts';
 import { readRetryAfter } from './retry.ts';
 import { openHeaders, openKeys } from './sealed-secret.ts';
 import { headersOf, targetOf } from './sending.ts';
 import { liveKeys } from './signing.ts';
-import { TEST_TYPE, writeTestEvent } from './test-event.ts';
+import { TEST_TYPE, testSubject, writeTestEvent } from './test-event.ts';
 
 export interface EndpointTester {
   /** For writing down the attempt: the database as the role of senders. */
@@ -41,14 +42,17 @@ export async function testEndpoint(
   const now = tester.now();
   const started_at = new Date(now).toISOString();
   const event_id = mintId('evt', now);
-  const body = Buffer.from(writeTestEvent({ ...where, event_id, now: started_at, correlation_id, endpoint }));
+  const text = writeTestEvent({ ...where, event_id, now: started_at, correlation_id, endpoint });
+  // It is not what a transform was written for: it is sent as it is, in the endpoint's format.
+  const { format } = endpoint;
+  const made = formatMessage(Buffer.from(text), { format, transform: null }, testSubject(endpoint, text));
   const signing = liveKeys(openKeys(tester.secretKey, where.world_id, endpoint, found), now);
   const own = openHeaders(tester.secretKey, { world_id: where.world_id, endpoint_id: endpoint.id }, found.headers);
   const posting = {
     to: targetOf(endpoint),
     world: where.world,
-    headers: headersOf(event_id, body, signing, now, ['waypost-attempt', '1', ...own]),
-    body,
+    headers: headersOf(event_id, made, signing, now, ['waypost-attempt', '1', ...own]),
+    body: made.body,
     timeout_ms: endpoint.timeout_s * 1_000,
     maySend: () => true,
     trace: traceNow(),
@@ -67,7 +71,7 @@ export async function testEndpoint(
     redrive: null,
   };
   const place = { tenant_id: where.tenant_id, world: where.world, endpoint_id: endpoint.id };
-  tester.onAttempted(factsOf(place, { ...subject, bytes: body.length }, answer, tester.now()));
+  tester.onAttempted(factsOf(place, { ...subject, bytes: made.body.length }, answer, tester.now()));
   const shown = {
     endpoint_id: endpoint.id,
     event_id,

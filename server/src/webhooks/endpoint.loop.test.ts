@@ -37,7 +37,7 @@ function startRun(change: Partial<Endpoint>) {
     mintEventId: () => 'evt_test',
     mintDeadLetterId: () => 'dlt_test',
     holds: () => true,
-    render: () => ({ body: Buffer.from('{}'), redacted: false }),
+    make: () => ({ body: Buffer.from('{}'), headers: [], redacted: false }),
     prepare: (of, nexts) => {
       for (const next of nexts) of.launch(next, items.get(next.message.sequence) ?? null);
     },
@@ -58,7 +58,7 @@ function startRun(change: Partial<Endpoint>) {
     endpoint: { ...(endpoint as Endpoint), rate_per_s: null, status: 'active' as const, revision: 1, ...change },
     keys: [{ key: createSecretKey(Buffer.alloc(32)), expires_at: null }],
     headers: [],
-    renderings: new Map(),
+    revisions: new Map(),
     epochs: null,
   };
   const cursor = { sequence: 0, recorded_at: new Date(NOW).toISOString(), previous: null };

@@ -17,9 +17,10 @@ import { startOf } from './endpoint.ts';
 import { FilterHistory } from './filter-history.ts';
 import type { DeadLetterRow } from './flush.store.ts';
 import type { Message, Next } from './lane.ts';
-import type { LogItem } from './log-item.ts';
+import { type LogItem, readItemTags } from './log-item.ts';
+import { type MadeMessage, revisionOf } from './message-format.ts';
 import { type AttemptSubject, Outbox } from './outbox.ts';
-import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen } from './pace.ts';
+import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen, widthOf } from './pace.ts';
 import { COMMIT_RETRY_MS, Pings } from './ping.loop.ts';
 import { Punctuality } from './punctuality.ts';
 import { nextTry, readRetryAfter } from './retry.ts';
@@ -38,6 +39,8 @@ export const REDRIVEN_MAX = 200;
 
 /** What an attempt comes from. */
 type Cause = { event_id: string; attempt: number; trace: TraceContext | null };
+
+type SentMessage = Pick<MadeMessage, 'body' | 'headers'>;
 
 /** A message on its way. */
 type Sending = { message: Message<LogItem>; item: LogItem; bytes: number; started_at: number };
@@ -142,10 +145,12 @@ export class EndpointRun {
     });
   }
 
-  #isOwed({ row, place, topics }: LogItem): boolean {
+  #isOwed(item: LogItem): boolean {
+    const { row, place, topics } = item;
     const start = startOf(this.config.endpoint);
     if (start !== null && place.recorded_at < start) return false;
-    return this.filters.fits(row.sequence, { type: row.type, topics, channel_id: row.channel_id });
+    const { type, channel_id } = row;
+    return this.filters.fits(row.sequence, { type, topics, channel_id, readTags: () => readItemTags(item) });
   }
 
   /** The endpoint was changed: the new settings hold at once, also for what is in flight. */
@@ -269,23 +274,23 @@ export class EndpointRun {
     const item = message.event;
     if (item === null) return false;
     const revision = message.revision ?? endpoint.revision;
-    const rendered = this.#around.render(this, item, this.config.renderings.get(revision) ?? endpoint.rendering);
-    if (rendered === null) return false;
+    const made = this.#around.make(this, item, this.config.revisions.get(revision) ?? revisionOf(endpoint));
+    if (made === null) return false;
     const now = this.#around.now();
     if (!this.#around.holds(this.config.share)) {
       this.window.putBack(message, now);
       return true;
     }
     message.revision = revision;
-    if (rendered.body.length > BODY_BYTES_MAX) {
-      this.#bury(message, item, 'too_large', { ...NO_ANSWER, error: `the event has ${rendered.body.length} bytes` });
+    if (made.body.length > BODY_BYTES_MAX) {
+      this.#bury(message, item, 'too_large', { ...NO_ANSWER, error: `the message has ${made.body.length} bytes` });
       return true;
     }
     const { row } = item;
-    const extra = saidOf(message, { missing, redacted: rendered.redacted, epochs: this.config.epochs });
-    const bytes = rendered.body.length;
+    const extra = saidOf(message, missing, made.redacted, this.config);
+    const bytes = made.body.length;
     const cause = { event_id: row.event_id, attempt: message.attempts, trace: readTraceparent(row.traceparent) };
-    const flight = this.post(cause, rendered.body, extra, now, (answer) => {
+    const flight = this.post(cause, made, extra, now, (answer) => {
       this.#flights.delete(message);
       if (!this.isStopped) this.#onAnswer({ message, item, bytes, started_at: now }, answer);
     });
@@ -294,16 +299,16 @@ export class EndpointRun {
   }
 
   /** One signed message, or a test. */
-  post(cause: Cause, body: Buffer, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
+  post(cause: Cause, made: SentMessage, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
     const { endpoint, keys, world, headers: own } = this.config;
     const { event_id, attempt, trace } = cause;
     const signed_at = this.#around.clockNow();
     if (own.length > 0) extra.push(...own);
-    const headers = headersOf(event_id, body, liveKeys(keys, now), signed_at, extra);
+    const headers = headersOf(event_id, made, liveKeys(keys, now), signed_at, extra);
     const timeout_ms = endpoint.timeout_s * 1_000;
     const about = { 'waypost.endpoint_id': endpoint.id, 'waypost.event_id': event_id, 'waypost.attempt': attempt };
     return this.#around.destination.post(
-      { to: this.#target, world, headers, body, timeout_ms, maySend: this.#maySend, trace, about },
+      { to: this.#target, world, headers, body: made.body, timeout_ms, maySend: this.#maySend, trace, about },
       onAnswer,
     );
   }
@@ -484,11 +489,6 @@ export class EndpointRun {
     const soonest = times.filter((at) => at !== null).sort((a, b) => a - b)[0];
     if (soonest !== undefined) this.#around.wakeAt(this, soonest);
   }
-}
-
-/** Strict order means one at a time. */
-function widthOf(endpoint: Endpoint): number {
-  return endpoint.ordering === 'strict' ? 1 : endpoint.in_flight_max;
 }
 
 function orderOf(endpoint: Endpoint) {

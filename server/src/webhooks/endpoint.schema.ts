@@ -4,6 +4,7 @@ import type { Static } from 'typebox';
 import Type from 'typebox';
 import { URL_LENGTH_MAX } from '../destinations/egress.ts';
 import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
+import { SCHEMA_VERSION } from '../ledger/event-text.ts';
 import { closed, Instant, idOf, nullable, word } from '../parties/fields.ts';
 import {
   HEADER_NAME,
@@ -12,6 +13,7 @@ import {
   HEADER_VALUE_LENGTH_MAX,
   HEADERS_MAX,
 } from './custom-headers.ts';
+import { messageFormats } from './message-format.ts';
 import { IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, RATE_MAX_PER_S } from './pace.ts';
 import { RETRY_AFTER_MAX_S } from './retry.ts';
 import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S, signings } from './signing.ts';
@@ -23,6 +25,7 @@ export const TIMEOUT_DEFAULT_S = 15;
 export const TIMEOUT_MAX_S = 30;
 export const DESCRIPTION_LENGTH_MAX = 200;
 export const CHANNELS_MAX = 100;
+export const TAGS_MAX = 50;
 export const ORDER_PATIENCE_MAX_S = 3 * 86_400;
 
 export const PUBLIC_KEY_EXAMPLE = 'whpk_sWTELh4L9DrDZ0OMNPYnJjxSjrg43zvJ9XNv7ts8vf0=';
@@ -92,6 +95,22 @@ const signing = word(signings, {
   description:
     'hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each.',
 });
+const format = word(messageFormats, {
+  description:
+    'native: the event as it is in the log. cloudevents_structured, cloudevents_binary: CloudEvents 1.0, with the event in `data` or with its attributes in `ce-` headers.',
+});
+const schemaVersion = nullable(Type.String({ maxLength: 20 }), {
+  description:
+    'The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest.',
+  examples: [SCHEMA_VERSION],
+});
+const tags = nullable(
+  Type.Array(Type.String({ minLength: 1, maxLength: 60 }), { minItems: 1, maxItems: TAGS_MAX, uniqueItems: true }),
+  {
+    description:
+      'Only events of jobs that have one of these tags, the event by which they lose it included; null: whatever they have.',
+  },
+);
 const startAt = Type.Unsafe<string | number>({
   type: ['string', 'integer'],
   description:
@@ -105,6 +124,9 @@ export const EndpointInput = closed({
   types: Type.Optional(types),
   topics: Type.Optional(topics),
   channel_ids: Type.Optional(nullable(channelIds)),
+  tags: Type.Optional(tags),
+  format: Type.Optional(format),
+  schema_version: Type.Optional(schemaVersion),
   ordering: Type.Optional(ordering),
   order_patience_s: Type.Optional(orderPatienceS),
   rendering: Type.Optional(rendering),
@@ -124,6 +146,9 @@ export const EndpointPatch = closed({
   types: Type.Optional(types),
   topics: Type.Optional(topics),
   channel_ids: Type.Optional(nullable(channelIds)),
+  tags: Type.Optional(tags),
+  format: Type.Optional(format),
+  schema_version: Type.Optional(schemaVersion),
   ordering: Type.Optional(ordering),
   order_patience_s: Type.Optional(orderPatienceS),
   rendering: Type.Optional(rendering),
@@ -146,6 +171,9 @@ const endpointMembers = {
   types,
   topics,
   channel_ids: nullable(channelIds, { description: 'Null: events of every channel and of none.' }),
+  tags,
+  format,
+  schema_version: schemaVersion,
   ordering,
   order_patience_s: orderPatienceS,
   rendering,
@@ -345,6 +373,7 @@ export const defaults = {
   ordering: 'per_job' as const,
   order_patience_s: ORDER_PATIENCE_DEFAULT_S,
   rendering: 'plain' as const,
+  format: 'native' as const,
   signing: 'hmac' as const,
   timeout_s: TIMEOUT_DEFAULT_S,
   in_flight_max: IN_FLIGHT_DEFAULT,

@@ -5,9 +5,9 @@ import type { Sql, Tx } from '../db/sql.ts';
 import type { Filter } from '../events/filter.ts';
 import type { Instant, Kind, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
-import { SCHEMA_VERSION } from '../ledger/event-text.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import type { StoredEndpoint } from './endpoint.ts';
+import { type Revision, revisionOf } from './message-format.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import { shareOf } from './share.ts';
 
@@ -48,7 +48,15 @@ export const endpointKind: Kind<StoredEndpoint> = {
 };
 
 /** What documents do not say that were written before it could be said. */
-const unsaid = { header_names: [], worth_sending: [], signing: 'hmac', public_keys: [] };
+const unsaid = {
+  header_names: [],
+  worth_sending: [],
+  signing: 'hmac',
+  public_keys: [],
+  format: 'native',
+  schema_version: null,
+  tags: null,
+};
 
 /** A document as it is kept. */
 export function readEndpoint(body: string): Endpoint {
@@ -104,12 +112,15 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
 }
 
 function writeRevisions(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
+  const of = (read: (revision: Revision) => string | null) =>
+    lines.map(({ value }) => read(revisionOf(value.endpoint)));
   return tx`
-    insert into endpoint_revisions (world_id, endpoint_id, revision, rendering, schema_version, created_at)
+    insert into endpoint_revisions (world_id, endpoint_id, revision, rendering, format, schema_version, transform, created_at)
     select * from unnest(
       ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
-      ${lines.map(({ value }) => value.endpoint.revision)}::int[], ${lines.map(({ value }) => value.endpoint.rendering)}::text[],
-      ${lines.map(() => SCHEMA_VERSION)}::text[], ${lines.map((line) => line.now)}::timestamptz[])`;
+      ${lines.map(({ value }) => value.endpoint.revision)}::int[], ${of(({ rendering }) => rendering)}::text[],
+      ${of(({ format }) => format)}::text[], ${of(({ schema_version }) => schema_version)}::text[],
+      ${of(({ transform }) => transform)}::text[], ${lines.map((line) => line.now)}::timestamptz[])`;
 }
 
 /** How many endpoints a world has; nothing to write, the endpoints themselves are counted. */

@@ -10,6 +10,7 @@ import { diffDocuments } from '../ledger/resource-document.ts';
 import { type CustomHeaders, headerFaults } from './custom-headers.ts';
 import { defaults, ENDPOINTS_MAX, type Endpoint, type EndpointInput, type EndpointPatch } from './endpoint.schema.ts';
 import { endpointCountKind, endpointKind } from './endpoint.store.ts';
+import { isSameRevision, schemaVersions } from './message-format.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';
 import type { WorthRule } from './worth.ts';
@@ -103,6 +104,15 @@ function requireKnownPatterns(input: Pick<EndpointPatch, 'types' | 'topics' | 'w
     throw new WaypostError('invalid_request', 'The endpoint asks for events that do not exist.', { faults });
 }
 
+/** What is pinned must be there: nobody can be sent events in a form that was never written. */
+function requireSchemaVersion(version: string | null | undefined): void {
+  if (version == null || schemaVersions.includes(version)) return;
+  const message = `There is no schema version ${version}; there is ${schemaVersions.join(', ')}.`;
+  throw new WaypostError('invalid_request', 'The endpoint pins a schema version that does not exist.', {
+    faults: [{ pointer: '/schema_version', code: 'unknown_version', message }],
+  });
+}
+
 type WorthInput = NonNullable<EndpointPatch['worth_sending']>;
 
 function worthFaults({ types, latest_wins, time_to_live_s }: WorthInput[number], index: number) {
@@ -142,6 +152,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
   const { input } = made;
   requireKnownPatterns(input);
   requireHeaders(input.headers);
+  requireSchemaVersion(input.schema_version);
   requireChannels(set, input.channel_ids);
   const hasFilter = input.types !== undefined || input.topics !== undefined;
   const endpoint: Endpoint = {
@@ -151,6 +162,9 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     types: hasFilter ? (input.types ?? []) : defaults.types,
     topics: input.topics ?? [],
     channel_ids: channelsFor(input.channel_ids, asker),
+    tags: input.tags ?? null,
+    format: input.format ?? defaults.format,
+    schema_version: input.schema_version ?? null,
     ordering: input.ordering ?? defaults.ordering,
     order_patience_s: input.order_patience_s ?? defaults.order_patience_s,
     rendering: input.rendering ?? defaults.rendering,
@@ -228,6 +242,7 @@ export function editEndpoint(
   const before = stored.endpoint;
   requireKnownPatterns({ ...patch, ...(worth_sending !== undefined && { worth_sending }) });
   requireHeaders(headers);
+  requireSchemaVersion(patch.schema_version);
   requireChannels(set, patch.channel_ids);
   const after: Endpoint = { ...before, ...patch };
   if (headers !== undefined) after.header_names = namesOf(headers);
@@ -237,7 +252,7 @@ export function editEndpoint(
   if (fresh !== null) after.public_keys = [{ key: fresh.public_key, expires_at: null }];
   const keyed = fresh === null ? stored : { ...stored, signing_key: fresh.sealed };
   if (patch.channel_ids !== undefined) after.channel_ids = channelsFor(patch.channel_ids, asker);
-  if (after.rendering !== before.rendering) after.revision = before.revision + 1;
+  if (!isSameRevision(before, after)) after.revision = before.revision + 1;
   if (after.url !== before.url) {
     after.verified_at = null;
     if (after.status === 'active') setStatus(after, 'unverified', null, moment.now);

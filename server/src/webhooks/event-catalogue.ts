@@ -8,8 +8,8 @@ import { type EventType, eventTopics, eventTypes } from '../events/event-types.t
 import { wordOfTopic } from '../events/timeline.ts';
 import { exception } from '../jobs/exception.schema.ts';
 import { notAppliedReasons } from '../jobs/transition.schema.ts';
-import { SCHEMA_VERSION } from '../ledger/event-text.ts';
 import { word } from '../parties/fields.ts';
+import { schemaVersions } from './message-format.ts';
 
 export interface ShownDocument {
   schema: TSchema;
@@ -138,7 +138,7 @@ export function describeEventTypes(documents: Documents): EventTypeDescription[]
       summary,
       document: noun,
       topics,
-      schema_versions: [SCHEMA_VERSION],
+      schema_versions: schemaVersions,
       deprecations: [],
       schema: schemaOf(type, summary, topics, noun, shown),
       example: exampleOf(type, topics, noun, shown),

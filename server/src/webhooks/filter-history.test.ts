@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { FilterHistory } from './filter-history.ts';
 
-const only = (...types: string[]) => ({ types, topics: [], channel_ids: null });
-const event = (type: string) => ({ type, topics: [], channel_id: null });
+const only = (...types: string[]) => ({ types, topics: [], channel_ids: null, tags: null });
+const event = (type: string) => ({ type, topics: [], channel_id: null, readTags: () => ['cold'] });
 const judged = (history: FilterHistory, type: string, sequences: number[]) =>
   sequences.filter((sequence) => history.fits(sequence, event(type)));
 
@@ -34,4 +34,18 @@ test('under the same filter nothing is remembered, and what the cursor has passe
   assert.equal(JSON.parse(history.textAfter(20)).length, 1);
   assert.deepEqual(judged(history, 'job.created', [21]), [21]);
   assert.deepEqual(judged(history, 'job.updated', [21]), []);
+});
+
+test('tags are part of what was in force, and what was saved before there were any names none', () => {
+  const cold = { ...only('job.*'), tags: ['cold'] };
+  const warm = { ...only('job.*'), tags: ['warm'] };
+  const history = new FilterHistory(null, cold);
+  history.change(warm, 10);
+  assert.deepEqual(judged(history, 'job.created', [10, 11]), [10]);
+  const next = new FilterHistory({ text: history.textAfter(5), read_to: 12 }, cold);
+  assert.deepEqual(judged(next, 'job.created', [10, 11, 12, 13]), [10, 13]);
+  const { tags: _, ...old } = only('job.*');
+  const text = JSON.stringify([{ until: null, filter: old }]);
+  const known = new FilterHistory({ text, read_to: 5 }, only('job.*'));
+  assert.equal(JSON.parse(known.textAfter(0)).length, 1, 'the same filter');
 });

@@ -55,11 +55,13 @@ export class FilterHistory {
 }
 
 function compile(until: number | null, filter: Filter) {
-  const { types, topics, channel_ids } = filter;
-  return { until, filter: { types, topics, channel_ids }, fits: compileFilter(filter) };
+  // What was saved before there were tags names none.
+  const { types, topics, channel_ids, tags = null } = filter as Filter & { tags?: Filter['tags'] };
+  const whole = { types, topics, channel_ids, tags };
+  return { until, filter: whole, fits: compileFilter(whole) };
 }
 
 function isSame(a: Filter, b: Filter): boolean {
-  const textOf = ({ types, topics, channel_ids }: Filter) => JSON.stringify([types, topics, channel_ids]);
+  const textOf = ({ types, topics, channel_ids, tags }: Filter) => JSON.stringify([types, topics, channel_ids, tags]);
   return textOf(a) === textOf(b);
 }

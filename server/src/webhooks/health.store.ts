@@ -3,6 +3,7 @@
 import type { Sql } from '../db/sql.ts';
 import { compileFilter } from '../events/filter.ts';
 import { type LogCursor, readHeads } from '../events/log.store.ts';
+import { filteredOf } from '../events/pull.ts';
 import type { Endpoint, Health } from './endpoint.schema.ts';
 import { startOf } from './endpoint.ts';
 import { circuitOf, lagOf, type Pending, type RecentAttempt, summarise } from './health.ts';
@@ -88,10 +89,8 @@ async function countPending(sql: Sql, worldId: number, endpoint: Endpoint, curso
   if (upTo <= cursor.sequence) return { count: 0, oldest_at: null, isExact: true };
   const start = startOf(endpoint);
   const fits = compileFilter(endpoint);
-  const owed = (await readHeads(sql, worldId, after, upTo)).filter(
-    ({ type, topics, channel_id, recorded_at }) =>
-      (start === null || recorded_at.toISOString() >= start) &&
-      fits({ type, topics: topics === '' ? [] : topics.split(' '), channel_id }),
+  const owed = (await readHeads(sql, worldId, after, upTo, endpoint.tags !== null)).filter(
+    (head) => (start === null || head.recorded_at.toISOString() >= start) && fits(filteredOf(head)),
   );
   return {
     count: owed.length,

@@ -1,11 +1,13 @@
 // An event of the log on its way to many endpoints: read once, rendered once for each rendering, as the bytes to send.
 
+import { tagsIn } from '../events/filter.ts';
 import type { LogRow } from '../events/log.store.ts';
 import { renderEvent } from '../events/render.ts';
 import type { Instant, Rendering } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
+import { formatMessage, JSON_HEADERS, type MadeMessage, type Revision } from './message-format.ts';
 
-export interface RenderedBody {
+interface RenderedBody {
   body: Buffer;
   redacted: boolean;
 }
@@ -15,6 +17,8 @@ export interface LogItem {
   place: { sequence: number; recorded_at: Instant };
   /** What a filter looks at. */
   topics: readonly string[];
+  /** Read when the first filter asks for them. */
+  tags: readonly string[] | null;
   /** The configuration of the world for which it was rendered: an erased person's values are gone with the next one. */
   config_version: number;
   plain: RenderedBody | null;
@@ -24,11 +28,32 @@ export interface LogItem {
 export function itemOf(row: LogRow, config_version: number): LogItem {
   const topics = row.topics === '' ? [] : row.topics.split(' ');
   const place = { sequence: row.sequence, recorded_at: row.recorded_at.toISOString() };
-  return { row, place, topics, config_version, plain: null, personal: null };
+  return { row, place, topics, config_version, tags: null, plain: null, personal: null };
 }
 
-/** The bytes to send. Null when a key has to be fetched first. */
-export function renderItem(
+export function readItemTags(item: LogItem): readonly string[] {
+  item.tags ??= item.row.job_id === null ? [] : tagsIn(item.row.body);
+  return item.tags;
+}
+
+/** The message as its endpoint gets it. Null when something has to be fetched or made first. */
+export function makeMessage(
+  item: LogItem,
+  keys: SubjectKeys,
+  revision: Revision,
+  config_version: number,
+): MadeMessage | null {
+  const rendered = renderItem(item, keys, revision.rendering, config_version);
+  if (rendered === null) return null;
+  const { body, redacted } = rendered;
+  if (revision.format === 'native') return { body, redacted, headers: JSON_HEADERS };
+  const { data_id, job_id, traceparent, body: text } = item.row;
+  const event = { text, data_id, lane: job_id ?? data_id, traceparent };
+  return { ...formatMessage(body, revision, event), redacted };
+}
+
+/** The bytes of the event. Null when a key has to be fetched first. */
+function renderItem(
   item: LogItem,
   keys: SubjectKeys,
   rendering: Rendering,

@@ -21,6 +21,11 @@ export interface Pace {
   lowered_at: number;
 }
 
+/** Strict order means one at a time. */
+export function widthOf({ ordering, in_flight_max }: { ordering: string; in_flight_max: number }): number {
+  return ordering === 'strict' ? 1 : in_flight_max;
+}
+
 export function newPace(width_max: number, rate_per_s: number | null, now: number): Pace {
   const tokens = rate_per_s ?? 0;
   return { width: width_max, width_max, hold_until: 0, rate_per_s, tokens, filled_at: now, lowered_at: 0 };

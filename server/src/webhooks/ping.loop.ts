@@ -4,8 +4,9 @@
 import type { Answer, Flight } from '../destinations/destination.ts';
 import { probePauseS } from './circuit.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
+import { formatMessage } from './message-format.ts';
 import type { Surroundings } from './surroundings.loop.ts';
-import { TEST_TYPE, writeTestEvent } from './test-event.ts';
+import { TEST_TYPE, testSubject, writeTestEvent } from './test-event.ts';
 
 /** A command of the sender that could not be committed is tried again after this. */
 export const COMMIT_RETRY_MS = 5_000;
@@ -60,10 +61,14 @@ export class Pings {
     const event_id = around.mintEventId();
     const at = new Date(now).toISOString();
     const text = writeTestEvent({ event_id, now: at, correlation_id: event_id, tenant_id, world, endpoint });
-    const body = Buffer.from(text);
+    const made = formatMessage(
+      Buffer.from(text),
+      { format: endpoint.format, transform: null },
+      testSubject(endpoint, text),
+    );
     const said = { event_id, type: TEST_TYPE, sequence: 0, attempt: 1, correlation_id: event_id };
-    const subject = { ...said, traceparent: null, recorded_at: null, redrive: null, bytes: body.length };
-    this.#flight = run.post({ event_id, attempt: 1, trace: null }, body, ['waypost-attempt', '1'], now, (answer) => {
+    const subject = { ...said, traceparent: null, recorded_at: null, redrive: null, bytes: made.body.length };
+    this.#flight = run.post({ event_id, attempt: 1, trace: null }, made, ['waypost-attempt', '1'], now, (answer) => {
       this.#flight = null;
       if (run.isStopped) return;
       run.outbox.attempt(subject, answer, now);

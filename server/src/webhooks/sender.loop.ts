@@ -21,7 +21,7 @@ import { type EndpointBook, openEndpointBook } from './endpoint-book.loop.ts';
 import { startFlusher } from './flush.loop.ts';
 import { endpointName } from './flush.store.ts';
 import { type Clocks, type LeaseHolder, startLeases } from './lease.loop.ts';
-import { renderItem } from './log-item.ts';
+import { makeMessage } from './log-item.ts';
 import { type News, startNews } from './news.loop.ts';
 import { openHeaders, openKeys } from './sealed-secret.ts';
 import type { HeadNews } from './sender.store.ts';
@@ -251,7 +251,7 @@ class SenderLoop implements Sender {
       mintEventId: () => mintId('evt', this.#now()),
       mintDeadLetterId: () => mintId('dlt', this.#now()),
       holds: (share) => !this.#isStopping && this.#leases.holds(share),
-      render: (run, item, rendering) => renderItem(item, keys, rendering, this.#worldOf(run).config_version),
+      make: (run, item, revision) => makeMessage(item, keys, revision, this.#worldOf(run).config_version),
       prepare: (run, nexts) => this.#worldOf(run).prepare(run, nexts),
       changed: (run) => this.#flusher.mark(run),
       hungry: (run) => this.#worldOf(run).feed(),

@@ -2,6 +2,7 @@
 // each flush is in flush.store.ts.
 
 import type { Sql, Tx } from '../db/sql.ts';
+import type { Revision } from './message-format.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import { LEASE_MS } from './share.ts';
 
@@ -210,8 +211,8 @@ export function readSettledAhead(
 }
 
 export function readRevisions(sql: Sql, endpoints: readonly EndpointKey[]) {
-  return sql<(EndpointKey & { revision: number; rendering: 'plain' | 'personal' })[]>`
-    select r.world_id, r.endpoint_id, r.revision, r.rendering
+  return sql<(EndpointKey & Revision & { revision: number })[]>`
+    select r.world_id, r.endpoint_id, r.revision, r.rendering, r.format, r.schema_version, r.transform
     from unnest(${endpoints.map((each) => each.world_id)}::int[], ${endpoints.map((each) => each.endpoint_id)}::text[]) as n (world_id, endpoint_id)
     join endpoint_revisions r on r.world_id = n.world_id and r.endpoint_id = n.endpoint_id`;
 }

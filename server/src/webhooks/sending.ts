@@ -3,6 +3,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Answer, Target } from '../destinations/destination.ts';
 import type { Endpoint } from './endpoint.schema.ts';
+import type { MadeMessage } from './message-format.ts';
 import { signMessage } from './signing.ts';
 import { USER_AGENT } from './test-event.ts';
 
@@ -14,15 +15,14 @@ export function targetOf(endpoint: Endpoint): Target {
 /** Names and values in turn. Timestamp and signature are those of the attempt. */
 export function headersOf(
   event_id: string,
-  body: Buffer,
+  { body, headers }: Pick<MadeMessage, 'body' | 'headers'>,
   keys: readonly KeyObject[],
   now: number,
   extra: readonly string[],
 ): string[] {
   const timestamp = Math.floor(now / 1_000);
   return [
-    'content-type',
-    'application/json',
+    ...headers,
     'user-agent',
     USER_AGENT,
     'webhook-id',
@@ -38,14 +38,17 @@ export function headersOf(
 /** What a message says of itself, names and values in turn. */
 export function saidOf(
   message: { sequence: number; previous: number | null; attempts: number; redrive: string | null },
-  about: { missing: number | null; redacted: boolean; epochs: string | null },
+  missing: number | null,
+  redacted: boolean,
+  { epochs, endpoint }: { epochs: string | null; endpoint: Endpoint },
 ): string[] {
   const { sequence, previous, attempts, redrive } = message;
   const said = ['waypost-sequence', String(sequence), 'waypost-previous', String(previous)];
   said.push('waypost-attempt', String(attempts));
-  if (about.epochs !== null) said.push('waypost-epochs', about.epochs);
-  if (about.missing !== null) said.push('waypost-missing', String(about.missing));
-  if (about.redacted) said.push('waypost-redacted', 'true');
+  if (epochs !== null) said.push('waypost-epochs', epochs);
+  if (missing !== null) said.push('waypost-missing', String(missing));
+  if (endpoint.schema_version !== null) said.push('waypost-schema-version', endpoint.schema_version);
+  if (redacted) said.push('waypost-redacted', 'true');
   if (redrive !== null) said.push('waypost-redrive', redrive);
   return said;
 }

@@ -7,7 +7,8 @@ import type { Endpoint } from './endpoint.schema.ts';
 import type { SavedFilters } from './filter-history.ts';
 import type { DeadLetterRow } from './flush.store.ts';
 import type { Message, Next } from './lane.ts';
-import type { LogItem, RenderedBody } from './log-item.ts';
+import type { LogItem } from './log-item.ts';
+import type { MadeMessage, Revision } from './message-format.ts';
 import type { AttemptSubject } from './outbox.ts';
 import type { SigningKey } from './signing.ts';
 import type { Cursor, ParkedMessage } from './window.ts';
@@ -22,7 +23,8 @@ export interface EndpointConfig {
   keys: SigningKey[];
   /** Of its own, names and values in turn. */
   headers: readonly string[];
-  renderings: ReadonlyMap<number, 'plain' | 'personal'>;
+  /** How its messages are and were made. */
+  revisions: ReadonlyMap<number, Revision>;
   /** Where each epoch of the log but the first begins, for the receiver; null while there is only that. */
   epochs: string | null;
 }
@@ -40,7 +42,8 @@ export interface Surroundings {
   mintDeadLetterId(): string;
   /** Whether the lease of a share holds at this moment, by both clocks. */
   holds(share: number): boolean;
-  render(run: EndpointRun, item: LogItem, rendering: 'plain' | 'personal'): RenderedBody | null;
+  /** Null: what it needs has to be prepared first. */
+  make(run: EndpointRun, item: LogItem, revision: Revision): MadeMessage | null;
   /** Reads the events and keys that these messages lack; then `run.launch` sends them. */
   prepare(run: EndpointRun, nexts: readonly Next<LogItem>[]): void;
   /** The outbox has something to write. */

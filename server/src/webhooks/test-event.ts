@@ -2,6 +2,7 @@
 
 import type { Instant } from '../ledger/command.ts';
 import { SCHEMA_VERSION } from '../ledger/event-text.ts';
+import type { EventSubject } from './cloudevents.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 
 export const TEST_TYPE = 'endpoint.test';
@@ -44,4 +45,9 @@ export function writeTestEvent(test: TestEvent): string {
     previous_hash: null,
     data: { data_id: endpoint.id, endpoint, changes: {} },
   });
+}
+
+/** What the test is about: the endpoint itself. */
+export function testSubject({ id }: Endpoint, text: string): EventSubject & { text: string } {
+  return { text, data_id: id, lane: id, traceparent: null };
 }

@@ -3,6 +3,7 @@
 import type { Sql } from '../db/sql.ts';
 import type { LogCursor } from '../events/log.store.ts';
 import type { Attempt, Endpoint } from './endpoint.schema.ts';
+import { readEndpoint } from './endpoint.store.ts';
 import { type AttemptRow, showAttempt } from './message.store.ts';
 import type { LeftOutReason } from './worth.ts';
 
@@ -55,7 +56,7 @@ export async function listTracedEndpoints(sql: Sql, worldId: number): Promise<Tr
     left join cursors c on c.world_id = e.world_id and c.endpoint_id = e.endpoint_id
     where e.world_id = ${worldId} and e.deleted_at is null
     order by e.endpoint_id`;
-  return rows.map(({ body, ...rest }) => ({ endpoint: JSON.parse(body) as Endpoint, ...rest }));
+  return rows.map(({ body, ...rest }) => ({ endpoint: readEndpoint(body), ...rest }));
 }
 
 export interface SentOf {

@@ -1,7 +1,8 @@
 // From what was recorded and sent to the trace that people read: which message became of which event, and what to do
 // next.
 
-import { compileFilter } from '../events/filter.ts';
+import { compileFilter, type Filtered } from '../events/filter.ts';
+import { filteredOf } from '../events/pull.ts';
 import type { Attempt, Endpoint } from './endpoint.schema.ts';
 import type { TracedEvent, TracedMessage } from './trace.schema.ts';
 import type { StandingMessage, TracedEndpoint, TraceRow } from './trace.store.ts';
@@ -30,14 +31,11 @@ export function traceEvent(row: TraceRow, sent: Sent | null): TracedEvent {
     ...{ sequence, type, topics, data_id, job_id, job_sequence, channel_id },
     recorded_at: row.recorded_at.toISOString(),
     ...{ actor, cause, causation_id, applied, implied },
-    messages: sent === null ? null : messagesOf({ sequence, type, topics, channel_id }, sent),
+    messages: sent === null ? null : messagesOf({ ...filteredOf(row), sequence }, sent),
   };
 }
 
-function messagesOf(
-  event: Pick<TracedEvent, 'sequence' | 'type' | 'topics' | 'channel_id'>,
-  sent: Sent,
-): TracedMessage[] {
+function messagesOf(event: Filtered & Pick<TracedEvent, 'sequence'>, sent: Sent): TracedMessage[] {
   return sent.endpoints.flatMap(({ endpoint, start_sequence, sequence }) => {
     const isOf = (one: { endpoint_id: string; sequence: number | null }) =>
       one.endpoint_id === endpoint.id && one.sequence === event.sequence;
