@@ -496,6 +496,20 @@ grant select on idempotency_keys to waypost_app;
 grant insert, select on idempotency_keys to waypost_ledger;
 grant select on idempotency_keys to waypost_sender;
 
+create table job_histories (
+  world_id integer not null,
+  job_id text collate "C" not null,
+  day date not null,
+  first_job_sequence integer not null,
+  last_job_sequence integer not null,
+  packed bytea not null,
+  constraint job_histories_pkey PRIMARY KEY (world_id, job_id, day)
+);
+CREATE INDEX job_histories_by_day ON public.job_histories USING btree (day);
+grant select on job_histories to waypost_app;
+grant select on job_histories to waypost_ledger;
+grant select on job_histories to waypost_sender;
+
 create table job_terms (
   world_id integer not null,
   term text collate "C" not null,
@@ -604,6 +618,20 @@ create table log_epochs (
 grant select on log_epochs to waypost_app;
 grant insert, select on log_epochs to waypost_ledger;
 grant select on log_epochs to waypost_sender;
+
+create table log_holds (
+  world_id integer not null,
+  kind text collate "C" not null,
+  holder_id text collate "C" not null,
+  day date not null,
+  sequence bigint not null,
+  since timestamp(3) with time zone not null,
+  constraint log_holds_pkey PRIMARY KEY (world_id, kind, holder_id),
+  constraint log_holds_kind_check CHECK ((kind = ANY (ARRAY['endpoint'::text, 'consumer'::text, 'replay'::text, 'dead_letter'::text, 'message'::text])))
+);
+grant select on log_holds to waypost_app;
+grant select on log_holds to waypost_ledger;
+grant select on log_holds to waypost_sender;
 
 create table log_seals (
   world_id integer not null,

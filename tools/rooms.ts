@@ -138,7 +138,7 @@ export const environmentReaders: Readonly<Record<string, string>> = {
 };
 
 /** Modules of Node that only compute. */
-export const pureModules: readonly string[] = ['node:crypto', 'node:net'];
+export const pureModules: readonly string[] = ['node:crypto', 'node:net', 'node:zlib'];
 
 /** Tables whose rows have one writer, and the files that hold its SQL. */
 export const writers: readonly { tables: string[]; files: RegExp; because: string }[] = [

@@ -28,6 +28,10 @@ class Misfit extends Error {}
 const PROGRAM_DIR = resolve(import.meta.dirname, '../..');
 const LANES_MAX = 16;
 const DAYS_MAX = 3_650;
+/** Replies to repeated requests are read from the log for eight days. */
+const LOG_DAYS_MIN = 9;
+/** Messages are tried for three days, and whoever takes over sending looks at what was tried. */
+const ATTEMPT_DAYS_MIN = 4;
 const FREE_MIN_MB_MAX = 1_000_000;
 const CONNECTIONS_MAX = 1_000_000;
 const MASTER_KEY_BYTES = 32;
@@ -203,6 +207,31 @@ export const options = {
       'Writing stops (503 storage_full) while the disk of the embedded database has less than this left, and goes on by itself; 0 switches it off.',
     parse: (text) => parseInteger(text, 0, FREE_MIN_MB_MAX),
   } satisfies Option<number>,
+  logDays: {
+    name: 'WAYPOST_LOG_DAYS',
+    form: 'days',
+    fallback: '90',
+    secret: false,
+    sentence: `How long the log keeps a day; longer while an endpoint, a consumer, a replay or a dead letter still needs it, which is told. At least ${LOG_DAYS_MIN}; 0: for ever.`,
+    parse: (text) => parseDaysKept(text, LOG_DAYS_MIN),
+  } satisfies Option<number>,
+  attemptDays: {
+    name: 'WAYPOST_ATTEMPT_DAYS',
+    form: 'days',
+    fallback: '30',
+    secret: false,
+    sentence: `How long attempts to deliver messages are kept. At least ${ATTEMPT_DAYS_MIN}; 0: for ever.`,
+    parse: (text) => parseDaysKept(text, ATTEMPT_DAYS_MIN),
+  } satisfies Option<number>,
+  jobHistoryDays: {
+    name: 'WAYPOST_JOB_HISTORY_DAYS',
+    form: 'days',
+    fallback: '400',
+    secret: false,
+    sentence:
+      'How long the events of a job can be read after they were recorded, also when the log has dropped their day; 0: for ever.',
+    parse: (text) => parseInteger(text, 0, DAYS_MAX),
+  } satisfies Option<number>,
   drainS: {
     name: 'WAYPOST_DRAIN_S',
     form: 'seconds',
@@ -305,6 +334,12 @@ function parseInteger(text: string, least: number, most: number): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= least && value <= most)) throw new Misfit(`must be a whole number from ${least} to ${most}`);
   return value;
+}
+
+function parseDaysKept(text: string, least: number): number {
+  const days = parseInteger(text, 0, DAYS_MAX);
+  if (days > 0 && days < least) throw new Misfit(`must be 0 or from ${least} to ${DAYS_MAX}`);
+  return days;
 }
 
 function parseWord<W extends string>(text: string, words: readonly W[]): W {

@@ -11,6 +11,7 @@ export const DAYS_BEHIND = 1;
 const DAY_MS = 86_400_000;
 /** Longer than PostgreSQL waits before it looks for a deadlock. */
 const DROP_LOCK_TIMEOUT_MS = 1_200;
+const DROP_TIMEOUT_MS = 10_000;
 /**
  * Whoever makes partitions or gives rights holds this advisory lock of the database: both change the same rows of
  * PostgreSQL's catalogue, and of two at once one would fail.
@@ -89,25 +90,56 @@ export async function makePartitions(sql: Sql, now: Date): Promise<string[]> {
   });
 }
 
+/** A partition of a table that ended before an instant. */
+export interface OldPartition {
+  name: string;
+  /** `2026-08-20` */
+  day: string;
+}
+
+/** Oldest first; also those that a drop which was cut off has left half detached. */
+export async function listOldPartitions(sql: Sql, table: string, before: Date): Promise<OldPartition[]> {
+  const rows = await sql<{ name: string }[]>`
+    select relname as name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind = 'r' and relname ~ ${`^${table}_[0-9]{8}$`}
+      and relname < ${nameOfDay(table, before)}
+    order by relname`;
+  return rows.map(({ name }) => ({ name, day: name.slice(-8).replace(/^(....)(..)/, '$1-$2-') }));
+}
+
 /**
- * Drops the partitions of a table that ended before an instant, oldest first, and answers their names. Waits no longer
- * for writers than they may wait for it: a partition that is not had this time is dropped at the next look.
+ * Drops the partitions of a table that ended before an instant, oldest first, and answers their names. One that somebody
+ * reads for long is dropped at the next look.
  */
 export async function dropPartitions(sql: Sql, table: string, before: Date): Promise<string[]> {
-  const rows = await sql<{ name: string }[]>`
-    select child.relname as name from pg_inherits
-    join pg_class child on child.oid = inhrelid join pg_class parent on parent.oid = inhparent
-    where parent.relname = ${table} and parent.relnamespace = 'public'::regnamespace order by child.relname`;
-  const first = nameOfDay(table, before);
   const dropped: string[] = [];
-  for (const { name } of rows.filter((row) => row.name < first)) {
-    await sql.begin(async (tx) => {
-      await tx`select set_config('lock_timeout', ${String(DROP_LOCK_TIMEOUT_MS)}, true)`;
-      await tx`drop table if exists ${tx(name)}`;
-    });
+  for (const { name } of await listOldPartitions(sql, table, before)) {
+    await dropPartition(sql, table, name);
     dropped.push(name);
   }
   return dropped;
+}
+
+/**
+ * Dropping an attached partition would lock its whole table; detaching it concurrently lets everybody go on, and what is
+ * dropped then is a table of its own. Waits for readers of the old day no longer than they may wait for it.
+ */
+export async function dropPartition(sql: Sql, table: string, name: string): Promise<void> {
+  const session = await sql.reserve();
+  try {
+    await session`select set_config('lock_timeout', ${String(DROP_LOCK_TIMEOUT_MS)}, false),
+      set_config('statement_timeout', ${String(DROP_TIMEOUT_MS)}, false)`;
+    const [attached] = await session<{ pending: boolean }[]>`
+      select inhdetachpending as pending from pg_inherits where inhrelid = ${`public.${name}`}::regclass`;
+    if (attached !== undefined)
+      await session.unsafe(
+        `alter table "${table}" detach partition "${name}" ${attached.pending ? 'finalize' : 'concurrently'}`,
+      );
+    await session.unsafe(`drop table if exists "${name}"`);
+  } finally {
+    await session`reset lock_timeout`.then(() => session`reset statement_timeout`).catch(() => {});
+    session.release();
+  }
 }
 
 function nameOfDay(table: string, day: Date): string {

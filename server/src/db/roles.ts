@@ -44,6 +44,9 @@ const ASKED = ['redrives'];
 /** What the ledger adds to and never changes: the log would otherwise be as trustworthy as whoever got the password. */
 const APPENDED = ['access_entries', 'event_marks', 'events', 'idempotency_keys', 'log_epochs', 'log_seals'];
 
+/** What only the process that drops days of the log writes, as the owner; everybody may read it. */
+const LEFT = ['job_histories', 'log_holds'];
+
 /** The addresses of the roles, each with a password derived from the owner's: whoever has that one has them all. */
 export function addressesOf(owner: DatabaseAddress, separated: boolean): DatabaseAddresses {
   const as = (role: Role) => (separated ? addressAs(owner, role) : owner);
@@ -153,7 +156,7 @@ async function grantRights(sql: Sql): Promise<void> {
 const WRITES = 'insert, update, delete';
 
 function isLedgers(table: string): boolean {
-  return !APPENDED.includes(table) && (!SENT.includes(table) || ASKED.includes(table));
+  return !LEFT.includes(table) && !APPENDED.includes(table) && (!SENT.includes(table) || ASKED.includes(table));
 }
 
 function grant(rights: string, role: string, tables: string): string[] {

@@ -9,7 +9,7 @@ import { type Call, JsonText, type Operation, operation, type Reply } from '../h
 import { timeOfId } from '../ledger/id.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { eventExample, JobEventPage, TimelinePage } from './event.schema.ts';
-import { readJobPage } from './pull.store.ts';
+import { readJobLife } from './job-history.store.ts';
 import { PAGE_LIMITS } from './pull.ts';
 import { renderEvent } from './render.ts';
 import { entryOf, type JobEvent } from './timeline.ts';
@@ -96,7 +96,7 @@ async function answerPage(ctx: JobEventContext, call: PageCall, tell: (text: str
   const limit = query.limit ?? LIMIT_DEFAULT;
   const since = new Date(timeOfId(path.job_id) ?? 0).toISOString();
   const read = (from: number, count: number) =>
-    readJobPage(
+    readJobLife(
       ctx.reads,
       world_id,
       { id: path.job_id, since, after_job_sequence: from },

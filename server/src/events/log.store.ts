@@ -231,7 +231,9 @@ export async function findHeads(sql: Sql, worldIds: readonly number[]): Promise<
 
 /** The oldest sequence that the log still holds; one after the head's when it is empty. */
 export async function findOldest(sql: Sql, worldId: number): Promise<number> {
-  const [mark] = await sql<{ first_sequence: number }[]>`
-    select first_sequence from event_marks where world_id = ${worldId} order by day limit 1`;
-  return mark?.first_sequence ?? 1;
+  const [row] = await sql<{ oldest: number }[]>`
+    select coalesce((select first_sequence from event_marks where world_id = ${worldId} order by day limit 1), sequence + 1)
+      as oldest
+    from heads where world_id = ${worldId}`;
+  return row?.oldest ?? 1;
 }

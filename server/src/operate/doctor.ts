@@ -12,6 +12,7 @@ import { listPartitions, planPartitions } from '../db/partitions.ts';
 import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { readDataDirectory } from '../telemetry/gauges.store.ts';
+import { listHolds } from '../webhooks/retention.store.ts';
 import { checkBackups } from './backup-check.ts';
 import { type HeadState, listHeads, readDatabaseState } from './doctor.store.ts';
 import { type Opened, openWaypost } from './open.ts';
@@ -77,6 +78,16 @@ async function checkDatabase(config: Config, opened: Opened, sql: Sql): Promise<
   );
   if (missing.length > 0)
     findings.push(say('fault', `Day partitions are missing: ${missing.map(({ name }) => name).join(', ')}.`));
+  for (const { kind, holder_id, tenant_id, world, day, sequence } of await listHolds(sql)) {
+    const who = { endpoint: 'the endpoint', consumer: 'the consumer', replay: 'the replay' }[kind as 'endpoint'];
+    const what = who ?? (kind === 'dead_letter' ? 'dead letters of the endpoint' : 'messages of the endpoint');
+    findings.push(
+      say(
+        'warning',
+        `The log is kept back to ${day} for ${what} ${holder_id} (${tenant_id} ${world}), which is at ${sequence}.`,
+      ),
+    );
+  }
   return findings;
 }
 

@@ -3,14 +3,16 @@
 import pino, { type Logger } from 'pino';
 import { startApp } from '../app.ts';
 import type { Config } from '../config.ts';
-import { keepPartitions } from '../db/partitions.loop.ts';
-import { openPool } from '../db/sql.ts';
+import { keepPartitions, turnPartitions } from '../db/partitions.loop.ts';
+import { openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { errorFields } from '../http/problem.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { VERSION } from '../version.ts';
+import { turnRetention } from '../webhooks/retention.loop.ts';
 import { awaitStarter, serveInBackground } from './background.ts';
 import { journalPathOf } from './backup-place.ts';
+import { readDatabaseState } from './doctor.store.ts';
 import { type Opened, openWaypost, whenThere } from './open.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 import { type MadeTenant, makeFirstTenant } from './tenants.ts';
@@ -42,7 +44,7 @@ export async function serve(call: WordCall): Promise<Told | null> {
     ).catch(async (error: unknown) => {
       throw (await explainListening(config, error)) ?? error;
     });
-    const endPartitions = startPartitions(opened, log);
+    const endPartitions = startPartitions(config, opened, log);
     // Only now: its keys are shown once, so nothing may fail before they are.
     const first = roles.has('api') ? await makeFirstTenant(opened) : null;
     const url = hereOf(app.url);
@@ -110,9 +112,17 @@ function waitForSignal(): Promise<void> {
   });
 }
 
-function startPartitions(opened: Opened, log: Logger): () => Promise<void> {
-  const sql = openPool(opened.addresses.owner, { name: 'waypost partitions', connectionsMax: 1 });
-  const end = keepPartitions(sql, (error) => log.error({ msg: 'partitions.failed', err: error }));
+/** Days are made ahead and dropped when their time is over, by every process: the database says whose turn it is. */
+function startPartitions(config: Config, opened: Opened, log: Logger): () => Promise<void> {
+  const sql = openPool(opened.addresses.owner, { name: 'waypost partitions', connectionsMax: 3 });
+  const { logDays: log_days, attemptDays: attempt_days, jobHistoryDays: history_days } = config;
+  const retention = { sql, kept: { log_days, attempt_days, history_days }, log };
+  const turn = async (_sql: Sql, now: Date) => {
+    await turnPartitions(sql, now);
+    // What is dropped is gone: not by the clock of a process that may be wrong.
+    await turnRetention(retention, (await readDatabaseState(sql)).now);
+  };
+  const end = keepPartitions(sql, (error) => log.error({ msg: 'partitions.failed', err: error }), turn);
   return async () => {
     end();
     await sql.end();

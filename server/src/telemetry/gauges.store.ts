@@ -3,6 +3,7 @@
 
 import { countDaysAhead, firstDayOf, listPartitions } from '../db/partitions.ts';
 import type { Sql } from '../db/sql.ts';
+import { holderKinds } from '../webhooks/retention.store.ts';
 
 export interface DatabaseGauges {
   /** Of the endpoint that is furthest behind. */
@@ -14,6 +15,8 @@ export interface DatabaseGauges {
   partition_days_ahead: number;
   /** Null while there is no log. */
   log_floor_age_s: number | null;
+  /** Who keeps days of the log whose time is over, by kind; all kinds. */
+  log_holders: readonly { kind: string; count: number }[];
 }
 
 export interface ConnectionCount {
@@ -24,11 +27,12 @@ export interface ConnectionCount {
 }
 
 export async function readGauges(sql: Sql, now: Date): Promise<DatabaseGauges> {
-  const [lag, connections, connections_max, partitions] = await Promise.all([
+  const [lag, connections, connections_max, partitions, log_holders] = await Promise.all([
     readLag(sql),
     countConnections(sql),
     readConnectionsMax(sql),
     listPartitions(sql),
+    countHolders(sql),
   ]);
   const floor = firstDayOf('events', partitions.get('events') ?? []);
   return {
@@ -37,6 +41,7 @@ export async function readGauges(sql: Sql, now: Date): Promise<DatabaseGauges> {
     connections_max,
     partition_days_ahead: countDaysAhead(partitions, now),
     log_floor_age_s: floor === null ? null : (now.getTime() - floor.getTime()) / 1_000,
+    log_holders,
   };
 }
 
@@ -60,6 +65,14 @@ async function readLag(sql: Sql): Promise<{ backlog_events: number; lag_s: numbe
       where world_id = b.world_id and sequence = b.sequence + 1 and recorded_at >= b.recorded_at limit 1
     ) v on true`;
   return { backlog_events: row?.events ?? 0, lag_s: Math.max(0, row?.seconds ?? 0) };
+}
+
+function countHolders(sql: Sql): Promise<{ kind: string; count: number }[]> {
+  return sql<{ kind: string; count: number }[]>`
+    -- all worlds: because a day of the log is dropped for all of them
+    select n.kind, count(h.kind)::int as count
+    from unnest(${holderKinds as unknown as string[]}::text[]) as n (kind) left join log_holds h on h.kind = n.kind
+    group by n.kind`;
 }
 
 function countConnections(sql: Sql): Promise<ConnectionCount[]> {

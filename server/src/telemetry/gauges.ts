@@ -63,6 +63,11 @@ function openDatabaseGauges(gauge: MakeGauge): (database: DatabaseGauges | null)
   const most = gauge('waypost_database_connections_max', 'Connections that the database takes.');
   const days = gauge('waypost_partition_days_ahead', 'Days after today for which every partitioned table is ready.');
   const floor = gauge('waypost_log_floor_age_seconds', 'Age of the oldest day that the log still holds.');
+  const holders = gauge(
+    'waypost_log_holders',
+    'Who keeps days of the log from being dropped though their time is over, by kind.',
+    ['kind'],
+  );
   return (database) => {
     tell(backlog, database?.backlog_events);
     tell(lag, database?.lag_s);
@@ -71,6 +76,8 @@ function openDatabaseGauges(gauge: MakeGauge): (database: DatabaseGauges | null)
     tell(most, database?.connections_max);
     tell(days, database?.partition_days_ahead);
     tell(floor, database?.log_floor_age_s);
+    holders.reset();
+    for (const { kind, count } of database?.log_holders ?? []) holders.set({ kind }, count);
   };
 }
 
