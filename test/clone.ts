@@ -13,11 +13,13 @@ export interface Owner {
   gid: number;
 }
 
-/** All files that git knows or would take, beside the installed packages unless nothing is to be installed. */
+/** All files that git knows or would take, beside the installed packages unless nothing is to be installed. Its parent is its own too. */
 export function copyTree(owner: Owner | null, isInstalled = true): string {
-  const folder = mkdtempSync(join(tmpdir(), 'waypost-clone-'));
-  chmodSync(folder, 0o755);
-  after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const parent = mkdtempSync(join(tmpdir(), 'waypost-clone-'));
+  const folder = join(parent, 'waypost');
+  mkdirSync(folder);
+  chmodSync(parent, 0o755);
+  after(() => rmSync(parent, { recursive: true, force: true, maxRetries: 3 }));
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',
@@ -26,6 +28,6 @@ export function copyTree(owner: Owner | null, isInstalled = true): string {
     cpSync(join(root, file), join(folder, file), { preserveTimestamps: true });
   if (isInstalled) symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   mkdirSync(join(folder, '.home'));
-  if (owner !== null) for (const path of [folder, join(folder, '.home')]) chownSync(path, owner.uid, owner.gid);
+  if (owner !== null) for (const path of [parent, folder, join(folder, '.home')]) chownSync(path, owner.uid, owner.gid);
   return folder;
 }

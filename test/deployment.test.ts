@@ -24,6 +24,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { validate } from 'dockerfile-utils';
 import { parse } from 'yaml';
 import { options } from '../server/src/config.ts';
+import { BATCH_BODY_BYTES_MAX } from '../server/src/jobs/job-batch.routes.ts';
 import { findFreePort } from '../server/test/server-process.ts';
 import { until } from '../server/test/until.ts';
 
@@ -349,4 +350,6 @@ test('what stands in front leads to the port, takes the streams as they come and
     assert.match(text, /\/metrics/, path);
     requireKnownSettings(text);
   }
+  const [, largest] = /client_max_body_size (\d+)m;/.exec(read('deploy/nginx.conf')) ?? [];
+  assert.equal(Number(largest), BATCH_BODY_BYTES_MAX / 1024 ** 2, 'batches pass');
 });

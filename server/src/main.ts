@@ -131,10 +131,13 @@ const words: Readonly<Record<string, Word>> = {
     run: checkBackupByWord,
   },
   restore: {
-    usage: 'restore [DIR] [--replace]',
+    usage: 'restore [DIR] [--replace] [--reopen]',
     sentence: 'Makes the database again from the newest backup in DIR, or from the one that DIR is.',
     options: {},
-    flags: { replace: 'a database that is there is moved aside' },
+    flags: {
+      replace: 'a database that is there is moved aside',
+      reopen: 'the database of DATABASE_URL was brought back by its own means: only a new epoch, and the erased again',
+    },
     names: [0, 1],
     run: restoreByWord,
   },

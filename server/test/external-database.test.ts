@@ -84,3 +84,43 @@ for (const [what, url, sentence] of refused) {
     assert.equal(err.includes('    at '), false, 'no stack');
   });
 }
+
+test('after it was brought back by its own means, its logs are reopened under a new epoch, and the erased erased again', async () => {
+  const url = urlOf('maker', 'm@ker/', 'of_maker');
+  const env = { DATABASE_URL: url, WAYPOST_DATA_DIR: join(dataDir, 'mine'), WAYPOST_PORT: '0' };
+  const say = (...words: string[]) => runWords(words, env);
+  const made = await say('tenant', 'create', 'Own', '--json');
+  assert.equal(made.code, 0, made.err);
+  assert.match((await say('restore', dataDir)).err, /There is no backup in/);
+  for (const words of [['DIR'], ['--replace']])
+    assert.match((await say('restore', '--reopen', ...words)).err, /--reopen takes no directory and no --replace/);
+
+  const opened = await open(url);
+  const database = openPool(opened.addresses.owner, { name: 'external test', connectionsMax: 1 });
+  await database`insert into processes (process_id, roles, version, host, pid, started_at, seen_at)
+    values (${'00000000-0000-4000-8000-000000000001'}, 'api', '0', 'elsewhere', 7, now(), now())`;
+  assert.match(
+    (await say('restore', '--reopen')).err,
+    /A server runs on this database \(process 7 on elsewhere\): stop all/,
+  );
+  await database`delete from processes`;
+
+  const { code, out, err } = await say('restore', '--reopen', '--json');
+  assert.equal(code, 0, err);
+  const { worlds, erased } = JSON.parse(out) as {
+    worlds: { last_sequence: number; log_epoch: number }[];
+    erased: number;
+  };
+  assert.deepEqual([worlds.length, erased], [2, 0]);
+  const told = await database<{ type: string; sequence: number }[]>`
+    select e.type, e.sequence from events e join heads h on h.world_id = e.world_id and h.sequence = e.sequence`;
+  assert.deepEqual(
+    told.map(({ type, sequence }) => [type, sequence]).toSorted(),
+    worlds.map(({ last_sequence }) => ['log.restored', last_sequence + 1]).toSorted(),
+  );
+  assert.ok(worlds.every(({ log_epoch }) => log_epoch > 1));
+  await database.end();
+  await opened.close();
+  const embedded = await runWords(['restore', '--reopen'], { WAYPOST_DATA_DIR: join(dataDir, 'none') });
+  assert.match(embedded.err, /--reopen is for a database of DATABASE_URL/);
+});

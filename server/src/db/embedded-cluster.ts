@@ -75,7 +75,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     await makeCluster(home, site.user, site.programs);
   } else if (version !== MAJOR_VERSION) {
     throw new StartError(
-      `The database in ${home} was made by PostgreSQL ${version} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: say waypost upgrade, or start it with the Waypost that made it.`,
+      `The database in ${home} was made by PostgreSQL ${version} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: start it with the Waypost that made it.`,
     );
   }
   return clusterIn(home, site, options.settings);
@@ -87,7 +87,7 @@ async function refuseInterrupted(home: string): Promise<void> {
   const aside = beside.filter((name) => name.startsWith(`${basename(home)}.before-`)).sort();
   if (aside.length === 0) return;
   throw new StartError(
-    `There is no database in ${home}, but ${aside.join(' and ')} beside it: a restore or upgrade was interrupted, or the database was removed. Restore again, or give ${aside.at(-1)} its old name ${basename(home)}; to begin with an empty database, move it elsewhere.`,
+    `There is no database in ${home}, but ${aside.join(' and ')} beside it: a restore was interrupted, or the database was removed. Restore again, or give ${aside.at(-1)} its old name ${basename(home)}; to begin with an empty database, move it elsewhere.`,
   );
 }
 

@@ -1,4 +1,4 @@
-// The word `restore`: a database made again from a backup. It is made beside its place and takes it only when everything is
+// The word `restore`: a database made again from a backup, and what has to follow when it was done by other means. It is made beside its place and takes it only when everything is
 // done: files checked, log replayed, a new epoch opened, the erased erased again.
 
 import { mkdir } from 'node:fs/promises';
@@ -6,23 +6,31 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { MAJOR_VERSION } from '../db/embedded-cluster.ts';
 import { replaceCluster } from '../db/embedded-restore.ts';
+import { ALIVE_MAX_S } from '../db/heartbeat.loop.ts';
 import { readMigrations } from '../db/migrate.ts';
 import { prepareDatabase } from '../db/prepare.ts';
+import { listProcesses } from '../db/process.store.ts';
+import { openPool } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { type ErasedPerson, readEraseJournal } from '../ledger/erase-journal.ts';
 import { findSet, journalPathOf, placeOfBackups } from './backup-place.ts';
 import { damaged, type Manifest, readManifest, showBytes, startProgress } from './backup-set.ts';
 import { copyFiles } from './copy-files.ts';
 import { findMasterKey, fingerprintOf } from './master-key.ts';
+import { type Opened, openWaypost } from './open.ts';
 import { type Reopened, reopenLogs } from './reopen.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
 
-export async function restoreByWord({ config, options, names, tell }: WordCall): Promise<Told> {
+export async function restoreByWord(call: WordCall): Promise<Told> {
+  const { config, options, names, tell } = call;
+  if (options.reopen !== undefined) return reopenByWord(call);
   const { set, journal } = await findSet(placeOfBackups(config, names[0], 'restore'));
   const manifest = await readManifest(set);
   if (config.databaseUrl !== null)
-    throw new StartError('DATABASE_URL is set: unset it to restore into the embedded database.');
+    throw new StartError(
+      'DATABASE_URL is set: bring that database back by its own means, then say waypost restore --reopen; or unset it to restore into the embedded database.',
+    );
   const masterKey = await requireMasterKey(config, manifest);
   await requireKnown(manifest);
   await requireStopped(config);
@@ -45,6 +53,44 @@ export async function restoreByWord({ config, options, names, tell }: WordCall):
   });
   if (reopened === null) throw new Error('the database was put in its place before it was settled');
   return tellRestored(manifest, reopened, home, aside);
+}
+
+/** A database of one's own that came back from an earlier moment, by a backup of its own or by promoting a replica. */
+async function reopenByWord({ config, options, names, tell }: WordCall): Promise<Told> {
+  if (names.length > 0 || options.replace !== undefined)
+    throw new StartError('--reopen takes no directory and no --replace: the database is the one of DATABASE_URL.');
+  if (config.databaseUrl === null)
+    throw new StartError(
+      '--reopen is for a database of DATABASE_URL: waypost restore DIR does it for the embedded one.',
+    );
+  const opened = await openWaypost(config, tell);
+  try {
+    await requireAlone(opened);
+    const people = await readPeople([journalPathOf(config)]);
+    const { worlds, erased, unknown } = await reopenLogs(opened, null, people);
+    const lines = [
+      'The logs go on from where the database came back to:',
+      ...tellReopened({ worlds, erased, unknown }),
+      ...WHAT_IS_LOST,
+    ];
+    return { lines, value: { worlds, erased, unknown } };
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Whoever ran on this database a moment ago may still hold places of the lost log in memory. */
+async function requireAlone(opened: Opened): Promise<void> {
+  const sql = openPool(opened.addresses.owner, { name: 'waypost restore', connectionsMax: 1 });
+  try {
+    const [running] = await listProcesses(sql, ALIVE_MAX_S);
+    if (running !== undefined)
+      throw new StartError(
+        `A server runs on this database (process ${running.pid} on ${running.host}): stop all of them. One that was killed counts for ${ALIVE_MAX_S} s.`,
+      );
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
 }
 
 async function requireMasterKey(config: Config, manifest: Manifest): Promise<Buffer> {
@@ -70,7 +116,7 @@ async function requireKnown({ migrations, postgres, waypost, kind }: Manifest): 
     );
   if (kind === 'files' && postgres.split('.')[0] !== MAJOR_VERSION)
     throw new StartError(
-      `The backup was made by PostgreSQL ${postgres} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: restore it with Waypost ${waypost}, then say waypost upgrade.`,
+      `The backup was made by PostgreSQL ${postgres} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: restore it with a Waypost that brings PostgreSQL ${postgres.split('.')[0]}, such as ${waypost}.`,
     );
 }
 
@@ -101,23 +147,28 @@ async function layFiles(set: string, manifest: Manifest, to: string, onBytes: (b
   for (const dir of manifest.dirs) await mkdir(join(to, dir), { recursive: true, mode: 0o700 });
 }
 
-function tellRestored(
-  manifest: Manifest,
-  { worlds, erased, unknown }: Reopened,
-  home: string,
-  aside: string | null,
-): Told {
-  const lines = [
-    `Restored ${home} as it was at ${manifest.made_at}.`,
+const WHAT_IS_LOST = [
+  'What was written after that moment is lost here. The first event of each log, log.restored, tells consumers and endpoints where to go on; docs/backup.md says what each of them does.',
+  'Keys that were revoked and secrets that were rotated after it are as they were before: look at waypost key list.',
+  'Next: ./waypost doctor, then ./waypost serve.',
+];
+
+function tellReopened({ worlds, erased, unknown }: Reopened): string[] {
+  return [
     ...worlds.map(
       (world) =>
         `  ${world.tenant_id} ${world.world}: up to event ${world.last_sequence}, goes on under epoch ${world.log_epoch}`,
     ),
     `Erased again: ${erased} people${unknown > 0 ? `; ${unknown} whom the journal names are not in the backup` : ''}.`,
-    ...(aside === null ? [] : [`The database that was there is now ${aside}: remove it when you are sure.`]),
-    'What was written after the backup is lost here. The first event of each log, log.restored, tells consumers and endpoints where to go on; docs/backup.md says what each of them does.',
-    'Keys that were revoked and secrets that were rotated after the backup are as they were before: look at waypost key list.',
-    'Next: ./waypost doctor, then ./waypost serve.',
   ];
-  return { lines, value: { home, aside, made_at: manifest.made_at, worlds, erased, unknown } };
+}
+
+function tellRestored(manifest: Manifest, reopened: Reopened, home: string, aside: string | null): Told {
+  const lines = [
+    `Restored ${home} as it was at ${manifest.made_at}.`,
+    ...tellReopened(reopened),
+    ...(aside === null ? [] : [`The database that was there is now ${aside}: remove it when you are sure.`]),
+    ...WHAT_IS_LOST,
+  ];
+  return { lines, value: { home, aside, made_at: manifest.made_at, ...reopened } };
 }
