@@ -88,7 +88,7 @@ async function createJobs(server: TestServer, from: number, count: number): Prom
     };
     return requestText('POST', '/v1/jobs', headers, body);
   };
-  const result = await runCount({ port: Number(new URL(server.url).port), connections: 48, request }, count);
+  const result = await runCount({ port: Number(new URL(server.url).port), connections: 12, request }, count);
   assert.equal(result.firstFault, null);
 }
 
