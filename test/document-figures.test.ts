@@ -9,7 +9,6 @@ import { FAILURES_FREE } from '../server/src/access/failed-logins.ts';
 import { ROTATION_OVERLAP_MAX_S, ROTATION_OVERLAP_S } from '../server/src/access/key.ts';
 import { WARNED_BEFORE_MS } from '../server/src/access/key-age.ts';
 import { options } from '../server/src/config.ts';
-import { IDEMPOTENCY_DAYS_KEPT } from '../server/src/db/partitions.loop.ts';
 import { REPLY_KEPT_BYTES } from '../server/src/destinations/http-destination.ts';
 import { CONSUMERS_MAX, LEASE_S } from '../server/src/events/consumer.schema.ts';
 import { CONNECTION_LIMITS } from '../server/src/http/connections.ts';
@@ -53,7 +52,6 @@ const claims: Readonly<Record<string, readonly [words: string, ...figures: numbe
     ['# requests a second for each key', rate],
     ['takes # connections', foundIn(cluster, /max_connections: '(\d+)'/)],
     ['# MB of shared memory', foundIn(cluster, /shared_buffers: '(\d+)MB'/)],
-    ['which live # days', IDEMPOTENCY_DAYS_KEPT],
   ],
   backup: [
     ['after # s when the disk', foundIn('server/src/ledger/erase-journal.ts', /NOTE_TIMEOUT_MS = ([\d_]+)/) / 1_000],
@@ -71,6 +69,7 @@ const claims: Readonly<Record<string, readonly [words: string, ...figures: numbe
     ['for up to # days', foundIn('server/src/ledger/ledger.store.ts', /interval '(\d+) days'/)],
     ['gives up, after # s', foundIn('server/src/operate/open.ts', /AWAY_PATIENCE_MS = ([\d_]+)/) / SECOND_MS],
     ['was down for # days', daysBroken],
+    ['for # days and longer', Number(options.logDays.fallback)],
   ],
   security: [
     ['# requests a second unless', rate],

@@ -7,6 +7,8 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR_MIN = 20;
+/** npm prints its whole usage behind what is wrong. */
+const NPM_LINES_SHOWN = 8;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lock = join(root, 'package-lock.json');
 const installed = join(root, 'node_modules/.package-lock.json');
@@ -100,7 +102,12 @@ function explainNpm(words) {
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ENOTCACHED/.test(words)) {
     return `npm could not reach its registry, which the first start needs.\n${words}`;
   }
-  return `npm could not install the packages. It says:\n${words}`;
+  const lines = words.split('\n').filter((line) => !/^(npm error)?\s*$/.test(line));
+  const rest =
+    lines.length > NPM_LINES_SHOWN
+      ? `\n… and ${lines.length - NPM_LINES_SHOWN} lines more: npm ci shows them all.`
+      : '';
+  return `npm could not install the packages. It says:\n${lines.slice(0, NPM_LINES_SHOWN).join('\n')}${rest}`;
 }
 
 function isWritable(path) {
