@@ -265,6 +265,15 @@ export class SenderKit {
     );
   }
 
+  /** The same in one commit. */
+  async emitTogether(jobs: readonly string[], type = 'job.updated'): Promise<void> {
+    await this.commit('test.emit', [], () => ({
+      events: jobs.map((job) => draft(job, type)),
+      puts: [],
+      reply: { status: 200, body: null, version: null, location: null },
+    }));
+  }
+
   commit(name: string, load: Command['load'], decide: Command['decide']) {
     return this.ledger.commit({
       name,

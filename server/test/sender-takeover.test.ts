@@ -1,38 +1,9 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { editEndpoint } from '../src/webhooks/endpoint.ts';
-import { OK, type Receiver, type SenderKit, startKit } from './sender-kit.ts';
-
-const jobsOf = (count: number, jobs = 40) => Array.from({ length: count }, (_, index) => `job_${index % jobs}`);
-
-/** Each sequence in the order of its first arrival, job by job. */
-function assertComplete(receiver: Receiver, sequences: number[]): { duplicates: number } {
-  const seen = new Set(receiver.sequences);
-  assert.deepEqual(
-    sequences.filter((sequence) => !seen.has(sequence)),
-    [],
-    'nothing is lost',
-  );
-  const first = new Set<number>();
-  const last = new Map<string, number>();
-  for (const { job_id, sequence } of receiver.messages) {
-    if (sequence === null || first.has(sequence)) continue;
-    first.add(sequence);
-    assert.ok((last.get(job_id) ?? 0) < sequence, `first sendings of ${job_id} in order`);
-    last.set(job_id, sequence);
-  }
-  return { duplicates: receiver.sequences.length - seen.size };
-}
-
-async function logged(kit: SenderKit): Promise<number[]> {
-  const rows = await kit.db.sql<
-    { sequence: number }[]
-  >`select sequence from events where world_id = ${kit.world_id} and type like 'job.%' order by sequence`;
-  return rows.map(({ sequence }) => sequence);
-}
+import { assertComplete, forkSender, jobsOf, logged } from './drill-kit.ts';
+import { OK, type Receiver, startKit } from './sender-kit.ts';
 
 /** Works for a moment per message, so that there is always something in flight. */
 function slowly(receiver: Receiver): void {
@@ -61,18 +32,6 @@ test('a restart in the middle loses nothing and repeats nothing', async (t) => {
   const { duplicates } = assertComplete(receiver, await logged(kit));
   assert.equal(duplicates, 0);
 });
-
-function forkSender(kit: SenderKit): ChildProcess {
-  const options = {
-    addresses: kit.db.addresses,
-    masterKey: kit.masterKey.toString('hex'),
-    secretKey: kit.secretKey.toString('hex'),
-  };
-  return fork(join(import.meta.dirname, 'sender-process.ts'), {
-    env: { ...process.env, SENDER_OPTIONS: JSON.stringify(options) },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-}
 
 test('a killed sender is followed by another, which repeats only what was in flight or not yet written down', async (t) => {
   const kit = await startKit(t);
