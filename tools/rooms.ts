@@ -124,6 +124,8 @@ export const adapters: Readonly<Record<string, string>> = {
   'telemetry/gauges.ts': 'asks the process, the database and the disk how full they are',
   'telemetry/tracing.ts': 'sends spans to a collector, through the packages of OpenTelemetry',
   'telemetry/metrics.ts': 'counts what the rooms tell, in the registry of Prometheus',
+  'webhooks/transform-pool.ts': 'runs transforms in threads of their own, and ends those that take too long',
+  'webhooks/transform-thread.ts': 'is such a thread',
   'webhooks/endpoint-tester.ts': 'sends the one test message that an operation waits for',
   'destinations/checked-address.ts': 'asks the name server where a host leads, for whatever connects',
   'destinations/open-destinations.ts': 'opens the kind of destination that a message asks for',
@@ -163,6 +165,7 @@ export const writers: readonly { tables: string[]; files: RegExp; because: strin
 export const rootFiles: Readonly<Record<string, string>> = {
   'main.ts': 'the words of the command line',
   'app.ts': 'builds the rooms by hand, in order',
+  'app-tags.ts': 'what each group of operations is about',
   'app-ledger.ts': 'builds the write path for app.ts',
   'config.ts': 'the one table of settings',
   'errors.ts': 'the one error class and its codes',
@@ -186,6 +189,11 @@ export const packages: readonly { name: string; files: RegExp; because: string }
     name: '@opentelemetry',
     files: /^(ledger|telemetry)\/tracing\.ts$/,
     because: 'spans are begun in one place and sent from another; rooms know neither',
+  },
+  {
+    name: 'jsonata',
+    files: /^webhooks\/transform(-thread)?\.ts$/,
+    because: 'an expression is read in one place and run in a thread, never where requests and messages wait',
   },
   { name: 'ajv', files: /^http\/validator\.ts$/, because: 'there is one way in which requests are checked' },
   {

@@ -1083,6 +1083,8 @@ export interface Endpoint {
   format: "native" | "cloudevents_structured" | "cloudevents_binary";
   /** The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest. */
   schema_version: string | null;
+  /** A JSONata expression that makes the message of each event, within 500 ms; null: the event itself. POST /v1/endpoints/{endpoint_id}/transform/dry-run tries one. */
+  transform: string | null;
   /** per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go. */
   ordering: "per_job" | "strict" | "none";
   /** For so long the later events of a job wait behind a failing one (per_job). */
@@ -3481,6 +3483,21 @@ export interface TracedMessage {
   attempts: Attempt[];
 }
 
+export interface TransformDryRun {
+  /** What it made; null with an error. */
+  output: unknown;
+  /** Length of the output as JSON. */
+  bytes: number;
+  /** How long it took in its thread, the way there and back included. */
+  duration_ms: number;
+  error: {
+    /** What went wrong: an attempt would fail with these words. */
+    message: string;
+    /** Where in the expression, in characters. */
+    position: number | null;
+  } | null;
+}
+
 /** A request or report about one job. */
 export interface TransitionItem {
   /** The job; or its `reference`. */
@@ -4930,6 +4947,8 @@ export interface CreateEndpointBody {
   format?: "native" | "cloudevents_structured" | "cloudevents_binary" | undefined;
   /** The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest. */
   schema_version?: string | null | undefined;
+  /** A JSONata expression that makes the message of each event, within 500 ms; null: the event itself. POST /v1/endpoints/{endpoint_id}/transform/dry-run tries one. */
+  transform?: string | null | undefined;
   /** per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go. */
   ordering?: "per_job" | "strict" | "none" | undefined;
   /** For so long the later events of a job wait behind a failing one (per_job). */
@@ -4971,6 +4990,8 @@ export interface CreateEndpointReply {
   format: "native" | "cloudevents_structured" | "cloudevents_binary";
   /** The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest. */
   schema_version: string | null;
+  /** A JSONata expression that makes the message of each event, within 500 ms; null: the event itself. POST /v1/endpoints/{endpoint_id}/transform/dry-run tries one. */
+  transform: string | null;
   /** per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go. */
   ordering: "per_job" | "strict" | "none";
   /** For so long the later events of a job wait behind a failing one (per_job). */
@@ -5036,6 +5057,8 @@ export interface UpdateEndpointBody {
   format?: "native" | "cloudevents_structured" | "cloudevents_binary" | undefined;
   /** The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest. */
   schema_version?: string | null | undefined;
+  /** A JSONata expression that makes the message of each event, within 500 ms; null: the event itself. POST /v1/endpoints/{endpoint_id}/transform/dry-run tries one. */
+  transform?: string | null | undefined;
   /** per_job: events of one job in order, jobs side by side. strict: one at a time, all in order. none: as fast as they go. */
   ordering?: "per_job" | "strict" | "none" | undefined;
   /** For so long the later events of a job wait behind a failing one (per_job). */
@@ -5087,6 +5110,17 @@ export interface RotateEndpointKeyBody {
 }
 
 export type RotateEndpointKeyReply = Endpoint;
+
+export interface TryTransformBody {
+  /** The JSONata expression to try; that of the endpoint when absent. */
+  transform?: string | undefined;
+  /** An event of the log, as this endpoint renders it. */
+  event_id?: string | undefined;
+  /** Any event, such as an `example` of GET /v1/event-types. */
+  event?: Record<string, unknown> | undefined;
+}
+
+export type TryTransformReply = TransformDryRun;
 
 export interface RedriveDeadLettersBody {
   /** Identifier of an endpoint. */

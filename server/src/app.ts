@@ -9,6 +9,7 @@ import { createAuthenticator } from './access/authenticate.ts';
 import { keyOperations } from './access/key.routes.ts';
 import { policyOf } from './access/key-age.ts';
 import { openWriting } from './app-ledger.ts';
+import { tags } from './app-tags.ts';
 import { openAccessLog } from './audit/access-log.loop.ts';
 import { auditOperations } from './audit/audit.routes.ts';
 import { channelOperations } from './channels/channel.routes.ts';
@@ -76,6 +77,8 @@ import { messageOperations } from './webhooks/message.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
 import { signingKeyOperations } from './webhooks/signing-key.routes.ts';
 import { traceOperations } from './webhooks/trace.routes.ts';
+import { transformOperations } from './webhooks/transform.routes.ts';
+import { openTransformPool, type TransformPool } from './webhooks/transform-pool.ts';
 
 /** Two, so that none idles while the process works on its answer; more would only wait there. */
 const READS_PER_CONNECTION = 2;
@@ -120,6 +123,8 @@ export interface House {
   rateLimits: RateLimits;
   /** Every reason for which requests should go elsewhere. */
   findUnready(): Promise<readonly string[]>;
+  /** In which threads transforms of endpoints run. */
+  transforms: TransformPool;
   /** What tests endpoints for the API. */
   tester: EndpointDesk['tester'];
 }
@@ -139,12 +144,13 @@ export async function startApp(options: AppOptions): Promise<App> {
   const deriveKey = (purpose: string) => deriveKeyFor(masterKey, purpose);
   const egress = { allow: config.egressAllow.map(parseCidr), loopback_for_test: isLoopback(config.host) };
   const tester = openTester(options, egress, deriveKey('webhook secrets'), metrics);
+  const transforms = openTransformPool();
   const feed = openFeed(reads, keys, ledger, log);
   const rateLimits = createRateLimits({ defaultPerS: config.rateLimit, monotonicMs: () => performance.now() });
   const isReady = await watchReadiness(door);
   const findUnready = async () => (running.isStopping ? ['This process is stopping.'] : isReady());
   const rooms = { reads, door, ledger, keys, config, log, deriveKey, egress };
-  const house: House = { ...rooms, feed, consumerCursors, tester, rateLimits, findUnready };
+  const house: House = { ...rooms, feed, consumerCursors, transforms, tester, rateLimits, findUnready };
   /** What ends together, each waiting for what is under way; the health port last, so that it says so till the end. */
   const drainers: ((drainMs: number) => Promise<unknown>)[] = [];
   const closers: (() => Promise<unknown>)[] = [];
@@ -155,6 +161,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     watch.stop();
     await Promise.all(drainers.map((drain) => drain(config.drainS * 1_000)));
     feed.stop();
+    await transforms.stop();
     await tester.destination.close();
     await tester.attempts.end({ timeout: 1 });
     await writing.stop();
@@ -183,6 +190,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         address: addresses.sender,
         ledger: writing.unguarded,
         keys,
+        transforms,
         secretKey: tester.secretKey,
         egress,
         log,
@@ -450,44 +458,13 @@ function listServing(house: House): Operation[] {
     ...endpointOperations(endpointDesk),
     ...endpointActions(endpointDesk),
     ...signingKeyOperations(endpointDesk),
+    ...transformOperations({ reads, keys, transforms: house.transforms }),
     ...messageOperations(reads),
     ...traceOperations(reads),
     ...deadLetterOperations({ reads, ledger }),
     ...auditOperations({ reads, keys }),
   ];
 }
-
-/** What each group of operations is about, in the order in which a newcomer meets them. */
-export const tags: Readonly<Record<string, string>> = {
-  jobs: `Promises to move goods: orders as they are kept, carried out and told.
-
-A job has pickups and deliveries, which are *tasks*; each try at a door is a *visit*. An order needs no more than a
-reference and one delivery. Its reference is unique in its channel, so that an order may be sent again without harm.
-What happens on the road comes as *transitions*: as requests, which may be refused, or as a driver's reports, which never
-are. \`allowed_transitions\` of each job says what may come next.`,
-  proposals: 'Changes that wait for the owner of the fields.',
-  exceptions: 'Problems that someone must resolve.',
-  events: `The canonical log: every change, in order, without gaps.
-
-Whoever keeps the last sequence that was read, and asks for what comes after it, misses nothing.`,
-  endpoints: `Where events are sent to, signed and in order.
-
-Signatures are those of [Standard Webhooks](https://www.standardwebhooks.com); \`waypost-previous\` names the event before,
-by which a receiver can prove that nothing is missing. An endpoint that is down catches up in order when it answers again.`,
-  consumers: 'Readers of the log whose places are kept here.',
-  'dead letters': 'Messages that were tried for days without success: kept, and sent again when asked for.',
-  customers: 'People and firms known to you: found by their number, erased for good.',
-  addresses: 'Places that jobs copy.',
-  drivers: 'Who carries out jobs.',
-  vehicles: 'What drivers drive.',
-  hubs: 'Where drivers start and goods wait.',
-  channels: 'Order sources, with their settings in each world.',
-  keys: 'API keys of this world.',
-  audit: 'Who did what, from where; who was refused, and what was shown.',
-  reference: 'The state machine and the codes that everything is built on.',
-  system: 'The process itself: is it alive, is it ready, what does it serve. No key is needed.',
-  webhooks: 'What is sent to endpoints: every type of event, signed as Standard Webhooks.',
-};
 
 async function readTls(config: Config): Promise<{ cert: Buffer; key: Buffer } | null> {
   if (config.tlsCert === null || config.tlsKey === null) return null;

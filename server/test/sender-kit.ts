@@ -26,6 +26,7 @@ import { askedBy, requestRedrive } from '../src/webhooks/redrive.ts';
 import { sealSecret, secretKeyId } from '../src/webhooks/sealed-secret.ts';
 import { type Sender, type SenderOptions, startSender } from '../src/webhooks/sender.loop.ts';
 import { writeSecret } from '../src/webhooks/signing.ts';
+import { openTransformPool } from '../src/webhooks/transform-pool.ts';
 import { createDatabase, type TestDatabase } from './harness.ts';
 
 export interface Received {
@@ -148,6 +149,7 @@ export class SenderKit {
   readonly clock = new TestClock();
   /** Every sender that was started. */
   readonly senders: Sender[] = [];
+  readonly transforms = openTransformPool();
   readonly secretKey = randomBytes(32);
   readonly masterKey: Buffer;
   readonly #t: TestContext;
@@ -167,6 +169,7 @@ export class SenderKit {
     this.live_world_id = worlds.live_world_id;
     this.ledger = ledger;
     this.keys = keys;
+    t.after(() => this.transforms.stop());
   }
 
   async receiver(): Promise<Receiver> {
@@ -181,6 +184,7 @@ export class SenderKit {
       address: this.db.addresses.sender,
       ledger: this.ledger,
       keys: this.keys,
+      transforms: this.transforms,
       secretKey: this.secretKey,
       egress: { allow: [], loopback_for_test: true },
       log: pino({ level: process.env.LOG_SENDER ?? 'silent' }),

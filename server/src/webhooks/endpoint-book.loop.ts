@@ -6,7 +6,7 @@ import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { readEndpoint } from './endpoint.store.ts';
 import { endpointName } from './flush.store.ts';
-import type { Revision } from './message-format.ts';
+import { type Revision, revisionOf } from './message-format.ts';
 import { startRedrives } from './redrive.loop.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import {
@@ -133,6 +133,7 @@ function configOf(
     endpoint,
     keys: options.openKeys(row.world_id, endpoint, row),
     headers: options.openHeaders(row, row.headers),
+    revision: revisionOf(endpoint),
     revisions: new Map(revisions.map((row) => [row.revision, row])),
     epochs: row.epochs,
   };

@@ -20,6 +20,7 @@ export const endpointExample: Endpoint = {
   tags: null,
   format: 'native',
   schema_version: null,
+  transform: null,
   ordering: 'per_job',
   order_patience_s: ORDER_PATIENCE_DEFAULT_S,
   rendering: 'plain',

@@ -58,6 +58,7 @@ function startRun(change: Partial<Endpoint>) {
     endpoint: { ...(endpoint as Endpoint), rate_per_s: null, status: 'active' as const, revision: 1, ...change },
     keys: [{ key: createSecretKey(Buffer.alloc(32)), expires_at: null }],
     headers: [],
+    revision: { rendering: 'plain' as const, format: 'native' as const, schema_version: '2026-11-01', transform: null },
     revisions: new Map(),
     epochs: null,
   };

@@ -18,7 +18,7 @@ import { FilterHistory } from './filter-history.ts';
 import type { DeadLetterRow } from './flush.store.ts';
 import type { Message, Next } from './lane.ts';
 import { type LogItem, readItemTags } from './log-item.ts';
-import { type MadeMessage, revisionOf } from './message-format.ts';
+import type { MadeMessage, Revision } from './message-format.ts';
 import { type AttemptSubject, Outbox } from './outbox.ts';
 import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen, widthOf } from './pace.ts';
 import { COMMIT_RETRY_MS, Pings } from './ping.loop.ts';
@@ -267,21 +267,25 @@ export class EndpointRun {
     return this.#flights.size + (this.#pings.isUnderWay ? 1 : 0);
   }
 
+  /** How a message is made: as for its first attempt. */
+  revisionOf({ revision }: Message<LogItem>): Revision {
+    return this.config.revisions.get(revision ?? this.config.endpoint.revision) ?? this.config.revision;
+  }
+
   /** False when the event has to be read first. */
   #trySend(next: Next<LogItem>): boolean {
     const { message, missing } = next;
     const { endpoint } = this.config;
     const item = message.event;
     if (item === null) return false;
-    const revision = message.revision ?? endpoint.revision;
-    const made = this.#around.make(this, item, this.config.revisions.get(revision) ?? revisionOf(endpoint));
+    const made = this.#around.make(this, item, this.revisionOf(message));
     if (made === null) return false;
     const now = this.#around.now();
     if (!this.#around.holds(this.config.share)) {
       this.window.putBack(message, now);
       return true;
     }
-    message.revision = revision;
+    message.revision ??= endpoint.revision;
     if (made.body.length > BODY_BYTES_MAX) {
       this.#bury(message, item, 'too_large', { ...NO_ANSWER, error: `the message has ${made.body.length} bytes` });
       return true;

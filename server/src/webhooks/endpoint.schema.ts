@@ -17,6 +17,7 @@ import { messageFormats } from './message-format.ts';
 import { IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, RATE_MAX_PER_S } from './pace.ts';
 import { RETRY_AFTER_MAX_S } from './retry.ts';
 import { OVERLAP_DEFAULT_S, OVERLAP_MAX_S, signings } from './signing.ts';
+import { TRANSFORM_LENGTH_MAX, TRANSFORM_TIME_MAX_MS } from './transform.ts';
 import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
 import { WorthSending, WorthSendingInput } from './worth.schema.ts';
 
@@ -104,6 +105,10 @@ const schemaVersion = nullable(Type.String({ maxLength: 20 }), {
     'The version of the form of events that is sent, whatever newer ones there will be (`schema_versions` of GET /v1/event-types); null: always the newest.',
   examples: [SCHEMA_VERSION],
 });
+const transform = nullable(Type.String({ minLength: 1, maxLength: TRANSFORM_LENGTH_MAX }), {
+  description: `A JSONata expression that makes the message of each event, within ${TRANSFORM_TIME_MAX_MS} ms; null: the event itself. POST /v1/endpoints/{endpoint_id}/transform/dry-run tries one.`,
+  examples: ['{"order": data.job.reference, "status": data.job.status}'],
+});
 const tags = nullable(
   Type.Array(Type.String({ minLength: 1, maxLength: 60 }), { minItems: 1, maxItems: TAGS_MAX, uniqueItems: true }),
   {
@@ -127,6 +132,7 @@ export const EndpointInput = closed({
   tags: Type.Optional(tags),
   format: Type.Optional(format),
   schema_version: Type.Optional(schemaVersion),
+  transform: Type.Optional(transform),
   ordering: Type.Optional(ordering),
   order_patience_s: Type.Optional(orderPatienceS),
   rendering: Type.Optional(rendering),
@@ -149,6 +155,7 @@ export const EndpointPatch = closed({
   tags: Type.Optional(tags),
   format: Type.Optional(format),
   schema_version: Type.Optional(schemaVersion),
+  transform: Type.Optional(transform),
   ordering: Type.Optional(ordering),
   order_patience_s: Type.Optional(orderPatienceS),
   rendering: Type.Optional(rendering),
@@ -174,6 +181,7 @@ const endpointMembers = {
   tags,
   format,
   schema_version: schemaVersion,
+  transform,
   ordering,
   order_patience_s: orderPatienceS,
   rendering,

@@ -55,6 +55,7 @@ const unsaid = {
   public_keys: [],
   format: 'native',
   schema_version: null,
+  transform: null,
   tags: null,
 };
 

@@ -13,6 +13,7 @@ import { endpointCountKind, endpointKind } from './endpoint.store.ts';
 import { isSameRevision, schemaVersions } from './message-format.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';
+import { transformFault } from './transform.ts';
 import type { WorthRule } from './worth.ts';
 
 /** A place in the log; `null` where it is that of the endpoint's own first event. */
@@ -113,6 +114,14 @@ function requireSchemaVersion(version: string | null | undefined): void {
   });
 }
 
+export function requireTransform(transform: string | null | undefined): void {
+  const fault = transform == null ? null : transformFault(transform);
+  if (fault !== null)
+    throw new WaypostError('invalid_request', 'The transform cannot be used.', {
+      faults: [{ pointer: '/transform', ...fault }],
+    });
+}
+
 type WorthInput = NonNullable<EndpointPatch['worth_sending']>;
 
 function worthFaults({ types, latest_wins, time_to_live_s }: WorthInput[number], index: number) {
@@ -153,6 +162,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
   requireKnownPatterns(input);
   requireHeaders(input.headers);
   requireSchemaVersion(input.schema_version);
+  requireTransform(input.transform);
   requireChannels(set, input.channel_ids);
   const hasFilter = input.types !== undefined || input.topics !== undefined;
   const endpoint: Endpoint = {
@@ -165,6 +175,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     tags: input.tags ?? null,
     format: input.format ?? defaults.format,
     schema_version: input.schema_version ?? null,
+    transform: input.transform ?? null,
     ordering: input.ordering ?? defaults.ordering,
     order_patience_s: input.order_patience_s ?? defaults.order_patience_s,
     rendering: input.rendering ?? defaults.rendering,
@@ -243,6 +254,7 @@ export function editEndpoint(
   requireKnownPatterns({ ...patch, ...(worth_sending !== undefined && { worth_sending }) });
   requireHeaders(headers);
   requireSchemaVersion(patch.schema_version);
+  requireTransform(patch.transform);
   requireChannels(set, patch.channel_ids);
   const after: Endpoint = { ...before, ...patch };
   if (headers !== undefined) after.header_names = namesOf(headers);

@@ -23,12 +23,14 @@ export interface LogItem {
   config_version: number;
   plain: RenderedBody | null;
   personal: RenderedBody | null;
+  /** What a transform made of it for the message that is sent next. */
+  transformed: (RenderedBody & { by: Revision }) | null;
 }
 
 export function itemOf(row: LogRow, config_version: number): LogItem {
   const topics = row.topics === '' ? [] : row.topics.split(' ');
   const place = { sequence: row.sequence, recorded_at: row.recorded_at.toISOString() };
-  return { row, place, topics, config_version, tags: null, plain: null, personal: null };
+  return { row, place, topics, config_version, tags: null, plain: null, personal: null, transformed: null };
 }
 
 export function readItemTags(item: LogItem): readonly string[] {
@@ -44,16 +46,24 @@ export function makeMessage(
   config_version: number,
 ): MadeMessage | null {
   const rendered = renderItem(item, keys, revision.rendering, config_version);
-  if (rendered === null) return null;
-  const { body, redacted } = rendered;
+  const told = revision.transform === null ? rendered : takeTransformed(item, revision);
+  if (rendered === null || told === null) return null;
+  const { body, redacted } = told;
   if (revision.format === 'native') return { body, redacted, headers: JSON_HEADERS };
   const { data_id, job_id, traceparent, body: text } = item.row;
   const event = { text, data_id, lane: job_id ?? data_id, traceparent };
   return { ...formatMessage(body, revision, event), redacted };
 }
 
+/** Made for one message; it may be large, and is not kept. */
+function takeTransformed(item: LogItem, by: Revision): RenderedBody | null {
+  const made = item.transformed;
+  item.transformed = null;
+  return made?.by === by ? made : null;
+}
+
 /** The bytes of the event. Null when a key has to be fetched first. */
-function renderItem(
+export function renderItem(
   item: LogItem,
   keys: SubjectKeys,
   rendering: Rendering,
@@ -62,6 +72,7 @@ function renderItem(
   if (item.config_version !== config_version) {
     item.plain = null;
     item.personal = null;
+    item.transformed = null;
     item.config_version = config_version;
   }
   const known = item[rendering];

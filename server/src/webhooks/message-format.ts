@@ -27,13 +27,13 @@ export interface Revision {
 }
 
 /** What an endpoint says about it. */
-export interface RevisionSettings extends Pick<Revision, 'rendering' | 'format'> {
+export interface RevisionSettings extends Omit<Revision, 'schema_version'> {
   /** Null: the newest there is. */
   schema_version: string | null;
 }
 
-export function revisionOf({ rendering, format, schema_version }: RevisionSettings): Revision {
-  return { rendering, format, schema_version: schema_version ?? SCHEMA_VERSION, transform: null };
+export function revisionOf({ rendering, format, schema_version, transform }: RevisionSettings): Revision {
+  return { rendering, format, schema_version: schema_version ?? SCHEMA_VERSION, transform };
 }
 
 export function isSameRevision(a: RevisionSettings, b: RevisionSettings): boolean {

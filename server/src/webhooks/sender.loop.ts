@@ -27,6 +27,7 @@ import { openHeaders, openKeys } from './sealed-secret.ts';
 import type { HeadNews } from './sender.store.ts';
 import { createSteadyClock } from './steady-clock.ts';
 import type { Surroundings } from './surroundings.loop.ts';
+import type { TransformPool } from './transform-pool.ts';
 import { WorldRun } from './world.loop.ts';
 
 const TICK_MS = 20;
@@ -60,6 +61,8 @@ export interface SenderOptions {
   address: DatabaseAddress;
   ledger: Pick<Ledger, 'commit' | 'onCommit'>;
   keys: SubjectKeys;
+  /** In which threads transforms run. */
+  transforms: TransformPool;
   /** Under which the secrets of endpoints are sealed. */
   secretKey: Buffer;
   egress: EgressRules;
@@ -330,7 +333,8 @@ class SenderLoop implements Sender {
     let world = this.#worlds.get(world_id);
     if (world === undefined) {
       const onFault = (error: unknown) => this.#options.log.warn({ msg: 'sender.failed', world_id, err: error });
-      world = new WorldRun(world_id, { sql: this.#work, keys: this.#options.keys, now: () => this.#now(), onFault });
+      const { keys, transforms } = this.#options;
+      world = new WorldRun(world_id, { sql: this.#work, keys, transforms, now: () => this.#now(), onFault });
       const head = this.#news.headOf(world_id);
       world.head = head?.sequence ?? 0;
       world.config_version = head?.config_version ?? 0;

@@ -23,7 +23,8 @@ export interface EndpointConfig {
   keys: SigningKey[];
   /** Of its own, names and values in turn. */
   headers: readonly string[];
-  /** How its messages are and were made. */
+  /** How its messages are made from now on, and how they were. */
+  revision: Revision;
   revisions: ReadonlyMap<number, Revision>;
   /** Where each epoch of the log but the first begins, for the receiver; null while there is only that. */
   epochs: string | null;

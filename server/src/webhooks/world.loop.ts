@@ -9,7 +9,8 @@ import { subjectsIn } from '../ledger/personal.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import type { Next } from './lane.ts';
-import { itemOf, type LogItem } from './log-item.ts';
+import { itemOf, type LogItem, renderItem } from './log-item.ts';
+import type { TransformPool } from './transform-pool.ts';
 import type { Place } from './window.ts';
 
 const BLOCK_EVENTS_MAX = 200;
@@ -26,6 +27,7 @@ export interface WorldContext {
   keys: SubjectKeys;
   now(): number;
   onFault(error: unknown): void;
+  transforms: TransformPool;
 }
 
 export class WorldRun {
@@ -94,12 +96,41 @@ export class WorldRun {
     for (const { next, item } of found) {
       if (run.isStopped) return;
       const fault = item === null ? 'the event is not in the log any more' : this.#faultOf(item);
+      if (fault === null && item !== null && run.revisionOf(next.message).transform !== null) {
+        this.#transform(run, next, item).catch(this.#context.onFault);
+        continue;
+      }
       if (fault === null) {
         run.launch(next, item);
         continue;
       }
       this.#context.onFault(new Error(`event ${next.message.sequence} of world ${this.world_id}: ${fault}`));
       run.giveBack(next, item, fault);
+    }
+    run.pump();
+  }
+
+  /** Its result is of no use to anybody but this message, which goes out at once. */
+  async #transform(run: EndpointRun, next: Next<LogItem>, item: LogItem): Promise<void> {
+    const { keys, transforms } = this.#context;
+    const by = run.revisionOf(next.message);
+    const rendered = renderItem(item, keys, by.rendering, this.config_version);
+    if (rendered === null || by.transform === null) {
+      run.launch(next, null);
+      return;
+    }
+    const input = { expression: by.transform, text: rendered.body.toString(), at_ms: item.row.recorded_at.getTime() };
+    const { output, error } = await transforms.run(`${this.world_id}/${run.id}`, input);
+    if (run.isStopped) return;
+    // What it was made by or from was changed meanwhile.
+    if (run.revisionOf(next.message) !== by || item.config_version !== this.config_version) {
+      await this.#prepare(run, [next]);
+      return;
+    }
+    if (output === null) run.giveBack(next, item, `the transform failed: ${error}`);
+    else {
+      item.transformed = { body: Buffer.from(output), redacted: rendered.redacted, by };
+      run.launch(next, item);
     }
     run.pump();
   }
