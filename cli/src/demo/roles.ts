@@ -29,19 +29,39 @@ export const roleScopes = {
 
 export const roles = Object.keys(roleScopes) as readonly Role[];
 
-/** Makes the keys on somebody's server; `revoke` ends them again. */
-export async function makeRoleKeys(client: Waypost): Promise<{ keys: RoleKeys; revoke(): Promise<void> }> {
-  const made: { id: string; secret: string }[] = [];
-  for (const role of roles) {
-    const key = await client.keys.create({ name: `demo ${role}`, scopes: [...roleScopes[role]], authority: role });
+/** Who makes the keys of each role on somebody's server, and with which authority. */
+type Makers = Readonly<Record<Role, { client: Waypost; authority: Role }>>;
+
+/** A key that may grant authorities makes all of them. */
+export function makersOf(client: Waypost): Makers {
+  const maker = (authority: Role) => ({ client, authority });
+  return { source: maker('source'), dispatch: maker('dispatch'), driver: maker('driver') };
+}
+
+/** Keys that give no more than they hold, as those of `waypost env`: who dispatches then reports for the drivers too. */
+export function makersOfTwo(source: Waypost, dispatch: Waypost): Makers {
+  const dispatching = { client: dispatch, authority: 'dispatch' } as const;
+  return { source: { client: source, authority: 'source' }, dispatch: dispatching, driver: dispatching };
+}
+
+/** Makes the keys on somebody's server, for the orders of one channel; `revoke` ends them again. */
+export async function makeRoleKeys(
+  makers: Makers,
+  channel_id: string,
+): Promise<{ keys: RoleKeys; revoke(): Promise<void> }> {
+  const revokes: (() => Promise<unknown>)[] = [];
+  const make = async (role: Role): Promise<string> => {
+    const { client, authority } = makers[role];
+    const scopes = [...roleScopes[role]];
+    const key = await client.keys.create({ name: `demo ${role}`, scopes, authority, channel_ids: [channel_id] });
     if (key.secret === null) throw new Error('The server does not show the secret of a new key.');
-    made.push({ id: key.id, secret: key.secret });
-  }
-  const [source = '', dispatch = '', driver = ''] = made.map((key) => key.secret);
+    revokes.push(() => client.keys.revoke(key.id));
+    return key.secret;
+  };
   return {
-    keys: { source, dispatch, driver },
+    keys: { source: await make('source'), dispatch: await make('dispatch'), driver: await make('driver') },
     async revoke() {
-      for (const { id } of made) await client.keys.revoke(id);
+      for (const revoke of revokes) await revoke();
     },
   };
 }

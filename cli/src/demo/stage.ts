@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Waypost } from '@waypost/sdk';
-import { makeRoleKeys, type Role, type RoleKeys, roleScopes } from './roles.ts';
+import { makeRoleKeys, makersOf, makersOfTwo, type Role, type RoleKeys, roleScopes } from './roles.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const LAUNCHER = join(ROOT, 'waypost');
@@ -38,7 +38,7 @@ export interface OwnServer {
 
 /** `town` becomes the hub: NAME,LAT,LNG,TZ. */
 export async function openStage(env: NodeJS.ProcessEnv, hub: string, tell: (sentence: string) => void): Promise<Stage> {
-  const { WAYPOST_URL: url, WAYPOST_KEY: key } = env;
+  const { WAYPOST_URL: url, WAYPOST_KEY: key, WAYPOST_DISPATCH_KEY: dispatchKey } = env;
   if ((url === undefined) !== (key === undefined)) {
     throw new Error('WAYPOST_URL and WAYPOST_KEY belong together: set both to use a running server, or neither.');
   }
@@ -47,7 +47,7 @@ export async function openStage(env: NodeJS.ProcessEnv, hub: string, tell: (sent
   await chmod(folder, 0o755);
   if (url === undefined || key === undefined) return openOwnStage(folder, hub, tell);
   try {
-    return await openGuestStage(url, key, folder);
+    return await openGuestStage(url, key, dispatchKey, folder);
   } catch (error) {
     await removeFolder(folder);
     throw error;
@@ -55,11 +55,17 @@ export async function openStage(env: NodeJS.ProcessEnv, hub: string, tell: (sent
 }
 
 /** On somebody else's server: keys of our own for as long as we are there, and its first channel. */
-async function openGuestStage(url: string, key: string, folder: string): Promise<Stage> {
+async function openGuestStage(
+  url: string,
+  key: string,
+  dispatchKey: string | undefined,
+  folder: string,
+): Promise<Stage> {
   const client = new Waypost({ url, key });
   const [channel] = (await client.channels.list({ limit: 1 })).data;
   if (channel === undefined) throw new Error('The tenant of WAYPOST_KEY has no channel that orders could come from.');
-  const { keys, revoke } = await makeRoleKeys(client);
+  const makers = dispatchKey ? makersOfTwo(client, new Waypost({ url, key: dispatchKey })) : makersOf(client);
+  const { keys, revoke } = await makeRoleKeys(makers, channel.id);
   const close = async (): Promise<void> => {
     await removeFolder(folder);
     await revoke();
