@@ -68,6 +68,7 @@ create table attempts (
   error text collate "C",
   reply text,
   redrive text collate "C",
+  replay text collate "C",
   control text collate "C",
   retry_after_s integer,
   constraint attempts_pkey PRIMARY KEY (world_id, endpoint_id, sequence, started_at, attempt),
@@ -753,6 +754,44 @@ CREATE INDEX redrives_open ON public.redrives USING btree (world_id) WHERE ((can
 grant select on redrives to waypost_app;
 grant delete, insert, select, update on redrives to waypost_ledger;
 grant delete, insert, select, update on redrives to waypost_sender;
+
+create table replay_cursors (
+  world_id integer not null,
+  replay_id text collate "C" not null,
+  phase text collate "C" not null,
+  sequence bigint not null,
+  recorded_at timestamp(3) with time zone not null,
+  closing_to bigint,
+  sent bigint not null,
+  delivered bigint not null,
+  failed bigint not null,
+  closed bigint not null,
+  started_at timestamp(3) with time zone not null,
+  saved_at timestamp(3) with time zone not null,
+  constraint replay_cursors_pkey PRIMARY KEY (world_id, replay_id),
+  constraint replay_cursors_phase_check CHECK ((phase = ANY (ARRAY['events'::text, 'closing'::text])))
+) with (fillfactor=20);
+grant select on replay_cursors to waypost_app;
+grant select on replay_cursors to waypost_ledger;
+grant delete, insert, select, update on replay_cursors to waypost_sender;
+
+create table replays (
+  world_id integer not null,
+  replay_id text collate "C" not null,
+  endpoint_id text collate "C" not null,
+  target_id text collate "C" not null,
+  requested_at timestamp(3) with time zone not null,
+  ended_at timestamp(3) with time zone,
+  plan text not null,
+  hash text collate "C",
+  body text not null,
+  constraint replays_pkey PRIMARY KEY (world_id, replay_id)
+);
+CREATE INDEX replays_by_time ON public.replays USING btree (world_id, requested_at DESC, replay_id DESC);
+CREATE INDEX replays_open ON public.replays USING btree (world_id, target_id) WHERE (ended_at IS NULL);
+grant select on replays to waypost_app;
+grant delete, insert, select, update on replays to waypost_ledger;
+grant select on replays to waypost_sender;
 
 create table sender_leases (
   share smallint not null,

@@ -697,6 +697,8 @@ export interface Attempt {
   correlation_id: string;
   /** The dead letter that was sent again. */
   dead_letter_id: string | null;
+  /** The replay that it belongs to. */
+  replay_id: string | null;
 }
 
 export interface AuditEntry {
@@ -1255,6 +1257,36 @@ export type EndpointRedriveRequestedEvent = (Event) & ({
   topics: unknown[];
   data: {
     redrive: RedriveRequest;
+    [member: string]: unknown;
+  };
+});
+
+/** A replay was stopped, by somebody or because its endpoint was deleted. */
+export type EndpointReplayCancelledEvent = (Event) & ({
+  type: "endpoint.replay_cancelled";
+  topics: unknown[];
+  data: {
+    replay: ReplayRequest;
+    [member: string]: unknown;
+  };
+});
+
+/** A replay has sent all that it was asked for. */
+export type EndpointReplayCompletedEvent = (Event) & ({
+  type: "endpoint.replay_completed";
+  topics: unknown[];
+  data: {
+    replay: ReplayRequest;
+    [member: string]: unknown;
+  };
+});
+
+/** Events are to be sent again. */
+export type EndpointReplayRequestedEvent = (Event) & ({
+  type: "endpoint.replay_requested";
+  topics: unknown[];
+  data: {
+    replay: ReplayRequest;
     [member: string]: unknown;
   };
 });
@@ -3027,6 +3059,89 @@ export interface RedriveRequest {
   matching: number;
 }
 
+export interface Replay {
+  /** Identifier of a replay. */
+  id: string;
+  /** Identifier of an endpoint. */
+  endpoint_id: string;
+  /** Null: to the endpoint itself. */
+  to: string | null;
+  /** The first sequence that is looked at. */
+  from_sequence: number;
+  /** The last one: at or before what was sent live when it was asked for, and fixed since. */
+  until_sequence: number;
+  /** RFC 3339, UTC, milliseconds. */
+  since: string | null;
+  /** RFC 3339, UTC, milliseconds. */
+  until: string | null;
+  job_ids: string[] | null;
+  types: string[] | null;
+  dead_letters: boolean;
+  rate_per_s: number | null;
+  /** Events that it sends; null where counting them means reading the log. */
+  total: number | null;
+  /** RFC 3339, UTC, milliseconds. */
+  requested_at: string;
+  /** RFC 3339, UTC, milliseconds. */
+  ended_at: string | null;
+  end_reason: "completed" | "cancelled" | "endpoint_deleted" | null;
+  /** waiting: nothing goes out now, see `waiting_for`; it goes on by itself. ended: the endpoint was deleted. */
+  state: "running" | "waiting" | "completed" | "cancelled" | "ended";
+  /** Why nothing goes out now. */
+  waiting_for: "endpoint_paused" | "endpoint_unverified" | "endpoint_broken" | null;
+  progress: {
+    /** closing: all were sent, and of jobs about which newer was sent the newest goes out once more, so that it comes last. */
+    phase: "events" | "closing";
+    /** Everything up to here is settled. */
+    sequence: number;
+    /** Events that were tried at least once. */
+    sent: number;
+    delivered: number;
+    /** Given up after four tries: these are dead letters. */
+    failed: number;
+    /** Newest events that went out once more at the end. */
+    closed: number;
+    /** Delivered a second since it began. */
+    per_s: number | null;
+    /** When its sender wrote this down; null: not begun. */
+    as_of: string | null;
+  };
+}
+
+export interface ReplayRequest {
+  /** Identifier of a replay. */
+  id: string;
+  /** Identifier of an endpoint. */
+  endpoint_id: string;
+  /** Null: to the endpoint itself. */
+  to: string | null;
+  /** The first sequence that is looked at. */
+  from_sequence: number;
+  /** The last one: at or before what was sent live when it was asked for, and fixed since. */
+  until_sequence: number;
+  /** RFC 3339, UTC, milliseconds. */
+  since: string | null;
+  /** RFC 3339, UTC, milliseconds. */
+  until: string | null;
+  job_ids: string[] | null;
+  types: string[] | null;
+  dead_letters: boolean;
+  rate_per_s: number | null;
+  /** Events that it sends; null where counting them means reading the log. */
+  total: number | null;
+  /** RFC 3339, UTC, milliseconds. */
+  requested_at: string;
+  /** RFC 3339, UTC, milliseconds. */
+  ended_at: string | null;
+  end_reason: "completed" | "cancelled" | "endpoint_deleted" | null;
+  /** What came of it, once it is completed. */
+  result: {
+    delivered: number;
+    failed: number;
+    closed: number;
+  } | null;
+}
+
 /** What is asked for, by kind. A kind that is not named is off. */
 export interface RequirementSet {
   /** Photos. */
@@ -4129,6 +4244,25 @@ export type GetRedriveReply = Redrive;
 
 export type GetDeadLetterReply = DeadLetter;
 
+export interface ListReplaysQuery {
+  /** How many at most; 50 when absent, in an export all. */
+  limit?: number | undefined;
+  /** `next` of the page before; absent: from the first. */
+  after?: string | undefined;
+  /** Identifier of an endpoint. */
+  endpoint_id?: string | undefined;
+}
+
+export interface ListReplaysReply {
+  data: Replay[];
+  /** Whether another page follows. */
+  has_more: boolean;
+  /** Cursor of the next page; null on the last. */
+  next: string | null;
+}
+
+export type GetReplayReply = Replay;
+
 export interface ListAuditQuery {
   /** How many at most; 50 when absent, in an export all. */
   limit?: number | undefined;
@@ -5144,3 +5278,30 @@ export type RedriveDeadLettersReply = Redrive;
 export type CancelRedriveReply = Redrive;
 
 export type RedriveDeadLetterReply = Redrive;
+
+export interface CreateReplayBody {
+  /** Whose events are sent again: those that its filter takes. */
+  endpoint_id: string;
+  /** From this event on; 1 for all that the log still holds. */
+  from_sequence?: number | undefined;
+  /** Up to this event; else up to what was sent when it was asked for. */
+  until_sequence?: number | undefined;
+  /** Only events recorded at or after this instant. */
+  since?: string | undefined;
+  /** Only events recorded before this instant. */
+  until?: string | undefined;
+  /** Only events of these jobs. */
+  job_ids?: string[] | undefined;
+  /** Only events of these types or topics, with `job.*` for all that begin so. */
+  types?: string[] | undefined;
+  /** true: only what is a dead letter of the endpoint, in the order of the log. */
+  dead_letters?: boolean | undefined;
+  /** Another endpoint that gets them in its place, with its own URL, secret, format, order and limits; the live one gets nothing. */
+  to?: string | undefined;
+  /** Messages a second at most. */
+  rate_per_s?: number | undefined;
+}
+
+export type CreateReplayReply = Replay;
+
+export type CancelReplayReply = Replay;

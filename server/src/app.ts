@@ -74,6 +74,7 @@ import type { EndpointDesk } from './webhooks/endpoint-desk.routes.ts';
 import { describeWebhooks } from './webhooks/event-catalogue.ts';
 import { catalogueOf, eventTypeOperations } from './webhooks/event-type.routes.ts';
 import { messageOperations } from './webhooks/message.routes.ts';
+import { replayOperations } from './webhooks/replay.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
 import { signingKeyOperations } from './webhooks/signing-key.routes.ts';
 import { traceOperations } from './webhooks/trace.routes.ts';
@@ -462,6 +463,7 @@ function listServing(house: House): Operation[] {
     ...messageOperations(reads),
     ...traceOperations(reads),
     ...deadLetterOperations({ reads, ledger }),
+    ...replayOperations({ reads, ledger }),
     ...auditOperations({ reads, keys }),
   ];
 }

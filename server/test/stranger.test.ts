@@ -45,7 +45,7 @@ before(async () => {
   assert.deepEqual(
     made,
     Object.keys(prefixes)
-      .filter((name) => name !== 'dead_letter_id' && name !== 'redrive_id')
+      .filter((name) => name !== 'dead_letter_id' && name !== 'redrive_id' && name !== 'replay_id')
       .sort(),
     'one of each kind',
   );
@@ -83,6 +83,7 @@ const prefixes: Readonly<Record<string, string>> = {
   proposal_id: 'pro',
   dead_letter_id: 'dlt',
   redrive_id: 'rdr',
+  replay_id: 'rpl',
   consumer_name: 'csm',
   correlation_id: 'request',
 };

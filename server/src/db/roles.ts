@@ -36,6 +36,7 @@ const SENT = [
   'left_out_messages',
   'parked_messages',
   'redrives',
+  'replay_cursors',
   'sender_leases',
   'senders',
 ];

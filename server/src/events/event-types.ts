@@ -24,6 +24,9 @@ export const eventTypes = [
   'endpoint.paused',
   'endpoint.redrive_cancelled',
   'endpoint.redrive_requested',
+  'endpoint.replay_cancelled',
+  'endpoint.replay_completed',
+  'endpoint.replay_requested',
   'endpoint.resumed',
   'endpoint.secret_rotated',
   // Sent to one endpoint on request, whatever its filter; in no log.

@@ -75,7 +75,7 @@ export function readHeads(
 }
 
 /** Some 20 µs an event, against the document's way to this process: they are read only where a filter names tags. */
-function tagsOf(sql: Sql) {
+export function tagsOf(sql: Sql) {
   return sql`, case when job_id is not null
     then json_build_array(body::json #> '{data,job,tags}', body::json #> '{data,changes,tags,0}')::text end as tags`;
 }

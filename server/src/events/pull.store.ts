@@ -224,7 +224,7 @@ async function readDocuments(sql: Sql, worldId: number, heads: readonly LogHead[
 }
 
 /** The last wanted event up to a sequence, as far back as is looked. */
-async function findPrevious(
+export async function findPrevious(
   sql: Sql,
   worldId: number,
   upTo: number,

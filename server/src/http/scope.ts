@@ -20,7 +20,7 @@ export const scopes = {
   'events:read': 'Read the log of events.',
   'consumers:write': 'Make, read as, acknowledge for and delete named consumers of the log.',
   'webhooks:read': 'Read endpoints, messages and attempts.',
-  'webhooks:admin': 'Create, change and delete endpoints, rotate their secrets, redrive dead letters.',
+  'webhooks:admin': 'Create, change and delete endpoints, rotate their secrets, redrive dead letters, replay events.',
   'channels:read': 'Read channels and their settings.',
   'channels:admin': 'Create and change channels and their settings.',
   'audit:read': 'Read who did what, who was refused, and to whom personal values were shown.',

@@ -25,6 +25,7 @@ export type Prefix =
   | 'prf'
   | 'pro'
   | 'rdr'
+  | 'rpl'
   | 'rte'
   | 'sft'
   | 'stp'

@@ -126,7 +126,7 @@ function openSenderMetrics(registry: Registry): Pick<Metrics, 'onAttempt' | 'onD
   });
   const latency = new Histogram({
     name: 'waypost_event_delivery_latency_seconds',
-    help: 'From the recording of an event to the first 2xx of an endpoint; redrives do not count.',
+    help: 'From the recording of an event to the first 2xx of an endpoint; redrives and replays do not count.',
     buckets: LATENCY_BUCKETS_S,
     registers,
   });

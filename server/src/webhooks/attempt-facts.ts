@@ -16,6 +16,8 @@ export interface AttemptFacts {
   attempt: number;
   /** The dead letter that it was sent again for. */
   redrive: string | null;
+  /** The replay that it belongs to. */
+  replay: string | null;
   outcome: Answer['outcome'];
   status: number | null;
   error: string | null;
@@ -36,9 +38,9 @@ export interface AttemptPlace {
 }
 
 export function factsOf(place: AttemptPlace, subject: AttemptSubject, answer: Answer, now: number): AttemptFacts {
-  const { event_id, type, attempt, redrive, bytes, correlation_id, traceparent, recorded_at } = subject;
+  const { event_id, type, attempt, redrive, replay, bytes, correlation_id, traceparent, recorded_at } = subject;
   const { outcome, status, error, duration_ms } = answer;
-  const isFirstDelivery = outcome === 'delivered' && recorded_at !== null && redrive === null;
+  const isFirstDelivery = outcome === 'delivered' && recorded_at !== null && redrive === null && replay === null;
   // Written out: this runs for every message.
   return {
     tenant_id: place.tenant_id,
@@ -49,6 +51,7 @@ export function factsOf(place: AttemptPlace, subject: AttemptSubject, answer: An
     sequence: recorded_at === null ? null : subject.sequence,
     attempt,
     redrive,
+    replay,
     outcome,
     status,
     error,

@@ -2,12 +2,14 @@
 // configuration of their world changes, and lets them go.
 
 import type { Sql } from '../db/sql.ts';
+import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { readEndpoint } from './endpoint.store.ts';
 import { endpointName } from './flush.store.ts';
 import { type Revision, revisionOf } from './message-format.ts';
 import { startRedrives } from './redrive.loop.ts';
+import { startReplays } from './replay-book.loop.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import {
   type CursorRow,
@@ -32,7 +34,9 @@ export interface BookOptions {
   /** Opens the headers of an endpoint's own. */
   openHeaders(endpoint: EndpointKey, sealed: Buffer | null): string[];
   epochOf(share: number): number | null;
+  keys: SubjectKeys;
   around: Surroundings;
+  onFault(error: unknown): void;
   onStart(run: EndpointRun): void;
   onEnd(run: EndpointRun): void;
 }
@@ -52,6 +56,7 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
   let loading: Promise<void> = Promise.resolve();
   let isStopped = false;
   const redrives = startRedrives({ sql, runs, now: options.around.now });
+  const replays = startReplays({ sql, runs, keys: options.keys, around: options.around, onFault: options.onFault });
 
   async function load(shares: readonly number[], worldId: number | null): Promise<void> {
     const rows = await readEndpoints(sql, shares, worldId);
@@ -65,6 +70,7 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
     const fresh = rows.filter((row) => !runs.has(nameOf(row)));
     if (fresh.length > 0) await start(fresh, configs);
     await redrives.take(new Set(rows.map((row) => row.world_id)));
+    await replays.take(shares, worldId);
   }
 
   async function start(rows: readonly EndpointRow[], configs: Map<string, EndpointConfig>): Promise<void> {

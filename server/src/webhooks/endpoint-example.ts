@@ -3,6 +3,7 @@
 import type { Attempt, Endpoint, Health, Message } from './endpoint.schema.ts';
 import { IN_FLIGHT_DEFAULT } from './pace.ts';
 import type { DeadLetter, Redrive } from './redrive.schema.ts';
+import type { Replay } from './replay.schema.ts';
 import type { TracePage } from './trace.schema.ts';
 import { ORDER_PATIENCE_DEFAULT_S } from './window.ts';
 
@@ -59,6 +60,7 @@ export const attemptExample: Attempt = {
   retry_after_s: null,
   correlation_id: '7f0c2a51-order-10293',
   dead_letter_id: null,
+  replay_id: null,
 };
 
 export const messageExample: Message = {
@@ -141,6 +143,36 @@ export const redriveExample: Redrive = {
   matching: 1_204,
   state: 'running',
   progress: { remaining: 1_004, redriving: 32, delivered: 168, dead: 0 },
+};
+
+export const replayExample: Replay = {
+  id: 'rpl_01m7yk1xfpe8nb9r0sf3wq6y2h',
+  endpoint_id,
+  to: null,
+  from_sequence: 1,
+  until_sequence: 10_291,
+  since: null,
+  until: null,
+  job_ids: null,
+  types: ['job.*'],
+  dead_letters: false,
+  rate_per_s: 100,
+  total: 9_870,
+  requested_at: '2026-11-21T14:00:00.118Z',
+  ended_at: null,
+  end_reason: null,
+  state: 'running',
+  waiting_for: null,
+  progress: {
+    phase: 'events',
+    sequence: 3_120,
+    sent: 3_010,
+    delivered: 3_004,
+    failed: 2,
+    closed: 0,
+    per_s: 99.4,
+    as_of: '2026-11-21T14:00:30.402Z',
+  },
 };
 
 export const traceExample: TracePage = {

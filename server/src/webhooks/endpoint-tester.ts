@@ -69,6 +69,7 @@ export async function testEndpoint(
     traceparent: posting.trace === null ? null : writeTraceparent(posting.trace),
     recorded_at: null,
     redrive: null,
+    replay: null,
   };
   const place = { tenant_id: where.tenant_id, world: where.world, endpoint_id: endpoint.id };
   tester.onAttempted(factsOf(place, { ...subject, bytes: made.body.length }, answer, tester.now()));
@@ -88,7 +89,7 @@ export async function testEndpoint(
     correlation_id,
   };
   await insertAttempts(tester.attempts, [
-    { ...shown, world_id: where.world_id, sequence: 0, redrive: null, started_at: now },
+    { ...shown, world_id: where.world_id, sequence: 0, redrive: null, replay: null, started_at: now },
   ]);
-  return { ...shown, sequence: null, dead_letter_id: null };
+  return { ...shown, sequence: null, dead_letter_id: null, replay_id: null };
 }

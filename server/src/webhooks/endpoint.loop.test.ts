@@ -46,6 +46,7 @@ function startRun(change: Partial<Endpoint>) {
     wakeAt: () => {},
     commitVerified: async () => {},
     commitPaused: async () => {},
+    commitReplayEnded: async () => {},
     onAttempt: () => {},
     onDead: () => {},
   };

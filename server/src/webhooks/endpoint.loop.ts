@@ -2,7 +2,7 @@
 // events, of answers and of time; what it has to write down it leaves in its outbox for the next flush.
 
 import type { Answer, Flight, Target } from '../destinations/destination.ts';
-import { readTraceparent, type TraceContext } from '../ledger/trace.ts';
+import { readTraceparent } from '../ledger/trace.ts';
 import {
   type Circuit,
   closeCircuit,
@@ -12,19 +12,20 @@ import {
   noteResult,
   restoreCircuit,
 } from './circuit.ts';
-import type { Endpoint } from './endpoint.schema.ts';
 import { startOf } from './endpoint.ts';
+import { EndpointReplays } from './endpoint-replays.loop.ts';
 import { FilterHistory } from './filter-history.ts';
 import type { DeadLetterRow } from './flush.store.ts';
 import type { Message, Next } from './lane.ts';
 import { type LogItem, readItemTags } from './log-item.ts';
 import type { MadeMessage, Revision } from './message-format.ts';
 import { type AttemptSubject, Outbox } from './outbox.ts';
-import { narrow, newPace, noteSent, type Pace, room, roomAt, slowDown, widen, widthOf } from './pace.ts';
+import { narrow, newPace, noteSent, orderOf, type Pace, room, roomAt, slowDown, widen, widthOf } from './pace.ts';
 import { COMMIT_RETRY_MS, Pings } from './ping.loop.ts';
 import { Punctuality } from './punctuality.ts';
-import { nextTry, readRetryAfter } from './retry.ts';
-import { headersOf, NO_ANSWER, saidOf, targetOf } from './sending.ts';
+import { nextTryOf } from './replay.ts';
+import { readRetryAfter } from './retry.ts';
+import { type Cause, headersOf, NO_ANSWER, saidOf, targetOf } from './sending.ts';
 import { liveKeys } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import { judge } from './verdict.ts';
@@ -37,9 +38,6 @@ const OVERDUE_CHECK_MS = 250;
 /** Dead letters of one endpoint that are on their way again at the same time. */
 export const REDRIVEN_MAX = 200;
 
-/** What an attempt comes from. */
-type Cause = { event_id: string; attempt: number; trace: TraceContext | null };
-
 type SentMessage = Pick<MadeMessage, 'body' | 'headers'>;
 
 /** A message on its way. */
@@ -50,6 +48,7 @@ export class EndpointRun {
   readonly epoch: number;
   readonly window: Window<LogItem>;
   readonly outbox: Outbox;
+  readonly replays: EndpointReplays;
   readonly filters: FilterHistory;
   readonly punctuality: Punctuality;
   circuit: Circuit;
@@ -81,6 +80,7 @@ export class EndpointRun {
     this.#around = around;
     const { endpoint } = config;
     this.window = new Window<LogItem>(saved.cursor, orderOf(endpoint));
+    this.replays = new EndpointReplays(this.window);
     this.circuit = restoreCircuit(saved.circuit);
     this.punctuality = new Punctuality(this.circuit.state === 'open');
     this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, around.now());
@@ -163,6 +163,7 @@ export class EndpointRun {
     this.#worthOf = compileWorth(endpoint.worth_sending);
     this.#target = targetOf(endpoint);
     this.window.configure(orderOf(endpoint));
+    this.replays.configure(endpoint.ordering);
     if (widthOf(endpoint) !== this.#pace.width_max || endpoint.rate_per_s !== this.#pace.rate_per_s) {
       this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, now);
     }
@@ -194,10 +195,11 @@ export class EndpointRun {
       this.#plan(now);
       return;
     }
+    this.replays.feed();
     const unprepared: Next<LogItem>[] = [];
     this.#isLimited = true;
-    for (let free = room(this.#pace, this.window.in_flight, now); free > 0; ) {
-      const next = this.window.take(now);
+    for (let free = room(this.#pace, this.replays.inFlight, now); free > 0; ) {
+      const next = this.replays.take(now, this.#pace.width);
       if (next === null) {
         this.#isLimited = false;
         break;
@@ -223,7 +225,7 @@ export class EndpointRun {
       message.event = item;
       if (this.#trySend(next)) return;
     }
-    this.window.putBack(message, now);
+    this.replays.putBack(message, now);
   }
 
   /** The message cannot be made: that counts as a failed attempt, so that it neither goes round without a pause nor is lost. */
@@ -236,8 +238,11 @@ export class EndpointRun {
     } else {
       // Nothing is known of it but its number: there is no row to keep as a dead letter in the end.
       const at = this.#nextTry(message, answer, now);
-      if (at === null) this.#finish(message);
-      else this.#retryAt(message, at, now);
+      if (at !== null) this.#retryAt(message, at, now);
+      else {
+        if (message.parked) this.outbox.unpark(message);
+        this.replays.bury(message);
+      }
     }
     this.#around.changed(this);
   }
@@ -259,6 +264,7 @@ export class EndpointRun {
   /** Forgets everything: the lease is lost or the endpoint gone. */
   drop(): void {
     this.isStopped = true;
+    this.replays.drop();
     this.callOff();
     this.#flights.clear();
   }
@@ -282,7 +288,7 @@ export class EndpointRun {
     if (made === null) return false;
     const now = this.#around.now();
     if (!this.#around.holds(this.config.share)) {
-      this.window.putBack(message, now);
+      this.replays.putBack(message, now);
       return true;
     }
     message.revision ??= endpoint.revision;
@@ -324,7 +330,7 @@ export class EndpointRun {
     const { verdict, pause, slower } = judge(answer);
     if (verdict === 'called_off') {
       if (message === this.#probing) this.#probing = null;
-      this.window.putBack(message, now);
+      this.replays.putBack(message, now);
     } else {
       if (slower) slowDown(this.#pace, readRetryAfter(answer.retry_after, now), started_at, now);
       const isPassed = verdict === 'delivered';
@@ -333,7 +339,7 @@ export class EndpointRun {
       if (slower || this.circuit.state === 'open') this.punctuality.noteTrouble();
       if (isPassed) this.#deliver(message, item, answer.duration_ms);
       else if (verdict === 'abort') this.#bury(message, item, 'aborted_by_receiver', answer);
-      else if (pause !== null || (this.circuit.state === 'open' && !message.parked)) this.window.putBack(message, now);
+      else if (pause !== null || (this.circuit.state === 'open' && !message.parked)) this.replays.putBack(message, now);
       else this.#retry(message, item, answer, now);
     }
     if (pause !== null) this.#pause(pause, now);
@@ -343,24 +349,23 @@ export class EndpointRun {
 
   #note({ message, item, bytes, started_at }: Sending, answer: Answer): void {
     const { event_id, type, correlation_id, traceparent, recorded_at } = item.row;
-    const { sequence, attempts: attempt, redrive } = message;
-    const named = { event_id, type, sequence, correlation_id, traceparent };
-    const subject: AttemptSubject = { ...named, attempt, recorded_at, redrive, bytes };
+    const { sequence, attempts: attempt, redrive, replay } = message;
+    const named = { event_id, type, sequence, correlation_id, traceparent, redrive, replay };
+    const subject: AttemptSubject = { ...named, attempt, recorded_at, bytes };
     this.outbox.attempt(subject, answer, started_at);
     this.#around.onAttempt(this, subject, answer);
   }
 
-  #deliver(message: Message<LogItem>, { row }: LogItem, duration_ms: number): void {
-    const { redrive, parked, attempts: tries } = message;
-    const [recorded_at, now] = [row.recorded_at.getTime(), this.#around.now()];
-    if (redrive === null && recorded_at >= Date.parse(this.config.endpoint.status_since))
+  #deliver(message: Message<LogItem>, item: LogItem, duration_ms: number): void {
+    const { redrive, replay, parked, attempts: tries } = message;
+    const [recorded_at, now] = [item.row.recorded_at.getTime(), this.#around.now()];
+    if (redrive === null && replay === null && recorded_at >= Date.parse(this.config.endpoint.status_since))
       this.punctuality.note({ recorded_at, now, duration_ms, tries, hasWaited: parked });
-    this.window.deliver(message);
+    const letter = redrive ?? this.replays.letterOf(message);
+    this.replays.deliver(message, item);
     if (parked) this.outbox.unpark(message);
-    if (redrive !== null) {
-      this.outbox.redrive(redrive, 'delivered', now);
-      this.#redriven.delete(redrive);
-    }
+    if (letter !== null) this.outbox.redrive(letter, 'delivered', now);
+    if (redrive !== null) this.#redriven.delete(redrive);
     widen(this.#pace);
     if (this.circuit.state === 'proving' && this.#pace.width >= this.#pace.width_max) closeCircuit(this.circuit);
   }
@@ -376,25 +381,21 @@ export class EndpointRun {
   #nextTry(message: Message<LogItem>, answer: Answer, now: number): number | null {
     const failed_since = this.window.failedSince(message, now);
     const retry_after_s = readRetryAfter(answer.retry_after, now);
-    return nextTry({ tries: message.rung, failed_since, now, jitter: this.#around.jitter(), retry_after_s });
+    return nextTryOf(message, { failed_since, now, jitter: this.#around.jitter(), retry_after_s });
   }
 
   #retryAt(message: Message<LogItem>, at: number, now: number): void {
-    this.window.retry(message, at, now);
-    this.outbox.park(message);
-  }
-
-  #finish(message: Message<LogItem>): void {
-    if (message.parked) this.outbox.unpark(message);
-    this.window.bury(message);
+    this.replays.retry(message, at, now);
+    if (message.replay === null) this.outbox.park(message);
   }
 
   #bury(message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason'], answer: Answer): void {
     const dead_letter_id = message.redrive ?? this.#around.mintDeadLetterId();
-    if (message.redrive === null && reason !== 'too_large') this.punctuality.noteDead(this.#around.now());
+    if (message.redrive === null && message.replay === null && reason !== 'too_large')
+      this.punctuality.noteDead(this.#around.now());
     this.#redriven.delete(dead_letter_id);
     this.outbox.bury(message, item.row, { dead_letter_id, reason, answer, now: this.#around.now() });
-    this.window.bury(message);
+    this.replays.bury(message);
     this.#around.onDead(this, message, item, reason);
     this.#around.changed(this);
   }
@@ -455,6 +456,7 @@ export class EndpointRun {
   #recover(now: number): void {
     if (this.circuit.state === 'open') this.circuit = newCircuit();
     for (const message of this.window.recover(now)) this.outbox.park(message);
+    this.replays.recover(now);
     this.#around.changed(this);
   }
 
@@ -487,14 +489,11 @@ export class EndpointRun {
     else if (this.config.endpoint.status === 'unverified') times.push(isTesting ? null : this.#pings.handshakeAt);
     else if (this.isActive && this.circuit.state === 'open') times.push(isTesting ? null : this.circuit.probe_at);
     else if (this.isActive) {
-      times.push(this.window.wakeAt(), this.#isLimited ? roomAt(this.#pace, this.window.in_flight, now) : null);
+      times.push(this.window.wakeAt(), this.#isLimited ? roomAt(this.#pace, this.replays.inFlight, now) : null);
       if (this.window.in_flight > 0 || this.window.waiting > 0) times.push(this.#overdueAt);
+      times.push(...this.replays.wakeTimes(now));
     }
     const soonest = times.filter((at) => at !== null).sort((a, b) => a - b)[0];
     if (soonest !== undefined) this.#around.wakeAt(this, soonest);
   }
-}
-
-function orderOf(endpoint: Endpoint) {
-  return { ordering: endpoint.ordering, order_patience_ms: endpoint.order_patience_s * 1_000 };
 }

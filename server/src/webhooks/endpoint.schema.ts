@@ -277,6 +277,7 @@ export const AttemptSchema = closed(
     }),
     correlation_id: Type.String(),
     dead_letter_id: nullable(Type.String(), { description: 'The dead letter that was sent again.' }),
+    replay_id: nullable(Type.String(), { description: 'The replay that it belongs to.' }),
   },
   { $id: 'Attempt' },
 );

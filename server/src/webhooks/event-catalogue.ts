@@ -49,6 +49,12 @@ const told: Readonly<Record<EventType, { noun: string | null; summary: string }>
   },
   'endpoint.redrive_cancelled': { noun: 'redrive', summary: 'A redrive of dead letters was stopped.' },
   'endpoint.redrive_requested': { noun: 'redrive', summary: 'Dead letters are to be sent again.' },
+  'endpoint.replay_cancelled': {
+    noun: 'replay',
+    summary: 'A replay was stopped, by somebody or because its endpoint was deleted.',
+  },
+  'endpoint.replay_completed': { noun: 'replay', summary: 'A replay has sent all that it was asked for.' },
+  'endpoint.replay_requested': { noun: 'replay', summary: 'Events are to be sent again.' },
   'endpoint.resumed': { noun: 'endpoint', summary: 'A paused endpoint goes on where it stood.' },
   'endpoint.secret_rotated': {
     noun: 'endpoint',

@@ -11,9 +11,11 @@ import { makeJobExample } from '../jobs/job-example.ts';
 import { proposal } from '../jobs/proposal.schema.ts';
 import { makeProposalExample } from '../jobs/proposal-example.ts';
 import { closed, nullable } from '../parties/fields.ts';
-import { redriveExample } from './endpoint-example.ts';
+import { redriveExample, replayExample } from './endpoint-example.ts';
 import { type Documents, describeEventTypes, describeTopics, type EventTypeDescription } from './event-catalogue.ts';
 import { RedriveRequest, requestIn } from './redrive.schema.ts';
+import { ReplayRequest } from './replay.schema.ts';
+import { requestIn as replayRequestIn } from './replay.ts';
 
 const Deprecation = closed({
   what: Type.String({ description: 'The type, or a pointer to a member of it.' }),
@@ -80,6 +82,7 @@ export function catalogueOf(operations: readonly Operation[]): EventTypeDescript
     ['job', { schema: job, example: jobExample }],
     ['proposal', { schema: proposal, example: proposalIn(makeProposalExample()) }],
     ['redrive', { schema: RedriveRequest, example: requestIn(redriveExample) }],
+    ['replay', { schema: ReplayRequest, example: replayRequestIn(replayExample) }],
   ]);
   return describeEventTypes(documents);
 }

@@ -75,6 +75,7 @@ export function startFlusher(options: FlusherOptions): Flusher {
       left_out: [],
       redrives: [],
       tallies: [],
+      replays: [],
     };
     for (const run of runs) run.outbox.empty(flush);
     await writeOrSplit(flush, { ...options, runs, refused, isStopped: () => isStopped });
@@ -185,4 +186,5 @@ function keep(flush: Flush, isLeft: (row: EndpointKey) => boolean): void {
   flush.left_out = flush.left_out.filter(isLeft);
   flush.redrives = flush.redrives.filter(isLeft);
   flush.tallies = flush.tallies.filter(isLeft);
+  flush.replays = flush.replays.filter(isLeft);
 }

@@ -4,6 +4,7 @@
 import type { Sql, Tx } from '../db/sql.ts';
 import type { Answer } from '../destinations/destination.ts';
 import type { Instant } from '../ledger/command.ts';
+import { type ReplayUpdate, upsertReplayPlaces } from './replay.store.ts';
 import { addTallies, type TallyRow } from './slo.store.ts';
 import type { Cursor, ParkedMessage } from './window.ts';
 import type { LeftOutReason } from './worth.ts';
@@ -27,6 +28,7 @@ export interface AttemptRow {
   /** What the receiver asked for. */
   control: Answer['control'];
   retry_after_s: number | null;
+  replay: string | null;
 }
 
 export interface CursorUpdate extends Cursor {
@@ -110,6 +112,7 @@ export interface Flush {
   left_out: LeftOutRow[];
   redrives: RedriveUpdate[];
   tallies: TallyRow[];
+  replays: ReplayUpdate[];
 }
 
 /** The flush was taken back: these endpoints belong to another sender now. */
@@ -136,6 +139,7 @@ export async function writeFlush(sql: Sql, flush: Flush): Promise<void> {
       flush.left_out.length > 0 && insertLeftOut(tx, flush.left_out),
       flush.tallies.length > 0 && addTallies(tx, flush.tallies),
       flush.redrives.length > 0 && updateRedrives(tx, flush.redrives),
+      flush.replays.length > 0 && upsertReplayPlaces(tx, flush.replays),
     ]);
     if (moved.length === flush.cursors.length) return;
     const ours = new Set(moved.map((row) => endpointName(row.world_id, row.endpoint_id)));
@@ -167,10 +171,10 @@ function moveCursors(tx: Tx, rows: readonly CursorUpdate[]) {
 export function insertAttempts(sql: Sql | Tx, rows: readonly AttemptRow[]) {
   return sql`
     insert into attempts (world_id, endpoint_id, sequence, started_at, attempt, event_id, type, correlation_id, outcome,
-      duration_ms, status, error, reply, redrive, control, retry_after_s)
+      duration_ms, status, error, reply, redrive, control, retry_after_s, replay)
     select n.world_id, n.endpoint_id, n.sequence, to_timestamp(n.started_ms / 1000.0), n.attempt, n.event_id, n.type,
       n.correlation_id, n.outcome, n.duration_ms, n.status, n.error, n.reply, n.redrive, n.control,
-      n.retry_after_s
+      n.retry_after_s, n.replay
     from unnest(
       ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
       ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.started_at)}::bigint[],
@@ -179,9 +183,10 @@ export function insertAttempts(sql: Sql | Tx, rows: readonly AttemptRow[]) {
       ${rows.map((row) => row.outcome)}::text[], ${rows.map((row) => row.duration_ms)}::int[],
       ${rows.map((row) => row.status)}::smallint[], ${rows.map((row) => row.error)}::text[],
       ${rows.map((row) => row.reply)}::text[], ${rows.map((row) => row.redrive)}::text[],
-      ${rows.map((row) => row.control)}::text[], ${rows.map((row) => row.retry_after_s)}::int[])
+      ${rows.map((row) => row.control)}::text[], ${rows.map((row) => row.retry_after_s)}::int[],
+      ${rows.map((row) => row.replay)}::text[])
       as n (world_id, endpoint_id, sequence, started_ms, attempt, event_id, type, correlation_id, outcome, duration_ms,
-        status, error, reply, redrive, control, retry_after_s)
+        status, error, reply, redrive, control, retry_after_s, replay)
     on conflict do nothing`;
 }
 
@@ -241,7 +246,7 @@ function upsertDeadLetters(tx: Tx, rows: readonly DeadLetterRow[]) {
       ${rows.map((row) => row.first_attempt_at)}::timestamptz[], ${rows.map((row) => row.died_at)}::timestamptz[],
       ${rows.map((row) => row.last_status)}::smallint[], ${rows.map((row) => row.last_error)}::text[])
     on conflict (world_id, endpoint_id, sequence) do update set state = 'dead', reason = excluded.reason,
-      attempts = excluded.attempts, died_at = excluded.died_at, last_status = excluded.last_status, last_error = excluded.last_error`;
+      attempts = excluded.attempts, died_at = excluded.died_at, settled_at = null, last_status = excluded.last_status, last_error = excluded.last_error`;
 }
 
 /** What became of dead letters that are sent again. */

@@ -109,7 +109,7 @@ function readParkedCounts(sql: Sql, worldId: number, endpointId: string) {
 
 function readRecent(sql: Sql, worldId: number, endpointId: string) {
   return sql<RecentAttempt[]>`
-    select event_id, started_at, attempt, outcome, duration_ms, sequence, redrive from attempts
+    select event_id, started_at, attempt, outcome, duration_ms, sequence, redrive, replay from attempts
     where world_id = ${worldId} and endpoint_id = ${endpointId} and started_at > now() - interval '1 hour'
     order by started_at desc limit ${ATTEMPTS_MAX}`;
 }

@@ -9,7 +9,17 @@ const NOW = Date.UTC(2026, 10, 21, 12);
 function attempt(after_ms: number, duration_ms: number, change: Partial<RecentAttempt> = {}): RecentAttempt {
   const event_id = mintEventId(NOW, 7);
   const started_at = new Date(NOW + after_ms);
-  return { event_id, started_at, duration_ms, attempt: 1, outcome: 'delivered', sequence: 7, redrive: null, ...change };
+  return {
+    event_id,
+    started_at,
+    duration_ms,
+    attempt: 1,
+    outcome: 'delivered',
+    sequence: 7,
+    redrive: null,
+    replay: null,
+    ...change,
+  };
 }
 
 test('a percentile is a value that occurred', () => {
@@ -41,6 +51,7 @@ test('latency runs from the recording of an event to its delivery, retries inclu
     attempt(4, 10),
     attempt(5_000, 10, { attempt: 2 }),
     attempt(90_000, 10, { redrive: 'dlt_1' }),
+    attempt(90_000, 10, { replay: 'rpl_1' }),
     attempt(90_000, 10, { sequence: 0 }),
     attempt(90_000, 10, { outcome: 'failed' }),
   ]);

@@ -14,6 +14,7 @@ export interface RecentAttempt {
   /** 0: a test. */
   sequence: number;
   redrive: string | null;
+  replay: string | null;
 }
 
 /** What happened in the last hour, as far as it was read. */
@@ -36,8 +37,8 @@ export function summarise(attempts: readonly RecentAttempt[]): Health['last_hour
 }
 
 /** From the recording of an event to its delivery. Tests and what was sent again on request do not count. */
-function latencyOf({ event_id, sequence, redrive, started_at, duration_ms }: RecentAttempt): number[] {
-  const place = sequence === 0 || redrive !== null ? null : placeOfEvent(event_id);
+function latencyOf({ event_id, sequence, redrive, replay, started_at, duration_ms }: RecentAttempt): number[] {
+  const place = sequence === 0 || redrive !== null || replay !== null ? null : placeOfEvent(event_id);
   return place === null ? [] : [Math.max(0, started_at.getTime() + duration_ms - place.recordedAtMs)];
 }
 

@@ -30,6 +30,8 @@ export interface Message<E> {
   readonly expires_at: number | null;
   /** The newer one came while this one was in flight. */
   superseded_by: number | null;
+  /** The replay that it belongs to. */
+  readonly replay: string | null;
 }
 
 export interface Lane<E> {

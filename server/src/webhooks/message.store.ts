@@ -24,6 +24,7 @@ export interface AttemptRow {
   retry_after_s: number | null;
   correlation_id: string;
   redrive: string | null;
+  replay: string | null;
 }
 
 export interface AttemptFilter {
@@ -52,7 +53,7 @@ export async function listAttempts(
     read: (place, count) => sql<(AttemptRow & Judged)[]>`
       select a.endpoint_id, a.event_id, a.type, a.sequence, a.attempt, a.started_at, a.duration_ms, a.outcome, a.status,
         case when ${fits} then a.error end as error, case when ${fits} then a.reply end as reply, a.control, a.retry_after_s,
-        a.correlation_id, a.redrive, ${fits} as fits
+        a.correlation_id, a.redrive, a.replay, ${fits} as fits
       from ${filter.event_id === null ? sql`attempts` : attemptsOf(sql, worldId, endpointId, filter.event_id)} a
       where a.world_id = ${worldId} and a.endpoint_id = ${endpointId}
         ${place === null ? sql`` : sql`and a.started_at <= ${place.at}::timestamptz and (a.started_at, a.sequence, a.attempt) < (${place.at}::timestamptz, ${place.sequence}, ${place.attempt})`}
@@ -74,12 +75,13 @@ function attemptsOf(sql: Sql, worldId: number, endpointId: string, eventId: stri
 }
 
 export function showAttempt(row: AttemptRow): Attempt {
-  const { redrive, started_at, sequence, fits: _, ...rest } = row as AttemptRow & Partial<Judged>;
+  const { redrive, replay, started_at, sequence, fits: _, ...rest } = row as AttemptRow & Partial<Judged>;
   return {
     ...rest,
     started_at: started_at.toISOString(),
     sequence: sequence === 0 ? null : sequence,
     dead_letter_id: redrive,
+    replay_id: replay,
   };
 }
 

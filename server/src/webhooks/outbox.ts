@@ -9,6 +9,7 @@ import type { AttemptRow, CursorUpdate, DeadLetterRow, Flush, LeftOutRow, Redriv
 import type { Message } from './lane.ts';
 import type { LogItem } from './log-item.ts';
 import type { Punctuality } from './punctuality.ts';
+import type { ReplayUpdate } from './replay.store.ts';
 import { readRetryAfter } from './retry.ts';
 import type { Cursor, Window } from './window.ts';
 
@@ -23,6 +24,7 @@ export interface AttemptSubject {
   /** When the event was recorded; null for a test, which is in no log. */
   recorded_at: Date | null;
   redrive: string | null;
+  replay: string | null;
   /** Of the body. */
   bytes: number;
 }
@@ -35,6 +37,7 @@ export interface OutboxOwner {
   readonly circuit: Circuit;
   readonly filters: FilterHistory;
   readonly punctuality: Punctuality;
+  readonly replays: { readUpdates(endpoint_id: string): ReplayUpdate[] };
   /** How wide its window is open now. */
   readonly width: number;
 }
@@ -85,6 +88,7 @@ export class Outbox {
       redrive: subject.redrive,
       control: answer.control,
       retry_after_s: readRetryAfter(answer.retry_after, started_at + answer.duration_ms),
+      replay: subject.replay,
     });
   }
 
@@ -155,6 +159,7 @@ export class Outbox {
     into.left_out.push(...this.#leftOut);
     const tally = this.#owner.punctuality.take();
     if (tally !== null) into.tallies.push({ ...key, ...tally });
+    into.replays.push(...this.#owner.replays.readUpdates(key.endpoint_id));
     for (const [dead_letter_id, { state, redrive_id, at }] of this.#redrives) {
       into.redrives.push({ ...key, dead_letter_id, redrive_id, state, at: instant(at) });
     }

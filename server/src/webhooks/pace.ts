@@ -70,3 +70,7 @@ export function slowDown(pace: Pace, retry_after_s: number | null, sent_at: numb
   pace.lowered_at = now;
   pace.width = Math.max(1, Math.floor(pace.width / 2));
 }
+
+export function orderOf<O extends string>({ ordering, order_patience_s }: { ordering: O; order_patience_s: number }) {
+  return { ordering, order_patience_ms: order_patience_s * 1_000 };
+}

@@ -67,7 +67,14 @@ export class Pings {
       testSubject(endpoint, text),
     );
     const said = { event_id, type: TEST_TYPE, sequence: 0, attempt: 1, correlation_id: event_id };
-    const subject = { ...said, traceparent: null, recorded_at: null, redrive: null, bytes: made.body.length };
+    const subject = {
+      ...said,
+      traceparent: null,
+      recorded_at: null,
+      redrive: null,
+      replay: null,
+      bytes: made.body.length,
+    };
     this.#flight = run.post({ event_id, attempt: 1, trace: null }, made, ['waypost-attempt', '1'], now, (answer) => {
       this.#flight = null;
       if (run.isStopped) return;

@@ -1,4 +1,4 @@
-// The statements about who still needs a day of the log: endpoints, named consumers, dead letters and messages that are
+// The statements about who still needs a day of the log: endpoints, named consumers, replays, dead letters and messages that are
 // being tried. The end of a day in each world is known by the mark of the next.
 
 import type { Sql } from '../db/sql.ts';
@@ -39,6 +39,12 @@ export function findHolders(sql: Sql, day: string): Promise<Holder[]> {
     join consumers s on s.world_id = n.world_id and s.deleted_at is null
     left join consumer_cursors c on c.world_id = s.world_id and c.consumer_id = s.consumer_id
     where coalesce(c.sequence, s.start_sequence) < n.sequence
+    union all
+    select r.world_id, 'replay', r.replay_id, coalesce(p.sequence, (r.plan::json #>> '{from,sequence}')::bigint)
+    from ends n
+    join replays r on r.world_id = n.world_id and r.ended_at is null
+    left join replay_cursors p on p.world_id = r.world_id and p.replay_id = r.replay_id
+    where coalesce(p.sequence, (r.plan::json #>> '{from,sequence}')::bigint) < n.sequence
     union all
     select d.world_id, 'dead_letter', d.endpoint_id, min(d.sequence) - 1
     from dead_letters d

@@ -13,6 +13,7 @@ import { openDestinations } from '../destinations/open-destinations.ts';
 import type { Accepted, Command, Moment } from '../ledger/command.ts';
 import { mintId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { refTo } from '../ledger/resource.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { type AttemptFacts, type AttemptPlace, factsOf, levelOf } from './attempt-facts.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
@@ -23,6 +24,8 @@ import { endpointName } from './flush.store.ts';
 import { type Clocks, type LeaseHolder, startLeases } from './lease.loop.ts';
 import { makeMessage } from './log-item.ts';
 import { type News, startNews } from './news.loop.ts';
+import { replayKind } from './replay.store.ts';
+import { endReplay } from './replay.ts';
 import { openHeaders, openKeys } from './sealed-secret.ts';
 import type { HeadNews } from './sender.store.ts';
 import { createSteadyClock } from './steady-clock.ts';
@@ -179,6 +182,8 @@ class SenderLoop implements Sender {
       openKeys: (worldId, endpoint, sealed) => openKeys(options.secretKey, worldId, endpoint, sealed),
       openHeaders: (endpoint, sealed) => openHeaders(options.secretKey, endpoint, sealed),
       epochOf: (share) => this.#leases.epochOf(share),
+      keys: options.keys,
+      onFault,
       around: this.#surroundings(onFault),
       onStart: (run) => this.#onStart(run),
       onEnd: (run) => this.#onEnd(run),
@@ -265,6 +270,10 @@ class SenderLoop implements Sender {
         ).catch(onFault),
       commitPaused: (run, reason) =>
         this.#commit(run, 'endpoint.pause', (stored, moment) => pauseEndpoint(stored, moment, reason)).catch(onFault),
+      commitReplayEnded: (worldId, replayId, { reason, result }) =>
+        this.#commitIn(worldId, 'replay.end', [() => [refTo(replayKind, replayId)]], (set, moment) =>
+          endReplay(set, moment, replayId, reason, result),
+        ),
       onAttempt: (run, subject, answer) => {
         const level = levelOf(answer.outcome);
         const isLogged = log.isLevelEnabled(level);
@@ -283,24 +292,24 @@ class SenderLoop implements Sender {
   }
 
   /** A change of an endpoint that the sender decides: a command like any other, with its event. */
-  async #commit(
-    run: EndpointRun,
-    name: string,
-    decide: (stored: StoredEndpoint, moment: Moment) => Accepted,
-  ): Promise<void> {
-    const { world_id } = run.config;
-    const command: Command = {
+  #commit(run: EndpointRun, name: string, decide: (stored: StoredEndpoint, moment: Moment) => Accepted): Promise<void> {
+    const asker = { channel_ids: null, may_read_contacts: true };
+    return this.#commitIn(run.config.world_id, name, loadOne(run.id), (set, moment) =>
+      decide(requireEndpoint(set, run.id, asker), moment),
+    );
+  }
+
+  async #commitIn(world_id: number, name: string, load: Command['load'], decide: Command['decide']): Promise<void> {
+    await this.#options.ledger.commit({
       name,
       world_id,
       actor: { type: 'system', id: 'sender' },
       cause: 'rule',
       correlation_id: mintId('evt', this.#now()),
       idempotency: null,
-      load: loadOne(run.id),
-      decide: (set, moment) =>
-        decide(requireEndpoint(set, run.id, { channel_ids: null, may_read_contacts: true }), moment),
-    };
-    await this.#options.ledger.commit(command);
+      load,
+      decide,
+    });
     // The ledger may be one that does not tell us of its commits.
     await this.#news.look();
   }

@@ -198,7 +198,7 @@ export function readSettledAhead(
     select a.world_id, a.endpoint_id, a.sequence, false as is_left_out
     from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[], ${times}::timestamptz[]) as n (world_id, endpoint_id, sequence, recorded_at)
     join attempts a on a.world_id = n.world_id and a.endpoint_id = n.endpoint_id and a.sequence > n.sequence
-      and a.started_at >= n.recorded_at - interval '1 hour' and a.outcome = 'delivered' and a.redrive is null
+      and a.started_at >= n.recorded_at - interval '1 hour' and a.outcome = 'delivered' and a.redrive is null and a.replay is null
     union
     select d.world_id, d.endpoint_id, d.sequence, false
     from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[]) as n (world_id, endpoint_id, sequence)

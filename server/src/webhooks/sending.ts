@@ -2,10 +2,14 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { Answer, Target } from '../destinations/destination.ts';
+import type { TraceContext } from '../ledger/trace.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import type { MadeMessage } from './message-format.ts';
 import { signMessage } from './signing.ts';
 import { USER_AGENT } from './test-event.ts';
+
+/** What an attempt comes from. */
+export type Cause = { event_id: string; attempt: number; trace: TraceContext | null };
 
 export function targetOf(endpoint: Endpoint): Target {
   const { origin, pathname, search } = new URL(endpoint.url);
@@ -37,12 +41,18 @@ export function headersOf(
 
 /** What a message says of itself, names and values in turn. */
 export function saidOf(
-  message: { sequence: number; previous: number | null; attempts: number; redrive: string | null },
+  message: {
+    sequence: number;
+    previous: number | null;
+    attempts: number;
+    redrive: string | null;
+    replay: string | null;
+  },
   missing: number | null,
   redacted: boolean,
   { epochs, endpoint }: { epochs: string | null; endpoint: Endpoint },
 ): string[] {
-  const { sequence, previous, attempts, redrive } = message;
+  const { sequence, previous, attempts, redrive, replay } = message;
   const said = ['waypost-sequence', String(sequence), 'waypost-previous', String(previous)];
   said.push('waypost-attempt', String(attempts));
   if (epochs !== null) said.push('waypost-epochs', epochs);
@@ -50,6 +60,7 @@ export function saidOf(
   if (endpoint.schema_version !== null) said.push('waypost-schema-version', endpoint.schema_version);
   if (redacted) said.push('waypost-redacted', 'true');
   if (redrive !== null) said.push('waypost-redrive', redrive);
+  if (replay !== null) said.push('waypost-replay', replay);
   return said;
 }
 

@@ -10,6 +10,7 @@ import type { Message, Next } from './lane.ts';
 import type { LogItem } from './log-item.ts';
 import type { MadeMessage, Revision } from './message-format.ts';
 import type { AttemptSubject } from './outbox.ts';
+import type { EndReason, ReplayRequest } from './replay.schema.ts';
 import type { SigningKey } from './signing.ts';
 import type { Cursor, ParkedMessage } from './window.ts';
 
@@ -56,8 +57,15 @@ export interface Surroundings {
   /** Commands of the ledger; they answer when they are committed. */
   commitVerified(run: EndpointRun): Promise<void>;
   commitPaused(run: EndpointRun, reason: 'gone' | 'receiver' | 'broken'): Promise<void>;
+  commitReplayEnded(worldId: number, replayId: string, ending: ReplayEnding): Promise<void>;
   onAttempt(run: EndpointRun, attempt: AttemptSubject, answer: Answer): void;
   onDead(run: EndpointRun, message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason']): void;
+}
+
+/** How a replay is over. */
+export interface ReplayEnding {
+  reason: EndReason;
+  result: ReplayRequest['result'];
 }
 
 export interface SavedEndpoint {

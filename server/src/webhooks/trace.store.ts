@@ -70,7 +70,7 @@ export interface SentOf {
 export async function listTraceAttempts(sql: Sql, worldId: number, of: SentOf, count: number): Promise<Attempt[]> {
   const rows = await sql<AttemptRow[]>`
     select endpoint_id, event_id, type, sequence, attempt, started_at, duration_ms, outcome, status, error, reply,
-      control, retry_after_s, correlation_id, redrive
+      control, retry_after_s, correlation_id, redrive, replay
     from attempts
     where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
       and sequence = any(${of.sequences as number[]}::bigint[]) and started_at >= ${of.since.toISOString()}::timestamptz

@@ -66,6 +66,9 @@ export interface WindowOptions {
   order_patience_ms: number;
 }
 
+/** What one of a replay begins with, and others get at their first attempt. */
+type Said<E> = Pick<Message<E>, 'previous' | 'revision' | 'replay'>;
+
 export class Window<E> {
   ordering: Ordering;
   /** Everything up to here was looked at. */
@@ -74,6 +77,8 @@ export class Window<E> {
   parked = 0;
   /** Waiting and in memory only. */
   waiting = 0;
+  /** Other windows of the same endpoint: of one lane, one message at a time is in flight from all of them together. */
+  neighbours: readonly Window<E>[] = [];
   readonly #lanes = new Map<string, Lane<E>>();
   readonly #chain = new Succession<E>();
   /** Messages read and not parked, oldest first, from #first on; what is settled leaves at the front. */
@@ -134,11 +139,20 @@ export class Window<E> {
     const older = this.#chain.findOlder(worth.subject);
     if (older?.state === 'in_flight') older.superseded_by = place.sequence;
     else if (older !== null) supersede(older);
+    this.#add(place, about, event, now, { previous: this.#lastMatched, revision: null, replay: null }, worth);
+  }
+
+  /** An event that was owed and sent before, and is sent again. */
+  replay(place: Place, about: string, event: E, now: number, replayed: Said<E>): void {
+    this.#add(place, about, event, now, replayed, WORTH_FOR_EVER);
+  }
+
+  #add(place: Place, about: string, event: E, now: number, said: Said<E>, worth: Worth): void {
     const message: Message<E> = {
+      ...said,
       sequence: place.sequence,
       recorded_at: place.recorded_at,
       lane: this.#laneKey(place, about),
-      previous: this.#lastMatched,
       event,
       state: 'waiting',
       parked: false,
@@ -147,7 +161,6 @@ export class Window<E> {
       rung: 0,
       due_at: 0,
       first_attempt_at: null,
-      revision: null,
       redrive: null,
       subject: worth.subject,
       expires_at: worth.expires_at,
@@ -171,6 +184,7 @@ export class Window<E> {
     const isRetry = state === 'retry';
     const message: Message<E> = {
       ...rest,
+      replay: null,
       event: null,
       state: isRetry ? 'retry' : 'waiting',
       parked: true,
@@ -191,9 +205,11 @@ export class Window<E> {
   take(now: number): Next<E> | null {
     this.#wake(now);
     for (let lane = this.#listed[0]; lane !== undefined; lane = this.#listed[0]) {
-      const next = nextOf(lane, this.#patience_ms, now);
       this.#listed.shift();
       lane.listed = false;
+      // Listed again when what a neighbour sends of it is over.
+      if (this.#isTaken(lane)) continue;
+      const next = nextOf(lane, this.#patience_ms, now);
       if (next === null) {
         this.#sleep(lane, now);
         continue;
@@ -210,6 +226,7 @@ export class Window<E> {
     for (const lane of this.#listed) {
       const [message] = lane.queue;
       if (lane.stuck.length > 0 || lane.busy !== null || message === undefined || message.parked) continue;
+      if (this.#isTaken(lane)) continue;
       this.#launch(lane, message, now);
       return { message, missing: null };
     }
@@ -237,24 +254,23 @@ export class Window<E> {
   leaveOut(message: Message<E>): Message<E> | null {
     const { before, namer } = this.#chain.leaveOut(message);
     if (this.#lastMatched === message.sequence) this.#lastMatched = before;
-    const isWaiting = message.state === 'waiting';
-    if (isWaiting) {
-      withdraw(this.#laneOf(message.lane), message);
-      if (!message.parked) this.waiting--;
-    }
+    this.#withdraw(message);
     this.#finish(message, false);
     if (namer !== null && namer.attempts > 0) this.park(namer);
     return namer?.parked === true ? namer : null;
   }
 
-  /** It is tried again at `due_at`, and parked until then. */
+  /** It is tried again at `due_at`, and parked until then; one of a replay holds the replay's cursor instead. */
   retry(message: Message<E>, due_at: number, now: number): void {
     const lane = this.#laneOf(message.lane);
     this.in_flight--;
     keepForRetry(lane, message, due_at, now);
-    this.park(message);
-    message.event = null;
+    if (message.replay === null) {
+      this.park(message);
+      message.event = null;
+    }
     this.#list(lane);
+    this.#free(lane.key);
   }
 
   /** The attempt was called off: it waits again where it stood. */
@@ -262,8 +278,29 @@ export class Window<E> {
     const lane = this.#laneOf(message.lane);
     this.in_flight--;
     putBack(lane, message, now);
-    if (!message.parked) this.waiting++;
+    if (message.state === 'waiting' && !message.parked) this.waiting++;
     this.#list(lane);
+    this.#free(lane.key);
+  }
+
+  /** Takes out what is not wanted any more, unless it is in flight. */
+  drop(isUnwanted: (message: Message<E>) => boolean): void {
+    for (const message of this.#entries.slice(this.#first)) {
+      if (message.state === 'in_flight' || isSettled(message) || !isUnwanted(message)) continue;
+      this.#withdraw(message);
+      this.#finish(message, false);
+    }
+  }
+
+  /** How many messages were tried and are not over. */
+  tried(): number {
+    return this.#entries.slice(this.#first).filter(({ state, attempts }) => state !== 'done' && attempts > 0).length;
+  }
+
+  /** Whether one of its messages of this lane is in flight. */
+  isUnderWay(key: string): boolean {
+    const lane = this.#lanes.get(key);
+    return lane !== undefined && (lane.busy !== null || lane.stuck.some(({ state }) => state === 'in_flight'));
   }
 
   /** Gives the message a row of its own: it no longer holds the cursor. */
@@ -404,6 +441,13 @@ export class Window<E> {
     }
   }
 
+  /** Out of its queue. */
+  #withdraw(message: Message<E>): void {
+    if (message.state !== 'waiting') return;
+    withdraw(this.#laneOf(message.lane), message);
+    if (!message.parked) this.waiting--;
+  }
+
   #launch(lane: Lane<E>, message: Message<E>, now: number): void {
     if (message.state === 'waiting' && !message.parked) this.waiting--;
     launch(lane, message, now);
@@ -419,6 +463,19 @@ export class Window<E> {
     if (message.parked) this.parked--;
     else this.#open--;
     this.#list(lane);
+    this.#free(lane.key);
+  }
+
+  #isTaken(lane: Lane<E>): boolean {
+    return this.neighbours.some((window) => window.isUnderWay(lane.key));
+  }
+
+  /** Neighbours may send of this lane again. */
+  #free(key: string): void {
+    for (const window of this.neighbours) {
+      const lane = window.#lanes.get(key);
+      if (lane !== undefined) window.#list(lane);
+    }
   }
 
   /** Under strict order nothing is copied: the cursor stays before what waits. */

@@ -49,6 +49,7 @@ const prefixes: Record<string, string> = {
   endpoint: 'whe',
   dead_letter: 'dlt',
   redrive: 'rdr',
+  replay: 'rpl',
   address: 'adr',
   channel: 'chn',
   driver: 'drv',
