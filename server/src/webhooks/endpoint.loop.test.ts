@@ -22,6 +22,7 @@ function startRun(change: Partial<Endpoint>) {
   const clock = { now: NOW };
   const posts: Post[] = [];
   const items = new Map<number, LogItem>();
+  const wakes: number[] = [];
   const around: Surroundings = {
     destination: {
       post(posting: Posting, onAnswer: (answer: Answer) => void) {
@@ -43,7 +44,7 @@ function startRun(change: Partial<Endpoint>) {
     },
     changed: () => {},
     hungry: () => {},
-    wakeAt: () => {},
+    wakeAt: (_run, at) => void wakes.push(at),
     commitVerified: async () => {},
     commitPaused: async () => {},
     commitReplayEnded: async () => {},
@@ -77,7 +78,7 @@ function startRun(change: Partial<Endpoint>) {
     run.offer(item);
     run.pump();
   };
-  return { run, clock, posts, offer };
+  return { run, clock, posts, wakes, offer };
 }
 
 test('a probe that was called off is followed by another when its time has come', () => {
@@ -116,4 +117,21 @@ test('under strict order, too, the circuit counts jobs: one dead letter after an
     for (const post of posts.splice(0)) post.answer('refused', 500);
   }
   assert.equal(run.circuit.state, 'open');
+});
+
+test('a retry that has been due while the window is full is not waited for: an answer makes room, not time', () => {
+  const { run, clock, posts, wakes, offer } = startRun({ in_flight_max: 1 });
+  offer('job_1');
+  posts.splice(0)[0]?.answer('refused', 500);
+  offer('job_2');
+  assert.equal(posts.length, 1, 'the other job is on its way');
+  clock.now = Math.max(...wakes) + 1;
+  wakes.splice(0);
+  run.wake(clock.now);
+  assert.deepEqual(
+    wakes.filter((at) => at <= clock.now),
+    [],
+  );
+  posts.splice(0)[0]?.answer('delivered', 200);
+  assert.equal(posts.length, 1, 'the retry goes out');
 });

@@ -489,7 +489,8 @@ export class EndpointRun {
     else if (this.config.endpoint.status === 'unverified') times.push(isTesting ? null : this.#pings.handshakeAt);
     else if (this.isActive && this.circuit.state === 'open') times.push(isTesting ? null : this.circuit.probe_at);
     else if (this.isActive) {
-      times.push(this.window.wakeAt(), this.#isLimited ? roomAt(this.#pace, this.replays.inFlight, now) : null);
+      // Without room nothing in the window can go out, however long it has been due: only room is waited for.
+      times.push(this.#isLimited ? roomAt(this.#pace, this.replays.inFlight, now) : this.window.wakeAt());
       if (this.window.in_flight > 0 || this.window.waiting > 0) times.push(this.#overdueAt);
       times.push(...this.replays.wakeTimes(now));
     }

@@ -371,8 +371,9 @@ class SenderLoop implements Sender {
 
   #wakeDue(): void {
     const now = this.#now();
-    for (const [run, at] of this.#wakes) {
-      if (at > now) continue;
+    // A list of its own: who wakes says when to be woken next, and would be met again at once if that had come already.
+    const due = [...this.#wakes].filter(([, at]) => at <= now);
+    for (const [run] of due) {
       this.#wakes.delete(run);
       run.wake(now);
     }
