@@ -362,6 +362,7 @@ create table endpoints (
   headers bytea,
   signing_key bytea,
   previous_signing_key bytea,
+  credentials bytea,
   constraint endpoints_pkey PRIMARY KEY (world_id, endpoint_id),
   constraint endpoints_check CHECK (((previous_secret IS NULL) = (previous_secret_expires_at IS NULL))),
   constraint endpoints_check1 CHECK (((previous_signing_key IS NULL) OR (signing_key IS NOT NULL))),

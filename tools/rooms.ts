@@ -129,6 +129,9 @@ export const adapters: Readonly<Record<string, string>> = {
   'webhooks/endpoint-tester.ts': 'sends the one test message that an operation waits for',
   'destinations/checked-address.ts': 'asks the name server where a host leads, for whatever connects',
   'destinations/open-destinations.ts': 'opens the kind of destination that a message asks for',
+  'destinations/broker-destination.ts': 'carries messages to brokers over connections that it keeps',
+  'destinations/nats-session.ts': 'publishes to a JetStream stream',
+  'destinations/rabbitmq-session.ts': 'publishes to an exchange of RabbitMQ',
   'destinations/http-destination.ts': 'carries a message to a URL',
 };
 
@@ -196,6 +199,16 @@ export const packages: readonly { name: string; files: RegExp; because: string }
     because: 'an expression is read in one place and run in a thread, never where requests and messages wait',
   },
   { name: 'ajv', files: /^http\/validator\.ts$/, because: 'there is one way in which requests are checked' },
+  {
+    name: '@nats-io',
+    files: /^destinations\/nats-session\.ts$/,
+    because: 'one file speaks to NATS, and it is loaded when the first endpoint names one',
+  },
+  {
+    name: 'amqplib',
+    files: /^destinations\/rabbitmq-session\.ts$/,
+    because: 'one file speaks to RabbitMQ, and it is loaded when the first endpoint names one',
+  },
   {
     name: 'undici',
     files: /^destinations\/http-destination\.ts$/,

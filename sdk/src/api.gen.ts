@@ -492,6 +492,20 @@ export interface Handover {
   on_failure?: "reattempt" | "return" | "hold_at_hub" | "dispose" | undefined;
 }
 
+/** How messages go out. Absent: over HTTP. */
+export interface Destination {
+  /** http: messages are posted to `url`. nats, rabbitmq: they are published to the broker that `url` names (`nats://`, `tls://`; `amqp://`, `amqps://`). */
+  type: "http" | "nats" | "rabbitmq";
+  /** nats: the JetStream stream that has to take the messages; absent: whichever has their subject. */
+  stream?: string | undefined;
+  /** rabbitmq: the exchange to publish to; absent: the default one, whose routing keys name queues. */
+  exchange?: string | undefined;
+  /** rabbitmq: the routing key of every message, such as the name of a queue; absent: `waypost.{tenant}.{world}.{type}`. */
+  routing_key?: string | undefined;
+  /** nats, rabbitmq: certificates (PEM) that the certificate of the broker may be signed by, in the place of the public ones. */
+  ca?: string | undefined;
+}
+
 export interface WorthSending {
   /** Types of events, or topics: an event goes by its topics only when all of them are named. */
   types: string[];
@@ -1069,7 +1083,7 @@ export type DriverUpdatedEvent = (Event) & ({
 export interface Endpoint {
   /** Identifier of an endpoint. */
   id: string;
-  /** Where messages are posted to: http or https, without user name and fragment, a public address. */
+  /** Where messages go: http or https, or the scheme of its destination; without user name and fragment, a public address. */
   url: string;
   /** Words for people. */
   description: string | null;
@@ -1101,6 +1115,10 @@ export interface Endpoint {
   rate_per_s: number | null;
   /** Names of the headers of its own; their values are not shown. */
   header_names: string[];
+  /** How messages go out. Absent: over HTTP. */
+  destination: Destination;
+  /** Names of the credentials that its destination is given; their values are not shown. */
+  credential_names: string[];
   /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
   worth_sending: WorthSending[];
   /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
@@ -5065,7 +5083,7 @@ export interface ResolveExceptionBody {
 export type ResolveExceptionReply = AcknowledgeExceptionReply;
 
 export interface CreateEndpointBody {
-  /** Where messages are posted to: http or https, without user name and fragment, a public address. */
+  /** Where messages go: http or https, or the scheme of its destination; without user name and fragment, a public address. */
   url: string;
   /** Words for people. */
   description?: string | null | undefined;
@@ -5097,6 +5115,10 @@ export interface CreateEndpointBody {
   rate_per_s?: number | null | undefined;
   /** Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again. */
   headers?: Record<string, string> | undefined;
+  /** How messages go out. Absent: over HTTP. */
+  destination?: Destination | undefined;
+  /** What the broker wants: `username` and `password`; for nats also `token`, or `creds` (the text of a .creds file). Replaced as a whole; kept sealed, and never shown again. */
+  credentials?: Record<string, string> | undefined;
   /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
   worth_sending?: WorthSending2[] | undefined;
   /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
@@ -5108,7 +5130,7 @@ export interface CreateEndpointBody {
 export interface CreateEndpointReply {
   /** Identifier of an endpoint. */
   id: string;
-  /** Where messages are posted to: http or https, without user name and fragment, a public address. */
+  /** Where messages go: http or https, or the scheme of its destination; without user name and fragment, a public address. */
   url: string;
   /** Words for people. */
   description: string | null;
@@ -5140,6 +5162,10 @@ export interface CreateEndpointReply {
   rate_per_s: number | null;
   /** Names of the headers of its own; their values are not shown. */
   header_names: string[];
+  /** How messages go out. Absent: over HTTP. */
+  destination: Destination;
+  /** Names of the credentials that its destination is given; their values are not shown. */
+  credential_names: string[];
   /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
   worth_sending: WorthSending[];
   /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */
@@ -5175,7 +5201,7 @@ export interface CreateEndpointReply {
 }
 
 export interface UpdateEndpointBody {
-  /** Where messages are posted to: http or https, without user name and fragment, a public address. */
+  /** Where messages go: http or https, or the scheme of its destination; without user name and fragment, a public address. */
   url?: string | undefined;
   /** Words for people. */
   description?: string | null | undefined;
@@ -5207,6 +5233,10 @@ export interface UpdateEndpointBody {
   rate_per_s?: number | null | undefined;
   /** Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again. */
   headers?: Record<string, string> | undefined;
+  /** How messages go out. Absent: over HTTP. */
+  destination?: Destination | undefined;
+  /** What the broker wants: `username` and `password`; for nats also `token`, or `creds` (the text of a .creds file). Replaced as a whole; kept sealed, and never shown again. */
+  credentials?: Record<string, string> | undefined;
   /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
   worth_sending?: WorthSending2[] | undefined;
   /** hmac: with the secret that both sides hold (v1). ed25519: with a key that never leaves the server, and whose public half receivers verify with (v1a). both: a signature of each. */

@@ -23,7 +23,7 @@ import {
   type StoredEndpoint,
 } from '../src/webhooks/endpoint.ts';
 import { askedBy, requestRedrive } from '../src/webhooks/redrive.ts';
-import { sealSecret, secretKeyId } from '../src/webhooks/sealed-secret.ts';
+import { sealCredentials, sealSecret, secretKeyId } from '../src/webhooks/sealed-secret.ts';
 import { type Sender, type SenderOptions, startSender } from '../src/webhooks/sender.loop.ts';
 import { writeSecret } from '../src/webhooks/signing.ts';
 import { openTransformPool } from '../src/webhooks/transform-pool.ts';
@@ -219,6 +219,11 @@ export class SenderKit {
           secret: { key_id: secretKeyId(this.secretKey), sealed },
           secret_text: secret,
           headers: null,
+          credentials: sealCredentials(
+            this.secretKey,
+            { world_id: this.world_id, endpoint_id: id },
+            rest.credentials ?? {},
+          ),
           signing_key: null,
         },
         { channel_ids: null, may_read_contacts: true },

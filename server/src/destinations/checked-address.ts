@@ -4,6 +4,8 @@
 import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { WaypostError } from '../errors.ts';
+import type { DestinationType } from './destination.schema.ts';
+import { destinationKinds } from './destination-settings.ts';
 import { checkAddress, checkUrl, type EgressRules, literalAddress, type Refusal } from './egress.ts';
 
 const RESOLVE_FOR_CHECK_MS = 2_000;
@@ -55,6 +57,21 @@ export function checkedLookup(options: DestinationOptions, world: 'live' | 'test
   };
 }
 
+/** The addresses of a host to connect to, for clients that take no look-up of ours. Throws when one is refused. */
+export async function findAllowedAddresses(
+  options: DestinationOptions,
+  world: 'live' | 'test',
+  host: string,
+): Promise<string[]> {
+  requireAllowedLiteral(options, world, host);
+  if (isIP(host) !== 0) return [host];
+  const found = await options.resolve(host);
+  const refusal = firstRefusal(found, options.egress, world);
+  if (refusal !== null) throw new EgressError(named(host, refusal));
+  if (found.length === 0) throw Object.assign(new Error('no address'), { code: 'ENOTFOUND' });
+  return found.map(({ address }) => address);
+}
+
 function firstRefusal(found: readonly ResolvedAddress[], egress: EgressRules, world: 'live' | 'test'): Refusal | null {
   return found.map(({ address }) => checkAddress(address, egress, world)).find((each) => each !== null) ?? null;
 }
@@ -73,9 +90,16 @@ export async function requireAllowedUrl(
   rules: EgressRules,
   world: 'live' | 'test',
   resolve: Resolve,
+  type: DestinationType = 'http',
 ): Promise<void> {
-  const { url, refusal } = checkUrl(text);
+  const kind = destinationKinds[type];
+  const { url, refusal } = checkUrl(text, kind.schemes);
   if (refusal !== null) throw urlRefused(refusal);
+  if ((kind.path === 'none' && url.pathname.length > 1) || (kind.path !== 'any' && url.search !== ''))
+    throw urlRefused({
+      rule: 'path',
+      sentence: `The URL of a destination of type ${type} ends with its ${kind.path === 'none' ? 'host and port' : 'virtual host'}.`,
+    });
   const literal = literalAddress(url);
   const addresses = literal === null ? await resolveSoon(url.hostname, resolve) : [literal];
   for (const address of addresses) {

@@ -2,9 +2,11 @@
 // Words only. Each kind of destination has a file of its own; open-destinations.ts chooses among them.
 
 import type { TraceContext } from '../ledger/trace.ts';
+import type { BrokerAddress } from './broker-address.ts';
+import type { Credentials, DestinationSettings } from './destination.schema.ts';
 
 /** Where an endpoint's messages go, ready for use: computed when the endpoint is loaded, not for each message. */
-export type Target = HttpTarget;
+export type Target = HttpTarget | BrokerTarget;
 
 export interface HttpTarget {
   type: 'http';
@@ -12,8 +14,27 @@ export interface HttpTarget {
   path: string;
 }
 
+export interface BrokerTarget {
+  type: 'nats' | 'rabbitmq';
+  /** Names the connection: it is another one for each endpoint, and for each change of where and how it is sent to. */
+  link: string;
+  address: BrokerAddress;
+  settings: DestinationSettings;
+  credentials: Credentials;
+}
+
+/** What brokers are told of a message in their own words; over HTTP it stands in headers and body. */
+export interface Subject {
+  tenant_id: string;
+  event_id: string;
+  type: string;
+  /** The job, or the object that the event is about: messages of one key are kept in order. */
+  key: string;
+}
+
 export interface Posting {
   to: Target;
+  subject: Subject;
   world: 'live' | 'test';
   /** Names and values, one after the other. */
   headers: string[];

@@ -2,6 +2,7 @@
 // A line belongs here if it decides that from text alone; names are resolved in http-destination.ts.
 
 import { isIP } from 'node:net';
+import { readAsWeb } from './broker-address.ts';
 
 export const URL_LENGTH_MAX = 2_048;
 
@@ -97,22 +98,31 @@ function whatToDo(rule: string, address: string): string {
   return `Endpoints of the test world may name loopback while the server itself listens on loopback only. ${allow}`;
 }
 
+export const WEB_SCHEMES = ['https', 'http'] as const;
+
 /**
- * Reads the URL of an endpoint. Hosts written as decimal, octal, hexadecimal or short numbers come out as the address
+ * Reads the URL of an endpoint, which has one of these schemes. Hosts written as decimal, octal, hexadecimal or short numbers come out as the address
  * that they mean, so that the check of the address sees them.
  */
-export function checkUrl(text: string): { url: URL; refusal: null } | { url: null; refusal: Refusal } {
+export function checkUrl(
+  text: string,
+  schemes: readonly string[] = WEB_SCHEMES,
+): { url: URL; refusal: null } | { url: null; refusal: Refusal } {
   const refuse = (rule: string, sentence: string) => ({ url: null, refusal: { rule, sentence } });
   if (text.length > URL_LENGTH_MAX) return refuse('too_long', `The URL has more than ${URL_LENGTH_MAX} characters.`);
   // The URL parser drops white space and control characters in silence; what we store is what was meant.
   if (/[\s\p{Cc}]/u.test(text)) return refuse('malformed', 'The URL contains white space or control characters.');
-  const url = URL.parse(text);
-  if (url === null) return refuse('malformed', 'This is not a URL.');
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    return refuse('scheme', `Only http and https can be sent to, not ${url.protocol.slice(0, -1)}.`);
+  const protocol = URL.parse(text)?.protocol;
+  if (protocol === undefined) return refuse('malformed', 'This is not a URL.');
+  if (!schemes.includes(protocol.slice(0, -1))) {
+    return refuse('scheme', `Only ${schemes.toReversed().join(' and ')} can be sent to, not ${protocol.slice(0, -1)}.`);
   }
+  const isWeb = schemes === WEB_SCHEMES;
+  const url = isWeb ? URL.parse(text) : readAsWeb(text);
+  if (url === null) return refuse('malformed', 'This is not a URL with a host.');
   if (url.username !== '' || url.password !== '') {
-    return refuse('userinfo', 'User name and password do not belong into the URL: messages are signed instead.');
+    const instead = isWeb ? 'messages are signed instead.' : 'give them as credentials, which are kept sealed.';
+    return refuse('userinfo', `User name and password do not belong into the URL: ${instead}`);
   }
   if (url.hash !== '') return refuse('fragment', 'A URL with a fragment (#…) cannot be sent to.');
   return { url, refusal: null };

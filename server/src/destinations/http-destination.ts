@@ -21,9 +21,9 @@ const POOL_IDLE_MS = 300_000;
 const DURATION_MAX_MS = 3_600_000;
 
 /** A message to an HTTP receiver. */
-export type HttpPosting = Posting & { to: HttpTarget };
+export type HttpPosting = Omit<Posting, 'to' | 'subject'> & { to: HttpTarget };
 
-export interface HttpDestination extends Destination {
+export interface HttpDestination extends Pick<Destination, 'close'> {
   post(posting: HttpPosting, onAnswer: (answer: Answer) => void): Flight;
 }
 

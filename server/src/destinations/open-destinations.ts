@@ -1,9 +1,37 @@
-// All kinds of destinations behind one: a message goes to the kind that its endpoint names.
+// All kinds of destinations behind one: a message goes to the kind that its endpoint names. What carries messages to a
+// broker is loaded when the first one is to go there, since most installations have none.
 
+import { type OpenSession, openBrokerDestination } from './broker-destination.ts';
 import type { DestinationOptions } from './checked-address.ts';
-import type { Destination } from './destination.ts';
+import type { BrokerTarget, Destination } from './destination.ts';
 import { openHttpDestination } from './http-destination.ts';
 
+const sessions: Readonly<Record<BrokerTarget['type'], OpenSession>> = {
+  nats: async (...given) => (await import('./nats-session.ts')).openNatsSession(...given),
+  rabbitmq: async (...given) => (await import('./rabbitmq-session.ts')).openRabbitSession(...given),
+};
+
 export function openDestinations(options: DestinationOptions): Destination {
-  return openHttpDestination(options);
+  const http = openHttpDestination(options);
+  const brokers = new Map<string, ReturnType<typeof openBrokerDestination>>();
+
+  function brokersOf(type: keyof typeof sessions) {
+    let found = brokers.get(type);
+    if (found === undefined) {
+      found = openBrokerDestination(options, sessions[type]);
+      brokers.set(type, found);
+    }
+    return found;
+  }
+
+  return {
+    post(posting, onAnswer) {
+      const { to } = posting;
+      if (to.type === 'http') return http.post({ ...posting, to }, onAnswer);
+      return brokersOf(to.type).post({ ...posting, to }, onAnswer);
+    },
+    async close() {
+      await Promise.all([http.close(), ...[...brokers.values()].map((each) => each.close())]);
+    },
+  };
 }

@@ -48,7 +48,7 @@ function postVerify(desk: EndpointDesk): Operation {
       const { found, attempt, delivered } = await runTest(desk, call as Call, id);
       if (delivered) {
         const command = changeOf(call as Call, 'endpoint.verify', id, (stored, moment) =>
-          verifyEndpoint(stored, moment, found.endpoint.url),
+          verifyEndpoint(stored, moment, found.endpoint),
         );
         await desk.ledger.commit({ ...command, idempotency: null });
       }

@@ -2,6 +2,7 @@
 // configuration of their world changes, and lets them go.
 
 import type { Sql } from '../db/sql.ts';
+import type { Credentials } from '../destinations/destination.schema.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
@@ -23,6 +24,7 @@ import {
   readRevisions,
   readSettledAhead,
 } from './sender.store.ts';
+import { targetOf } from './sending.ts';
 import type { SigningKey } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import type { ParkedMessage } from './window.ts';
@@ -33,6 +35,8 @@ export interface BookOptions {
   openKeys(world_id: number, endpoint: Endpoint, sealed: SealedKeys): SigningKey[];
   /** Opens the headers of an endpoint's own. */
   openHeaders(endpoint: EndpointKey, sealed: Buffer | null): string[];
+  /** Opens what its destination wants to know. */
+  openCredentials(endpoint: EndpointKey, sealed: Buffer | null): Credentials;
   epochOf(share: number): number | null;
   keys: SubjectKeys;
   around: Surroundings;
@@ -126,7 +130,7 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
 }
 
 function configOf(
-  options: Pick<BookOptions, 'openKeys' | 'openHeaders'>,
+  options: Pick<BookOptions, 'openKeys' | 'openHeaders' | 'openCredentials'>,
   row: EndpointRow,
   revisions: readonly (Revision & { revision: number })[],
 ): EndpointConfig {
@@ -139,6 +143,7 @@ function configOf(
     endpoint,
     keys: options.openKeys(row.world_id, endpoint, row),
     headers: options.openHeaders(row, row.headers),
+    to: targetOf(endpoint, options.openCredentials(row, row.credentials)),
     revision: revisionOf(endpoint),
     revisions: new Map(revisions.map((row) => [row.revision, row])),
     epochs: row.epochs,

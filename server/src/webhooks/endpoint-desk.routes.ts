@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Sql } from '../db/sql.ts';
 import type { Resolve } from '../destinations/checked-address.ts';
+import type { Credentials } from '../destinations/destination.schema.ts';
 import type { EgressRules } from '../destinations/egress.ts';
 import type { Call, Caller } from '../http/operation.ts';
 import { commandOf } from '../http/resource.routes.ts';
@@ -23,7 +24,7 @@ import {
   type StoredEndpoint,
 } from './endpoint.ts';
 import type { EndpointTester } from './endpoint-tester.ts';
-import { sealHeaders, sealSecret, sealSigningKey, secretKeyId } from './sealed-secret.ts';
+import { sealCredentials, sealHeaders, sealSecret, sealSigningKey, secretKeyId } from './sealed-secret.ts';
 import {
   readSigningKey,
   SECRET_BYTES,
@@ -86,6 +87,16 @@ export function headersOf(
   headers: CustomHeaders | undefined,
 ): Buffer | null {
   return sealHeaders(desk.tester.secretKey, { world_id, endpoint_id }, headers ?? {});
+}
+
+/** Null for none. */
+export function credentialsOf(
+  desk: EndpointDesk,
+  world_id: number,
+  endpoint_id: string,
+  credentials: Credentials | undefined,
+): Buffer | null {
+  return sealCredentials(desk.tester.secretKey, { world_id, endpoint_id }, credentials ?? {});
 }
 
 export function newSecret(desk: EndpointDesk, world_id: number, endpoint_id: string) {

@@ -29,6 +29,8 @@ export const endpointExample: Endpoint = {
   in_flight_max: IN_FLIGHT_DEFAULT,
   rate_per_s: null,
   header_names: ['authorization'],
+  destination: { type: 'http' },
+  credential_names: [],
   worth_sending: [{ types: ['driver.updated'], latest_wins: true, time_to_live_s: 600 }],
   signing: 'hmac',
   public_keys: [],

@@ -12,7 +12,7 @@ import type { FoundEndpoint } from './endpoint.store.ts';
 import { insertAttempts } from './flush.store.ts';
 import { formatMessage } from './message-format.ts';
 import { readRetryAfter } from './retry.ts';
-import { openHeaders, openKeys } from './sealed-secret.ts';
+import { openCredentials, openHeaders, openKeys } from './sealed-secret.ts';
 import { headersOf, targetOf } from './sending.ts';
 import { liveKeys } from './signing.ts';
 import { TEST_TYPE, testSubject, writeTestEvent } from './test-event.ts';
@@ -47,9 +47,11 @@ export async function testEndpoint(
   const { format } = endpoint;
   const made = formatMessage(Buffer.from(text), { format, transform: null }, testSubject(endpoint, text));
   const signing = liveKeys(openKeys(tester.secretKey, where.world_id, endpoint, found), now);
-  const own = openHeaders(tester.secretKey, { world_id: where.world_id, endpoint_id: endpoint.id }, found.headers);
+  const key = { world_id: where.world_id, endpoint_id: endpoint.id };
+  const own = openHeaders(tester.secretKey, key, found.headers);
   const posting = {
-    to: targetOf(endpoint),
+    to: targetOf(endpoint, openCredentials(tester.secretKey, key, found.credentials)),
+    subject: { tenant_id: where.tenant_id, event_id, type: TEST_TYPE, key: endpoint.id },
     world: where.world,
     headers: headersOf(event_id, made, signing, now, ['waypost-attempt', '1', ...own]),
     body: made.body,

@@ -59,6 +59,7 @@ function startRun(change: Partial<Endpoint>) {
     share: 0,
     endpoint: { ...(endpoint as Endpoint), rate_per_s: null, status: 'active' as const, revision: 1, ...change },
     keys: [{ key: createSecretKey(Buffer.alloc(32)), expires_at: null }],
+    to: { type: 'http' as const, origin: 'https://a.example', path: '/' },
     headers: [],
     revision: { rendering: 'plain' as const, format: 'native' as const, schema_version: '2026-11-01', transform: null },
     revisions: new Map(),

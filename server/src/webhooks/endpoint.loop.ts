@@ -1,8 +1,7 @@
 // One endpoint being sent to: takes messages out of its window, posts them, and acts on the answers. It is told of
 // events, of answers and of time; what it has to write down it leaves in its outbox for the next flush.
 
-import type { Answer, Flight, Target } from '../destinations/destination.ts';
-import { readTraceparent } from '../ledger/trace.ts';
+import type { Answer, Flight } from '../destinations/destination.ts';
 import {
   type Circuit,
   closeCircuit,
@@ -13,6 +12,7 @@ import {
   restoreCircuit,
 } from './circuit.ts';
 import { startOf } from './endpoint.ts';
+import { isSamePlace } from './endpoint-place.ts';
 import { EndpointReplays } from './endpoint-replays.loop.ts';
 import { FilterHistory } from './filter-history.ts';
 import type { DeadLetterRow } from './flush.store.ts';
@@ -25,7 +25,7 @@ import { COMMIT_RETRY_MS, Pings } from './ping.loop.ts';
 import { Punctuality } from './punctuality.ts';
 import { nextTryOf } from './replay.ts';
 import { readRetryAfter } from './retry.ts';
-import { type Cause, headersOf, NO_ANSWER, saidOf, targetOf } from './sending.ts';
+import { type Cause, causeOf, headersOf, NO_ANSWER, saidOf } from './sending.ts';
 import { liveKeys } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import { judge } from './verdict.ts';
@@ -71,7 +71,6 @@ export class EndpointRun {
   #probing: Message<LogItem> | null = null;
   /** The window has more to send than the pace lets through. */
   #isLimited = false;
-  #target: Target;
   readonly #maySend = (): boolean => !this.isStopped && this.#around.holds(this.config.share);
 
   constructor(config: EndpointConfig, epoch: number, saved: SavedEndpoint, around: Surroundings) {
@@ -88,7 +87,6 @@ export class EndpointRun {
     this.#leftOut = saved.left_out;
     this.#worthOf = compileWorth(endpoint.worth_sending);
     this.filters = new FilterHistory(saved.filters, endpoint);
-    this.#target = targetOf(endpoint);
     this.#pings = new Pings(this, around);
     for (const row of saved.parked) {
       this.window.restore(row);
@@ -161,16 +159,16 @@ export class EndpointRun {
     this.config = config;
     this.filters.change(endpoint, this.window.readTo.sequence);
     this.#worthOf = compileWorth(endpoint.worth_sending);
-    this.#target = targetOf(endpoint);
     this.window.configure(orderOf(endpoint));
     this.replays.configure(endpoint.ordering);
     if (widthOf(endpoint) !== this.#pace.width_max || endpoint.rate_per_s !== this.#pace.rate_per_s) {
       this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, now);
     }
     const isLeaving = endpoint.status !== 'active' && endpoint.status !== before.status;
-    if (isLeaving || endpoint.url !== before.url) this.callOff();
+    const isMoving = !isSamePlace(endpoint, before);
+    if (isLeaving || isMoving) this.callOff();
     if (endpoint.status === 'paused') this.#pausing = null;
-    if (endpoint.url !== before.url) this.#pings.startAgain(now);
+    if (isMoving) this.#pings.startAgain(now);
     if (endpoint.status === 'active' && before.status !== 'active') {
       this.#recover(now);
       if (before.status === 'paused') narrow(this.#pace);
@@ -299,7 +297,7 @@ export class EndpointRun {
     const { row } = item;
     const extra = saidOf(message, missing, made.redacted, this.config);
     const bytes = made.body.length;
-    const cause = { event_id: row.event_id, attempt: message.attempts, trace: readTraceparent(row.traceparent) };
+    const cause = causeOf(row, message.attempts);
     const flight = this.post(cause, made, extra, now, (answer) => {
       this.#flights.delete(message);
       if (!this.isStopped) this.#onAnswer({ message, item, bytes, started_at: now }, answer);
@@ -310,15 +308,16 @@ export class EndpointRun {
 
   /** One signed message, or a test. */
   post(cause: Cause, made: SentMessage, extra: string[], now: number, onAnswer: (answer: Answer) => void): Flight {
-    const { endpoint, keys, world, headers: own } = this.config;
-    const { event_id, attempt, trace } = cause;
+    const { endpoint, keys, world, tenant_id, headers: own, to } = this.config;
+    const { event_id, type, key, attempt, trace } = cause;
     const signed_at = this.#around.clockNow();
     if (own.length > 0) extra.push(...own);
     const headers = headersOf(event_id, made, liveKeys(keys, now), signed_at, extra);
     const timeout_ms = endpoint.timeout_s * 1_000;
     const about = { 'waypost.endpoint_id': endpoint.id, 'waypost.event_id': event_id, 'waypost.attempt': attempt };
+    const subject = { tenant_id, event_id, type, key };
     return this.#around.destination.post(
-      { to: this.#target, world, headers, body: made.body, timeout_ms, maySend: this.#maySend, trace, about },
+      { to, subject, world, headers, body: made.body, timeout_ms, maySend: this.#maySend, trace, about },
       onAnswer,
     );
   }

@@ -34,6 +34,7 @@ import {
 import {
   askerOf,
   changeOf,
+  credentialsOf,
   type EndpointDesk,
   endpointPath,
   endpointTag,
@@ -74,13 +75,14 @@ function postEndpoint(desk: EndpointDesk): Operation {
     reply_example: { ...endpointExample, secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' },
     async run(call) {
       const { caller, body } = call;
-      await requireAllowedUrl(body.url, desk.egress, caller.world, desk.resolve);
+      await requireAllowedUrl(body.url, desk.egress, caller.world, desk.resolve, body.destination?.type);
       const { start, start_at } = await findStart(desk.reads, caller.world_id, body.start_at ?? 'now', desk.tester.now);
       const id = mintId('whe', desk.tester.now());
       const headers = headersOf(desk, caller.world_id, id, body.headers);
       const signing_key = signingKeyFor(desk, caller.world_id, id, body.signing);
+      const credentials = credentialsOf(desk, caller.world_id, id, body.credentials);
       const secret = newSecret(desk, caller.world_id, id);
-      const made = { id, input: { ...body, start_at }, start, ...secret, headers, signing_key };
+      const made = { id, input: { ...body, start_at }, start, ...secret, headers, credentials, signing_key };
       const command = commandOf(call as Call, 'endpoint.create', loadForCreate(body.channel_ids), (set, moment) =>
         createEndpoint(set, moment, made, askerOf(caller)),
       );
@@ -179,7 +181,7 @@ function patchEndpoint(desk: EndpointDesk): Operation {
     tag: endpointTag,
     summary: 'Change an endpoint',
     description:
-      'Holds at once, also for messages that are being retried; a filter holds for events read from now on. With a new `url` it is `unverified` until that answers a test.',
+      'Holds at once, also for messages that are being retried; a filter holds for events read from now on. With a new `url` or `destination` it is `unverified` until that answers a test.',
     scope: 'webhooks:admin',
     path_params: endpointPath,
     body: EndpointPatch,
@@ -190,14 +192,21 @@ function patchEndpoint(desk: EndpointDesk): Operation {
     async run(call) {
       const { caller, path, body } = call;
       const id = path.endpoint_id;
-      if (body.url !== undefined) await requireAllowedUrl(body.url, desk.egress, caller.world, desk.resolve);
-      const headers = headersOf(desk, caller.world_id, id, body.headers);
-      const signing_key = signingKeyFor(desk, caller.world_id, id, body.signing);
+      if (body.url !== undefined || body.destination !== undefined) {
+        const before = (await findVisible(desk.reads, caller, id)).endpoint;
+        const { url, destination } = { ...before, ...body };
+        await requireAllowedUrl(url, desk.egress, caller.world, desk.resolve, destination.type);
+      }
+      const made = {
+        headers: headersOf(desk, caller.world_id, id, body.headers),
+        credentials: credentialsOf(desk, caller.world_id, id, body.credentials),
+        signing_key: signingKeyFor(desk, caller.world_id, id, body.signing),
+      };
       const command = changeOf(
         call as Call,
         'endpoint.update',
         id,
-        (stored, moment, set) => editEndpoint(set, stored, moment, body, askerOf(caller), { headers, signing_key }),
+        (stored, moment, set) => editEndpoint(set, stored, moment, body, askerOf(caller), made),
         loadOne(id, body.channel_ids),
       );
       return replyOf(await desk.ledger.commit(command), call.rendering);

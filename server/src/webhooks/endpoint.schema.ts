@@ -2,6 +2,7 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
+import { CredentialsSchema, DestinationSchema } from '../destinations/destination.schema.ts';
 import { URL_LENGTH_MAX } from '../destinations/egress.ts';
 import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
 import { SCHEMA_VERSION } from '../ledger/event-text.ts';
@@ -43,7 +44,8 @@ const patterns = (description: string) =>
 const url = Type.String({
   minLength: 1,
   maxLength: URL_LENGTH_MAX,
-  description: 'Where messages are posted to: http or https, without user name and fragment, a public address.',
+  description:
+    'Where messages go: http or https, or the scheme of its destination; without user name and fragment, a public address.',
   examples: ['https://shop.example/hooks'],
 });
 const description = Type.String({ maxLength: DESCRIPTION_LENGTH_MAX, description: 'Words for people.' });
@@ -140,6 +142,8 @@ export const EndpointInput = closed({
   in_flight_max: Type.Optional(inFlightMax),
   rate_per_s: Type.Optional(ratePerS),
   headers: Type.Optional(headers),
+  destination: Type.Optional(DestinationSchema),
+  credentials: Type.Optional(CredentialsSchema),
   worth_sending: Type.Optional(WorthSendingInput),
   signing: Type.Optional(signing),
   start_at: Type.Optional(startAt),
@@ -163,6 +167,8 @@ export const EndpointPatch = closed({
   in_flight_max: Type.Optional(inFlightMax),
   rate_per_s: Type.Optional(ratePerS),
   headers: Type.Optional(headers),
+  destination: Type.Optional(DestinationSchema),
+  credentials: Type.Optional(CredentialsSchema),
   worth_sending: Type.Optional(WorthSendingInput),
   signing: Type.Optional(signing),
 });
@@ -190,6 +196,10 @@ const endpointMembers = {
   rate_per_s: ratePerS,
   header_names: Type.Array(Type.String(), {
     description: 'Names of the headers of its own; their values are not shown.',
+  }),
+  destination: DestinationSchema,
+  credential_names: Type.Array(Type.String(), {
+    description: 'Names of the credentials that its destination is given; their values are not shown.',
   }),
   worth_sending: WorthSending,
   signing,

@@ -2,6 +2,7 @@
 // What senders read and write is in sender.store.ts.
 
 import type { Sql, Tx } from '../db/sql.ts';
+import { HTTP } from '../destinations/destination-settings.ts';
 import type { Filter } from '../events/filter.ts';
 import type { Instant, Kind, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
@@ -23,6 +24,7 @@ interface Row {
   signing_key: Buffer | null;
   previous_signing_key: Buffer | null;
   headers: Buffer | null;
+  credentials: Buffer | null;
   event_id: string;
   hash: string;
   body: string;
@@ -33,7 +35,8 @@ export const endpointKind: Kind<StoredEndpoint> = {
   async load(tx, refs) {
     const rows = await tx<Row[]>`
       select e.world_id, e.endpoint_id, e.deleted_at, e.start_sequence, e.start_recorded_at, e.secret_key_id, e.secret,
-        e.previous_secret, e.signing_key, e.previous_signing_key, e.headers, e.event_id, e.hash, e.body
+        e.previous_secret, e.signing_key, e.previous_signing_key, e.headers, e.credentials,
+        e.event_id, e.hash, e.body
       from unnest(${refs.map((ref) => ref.world_id)}::int[], ${refs.map((ref) => ref.key)}::text[]) as n (world_id, endpoint_id)
       join endpoints e on e.world_id = n.world_id and e.endpoint_id = n.endpoint_id`;
     return new Map(rows.map((row) => [refKey(row.world_id, row.endpoint_id), storedOf(row)]));
@@ -50,6 +53,8 @@ export const endpointKind: Kind<StoredEndpoint> = {
 /** What documents do not say that were written before it could be said. */
 const unsaid = {
   header_names: [],
+  destination: HTTP,
+  credential_names: [],
   worth_sending: [],
   signing: 'hmac',
   public_keys: [],
@@ -74,6 +79,7 @@ function storedOf(row: Row): StoredEndpoint {
     signing_key: row.signing_key,
     previous_signing_key: row.previous_signing_key,
     headers: row.headers,
+    credentials: row.credentials,
     event_id: row.event_id,
     hash: row.hash,
   };
@@ -90,7 +96,7 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
   return tx`
     insert into endpoints (world_id, endpoint_id, share, status, created_at, updated_at, deleted_at, start_sequence,
       start_recorded_at, revision, secret_key_id, secret, previous_secret, previous_secret_expires_at, signing_key,
-      previous_signing_key, headers, event_id, hash, body)
+      previous_signing_key, headers, credentials, event_id, hash, body)
     select * from unnest(
       ${lines.map((line) => line.world_id)}::int[], ${lines.map((line) => line.key)}::text[],
       ${lines.map((line) => shareOf(line.key))}::smallint[], ${of(({ endpoint }) => endpoint.status)}::text[],
@@ -101,7 +107,7 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
       ${of(({ previous_secret }) => previous_secret)}::bytea[],
       ${of(({ endpoint, previous_secret }) => (previous_secret === null ? null : endpoint.previous_secret_expires_at))}::timestamptz[],
       ${of(({ signing_key }) => signing_key)}::bytea[], ${of(({ previous_signing_key }) => previous_signing_key)}::bytea[],
-      ${of(({ headers }) => headers)}::bytea[],
+      ${of(({ headers }) => headers)}::bytea[], ${of(({ credentials }) => credentials)}::bytea[],
       ${documents.map((document) => document.event_id)}::text[], ${documents.map((document) => document.hash)}::text[],
       ${documents.map((document) => document.body)}::text[])
     on conflict (world_id, endpoint_id) do update set
@@ -109,7 +115,7 @@ function writeEndpoints(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
       revision = excluded.revision, secret_key_id = excluded.secret_key_id, secret = excluded.secret,
       previous_secret = excluded.previous_secret, previous_secret_expires_at = excluded.previous_secret_expires_at,
       signing_key = excluded.signing_key, previous_signing_key = excluded.previous_signing_key, headers = excluded.headers,
-      event_id = excluded.event_id, hash = excluded.hash, body = excluded.body`;
+      credentials = excluded.credentials, event_id = excluded.event_id, hash = excluded.hash, body = excluded.body`;
 }
 
 function writeRevisions(tx: Tx, lines: readonly WrittenLine<StoredEndpoint>[]) {
@@ -140,16 +146,17 @@ export const endpointCountKind: Kind<number> = {
 export interface FoundEndpoint extends SealedKeys {
   endpoint: Endpoint;
   headers: Buffer | null;
+  credentials: Buffer | null;
 }
 
 /** One that is not deleted, or null. */
 export async function findEndpoint(sql: Sql, worldId: number, endpointId: string): Promise<FoundEndpoint | null> {
   const [row] = await sql<Row[]>`
-    select secret, previous_secret, signing_key, previous_signing_key, headers, body from endpoints
+    select secret, previous_secret, signing_key, previous_signing_key, headers, credentials, body from endpoints
     where world_id = ${worldId} and endpoint_id = ${endpointId} and deleted_at is null`;
   if (row === undefined) return null;
-  const { body, secret, previous_secret, signing_key, previous_signing_key, headers } = row;
-  return { endpoint: readEndpoint(body), secret, previous_secret, signing_key, previous_signing_key, headers };
+  const { body, ...sealed } = row;
+  return { endpoint: readEndpoint(body), ...sealed };
 }
 
 /** The public keys of an endpoint, for whoever knows its id; null when there is no such endpoint. */

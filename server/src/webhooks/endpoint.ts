@@ -1,6 +1,7 @@
 // Endpoints: what they are, how they change, and when they may be sent to. Pure rules; the ledger calls them.
 
 import { channelKind } from '../channels/channel.store.ts';
+import { HTTP, namesOfCredentials } from '../destinations/destination-settings.ts';
 import { WaypostError } from '../errors.ts';
 import { patternFaults } from '../events/event-types.ts';
 import type { Accepted, Document, EventDraft, Instant, Moment, WorkingSet } from '../ledger/command.ts';
@@ -10,6 +11,7 @@ import { diffDocuments } from '../ledger/resource-document.ts';
 import { type CustomHeaders, headerFaults } from './custom-headers.ts';
 import { defaults, ENDPOINTS_MAX, type Endpoint, type EndpointInput, type EndpointPatch } from './endpoint.schema.ts';
 import { endpointCountKind, endpointKind } from './endpoint.store.ts';
+import { isSamePlace, type Place, requireDestination } from './endpoint-place.ts';
 import { isSameRevision, schemaVersions } from './message-format.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import { OVERLAP_DEFAULT_S } from './signing.ts';
@@ -43,6 +45,8 @@ export interface StoredEndpoint extends Pick<SealedKeys, 'previous_secret' | 'si
   secret: SealedSecret;
   /** Sealed; null: none. */
   headers: Buffer | null;
+  /** What its destination wants to know, sealed; null: nothing. */
+  credentials: Buffer | null;
   event_id: string | null;
   hash: string | null;
 }
@@ -62,8 +66,9 @@ export interface NewEndpoint {
   secret: SealedSecret;
   /** Shown once. */
   secret_text: string;
-  /** The headers of the input, sealed. */
+  /** The headers and the credentials of the input, sealed. */
   headers: Buffer | null;
+  credentials: Buffer | null;
   /** Null when the input asks for none. */
   signing_key: NewSigningKey | null;
 }
@@ -161,6 +166,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
   const { input } = made;
   requireKnownPatterns(input);
   requireHeaders(input.headers);
+  requireDestination(input.destination ?? HTTP, input.url, namesOfCredentials(input.credentials));
   requireSchemaVersion(input.schema_version);
   requireTransform(input.transform);
   requireChannels(set, input.channel_ids);
@@ -183,6 +189,8 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     in_flight_max: input.in_flight_max ?? defaults.in_flight_max,
     rate_per_s: input.rate_per_s ?? null,
     header_names: namesOf(input.headers),
+    destination: input.destination ?? HTTP,
+    credential_names: namesOfCredentials(input.credentials),
     worth_sending: worthOf(input.worth_sending),
     signing: input.signing ?? defaults.signing,
     public_keys: made.signing_key === null ? [] : [{ key: made.signing_key.public_key, expires_at: null }],
@@ -207,6 +215,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     signing_key: made.signing_key?.sealed ?? null,
     previous_signing_key: null,
     headers: made.headers,
+    credentials: made.credentials,
     event_id: null,
     hash: null,
   };
@@ -241,14 +250,16 @@ export function isVisible(endpoint: Pick<Endpoint, 'channel_ids'>, bound: readon
   return endpoint.channel_ids?.every((channel) => bound.includes(channel)) ?? false;
 }
 
+const NOTHING_MADE = { headers: null, credentials: null, signing_key: null };
+
 /** Changes members. A new URL has to be verified again: nothing is sent to a place that never answered. */
 export function editEndpoint(
   set: WorkingSet,
   stored: StoredEndpoint,
   moment: Moment,
-  { headers, worth_sending, ...patch }: EndpointPatch,
+  { headers, credentials, worth_sending, ...patch }: EndpointPatch,
   asker: Asker,
-  made: { headers: Buffer | null; signing_key: NewSigningKey | null } = { headers: null, signing_key: null },
+  made: Pick<NewEndpoint, 'headers' | 'credentials' | 'signing_key'> = NOTHING_MADE,
 ): Accepted {
   const before = stored.endpoint;
   requireKnownPatterns({ ...patch, ...(worth_sending !== undefined && { worth_sending }) });
@@ -263,16 +274,20 @@ export function editEndpoint(
   const fresh = stored.signing_key === null ? made.signing_key : null;
   if (fresh !== null) after.public_keys = [{ key: fresh.public_key, expires_at: null }];
   const keyed = fresh === null ? stored : { ...stored, signing_key: fresh.sealed };
+  if (credentials !== undefined) after.credential_names = namesOfCredentials(credentials);
+  requireDestination(after.destination, after.url, after.credential_names);
   if (patch.channel_ids !== undefined) after.channel_ids = channelsFor(patch.channel_ids, asker);
   if (!isSameRevision(before, after)) after.revision = before.revision + 1;
-  if (after.url !== before.url) {
+  if (!isSamePlace(after, before)) {
     after.verified_at = null;
     if (after.status === 'active') setStatus(after, 'unverified', null, moment.now);
   }
   requireUsable(after, asker, before);
   // What they hold cannot be compared here: given, they are a change.
-  if (headers === undefined) return change(keyed, after, moment, 'endpoint.updated');
-  return change({ ...keyed, headers: made.headers }, after, moment, 'endpoint.updated', true);
+  const kept = { ...keyed };
+  if (headers !== undefined) kept.headers = made.headers;
+  if (credentials !== undefined) kept.credentials = made.credentials;
+  return change(kept, after, moment, 'endpoint.updated', headers !== undefined || credentials !== undefined);
 }
 
 export function pauseEndpoint(
@@ -294,10 +309,10 @@ export function resumeEndpoint(stored: StoredEndpoint, moment: Moment): Accepted
   return change(stored, after, moment, 'endpoint.resumed');
 }
 
-/** An endpoint.test was answered with 2xx by `url`. One that is paused stays so, verified. */
-export function verifyEndpoint(stored: StoredEndpoint, moment: Moment, url: string): Accepted {
+/** An endpoint.test was taken where `tested` has its messages go. One that is paused stays so, verified. */
+export function verifyEndpoint(stored: StoredEndpoint, moment: Moment, tested: Place): Accepted {
   const before = stored.endpoint;
-  if (before.url !== url || before.verified_at !== null) return unchanged(stored);
+  if (!isSamePlace(before, tested) || before.verified_at !== null) return unchanged(stored);
   const after: Endpoint = { ...before, verified_at: moment.now };
   if (before.status === 'unverified') setStatus(after, 'active', null, moment.now);
   return change(stored, after, moment, 'endpoint.verified');

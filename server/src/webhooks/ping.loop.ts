@@ -75,7 +75,8 @@ export class Pings {
       replay: null,
       bytes: made.body.length,
     };
-    this.#flight = run.post({ event_id, attempt: 1, trace: null }, made, ['waypost-attempt', '1'], now, (answer) => {
+    const cause = { event_id, type: TEST_TYPE, key: endpoint.id, attempt: 1, trace: null };
+    this.#flight = run.post(cause, made, ['waypost-attempt', '1'], now, (answer) => {
       this.#flight = null;
       if (run.isStopped) return;
       run.outbox.attempt(subject, answer, now);

@@ -1,6 +1,7 @@
 // The secrets of endpoints at rest: sealed under the server's key, bound to their endpoint; and which of them sign.
 
 import { hash } from 'node:crypto';
+import type { Credentials } from '../destinations/destination.schema.ts';
 import { seal, unseal } from '../ledger/personal.ts';
 import { type CustomHeaders, headerList } from './custom-headers.ts';
 import type { Endpoint } from './endpoint.schema.ts';
@@ -68,6 +69,27 @@ export function sealHeaders(key: Buffer, place: Place, headers: CustomHeaders): 
 /** Names and values in turn, as they go out. */
 export function openHeaders(key: Buffer, place: Place, sealed: Buffer | null): string[] {
   return sealed === null ? [] : headerList(JSON.parse(unseal(key, sealed, headersBoundTo(place))) as CustomHeaders);
+}
+
+const credentialsBoundTo = (place: { world_id: number; endpoint_id: string }) =>
+  Buffer.from(`endpoint credentials|${place.world_id}|${place.endpoint_id}`);
+
+/** Null for none. */
+export function sealCredentials(
+  key: Buffer,
+  place: { world_id: number; endpoint_id: string },
+  credentials: Credentials,
+): Buffer | null {
+  const isEmpty = Object.keys(credentials).length === 0;
+  return isEmpty ? null : seal(key, JSON.stringify(credentials), credentialsBoundTo(place));
+}
+
+export function openCredentials(
+  key: Buffer,
+  place: { world_id: number; endpoint_id: string },
+  sealed: Buffer | null,
+): Credentials {
+  return sealed === null ? {} : (JSON.parse(unseal(key, sealed, credentialsBoundTo(place))) as Credentials);
 }
 
 /** Names the key that sealed, without telling anything about it. */

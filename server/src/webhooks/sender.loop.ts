@@ -26,7 +26,7 @@ import { makeMessage } from './log-item.ts';
 import { type News, startNews } from './news.loop.ts';
 import { replayKind } from './replay.store.ts';
 import { endReplay } from './replay.ts';
-import { openHeaders, openKeys } from './sealed-secret.ts';
+import { openCredentials, openHeaders, openKeys } from './sealed-secret.ts';
 import type { HeadNews } from './sender.store.ts';
 import { createSteadyClock } from './steady-clock.ts';
 import type { Surroundings } from './surroundings.loop.ts';
@@ -181,6 +181,7 @@ class SenderLoop implements Sender {
       sql: this.#work,
       openKeys: (worldId, endpoint, sealed) => openKeys(options.secretKey, worldId, endpoint, sealed),
       openHeaders: (endpoint, sealed) => openHeaders(options.secretKey, endpoint, sealed),
+      openCredentials: (endpoint, sealed) => openCredentials(options.secretKey, endpoint, sealed),
       epochOf: (share) => this.#leases.epochOf(share),
       keys: options.keys,
       onFault,
@@ -266,7 +267,7 @@ class SenderLoop implements Sender {
       wakeAt: (run, at) => void this.#wakes.set(run, at),
       commitVerified: (run) =>
         this.#commit(run, 'endpoint.verify', (stored, moment) =>
-          verifyEndpoint(stored, moment, run.config.endpoint.url),
+          verifyEndpoint(stored, moment, run.config.endpoint),
         ).catch(onFault),
       commitPaused: (run, reason) =>
         this.#commit(run, 'endpoint.pause', (stored, moment) => pauseEndpoint(stored, moment, reason)).catch(onFault),

@@ -106,6 +106,7 @@ export interface EndpointRow extends SealedKeys {
   start_sequence: number;
   start_recorded_at: Date;
   headers: Buffer | null;
+  credentials: Buffer | null;
   body: string;
   /** The header `waypost-epochs`; null while the log has only its first epoch. */
   epochs: string | null;
@@ -116,7 +117,7 @@ export function readEndpoints(sql: Sql, shares: readonly number[], worldId: numb
   return sql<EndpointRow[]>`
     -- all worlds: because a share holds endpoints of every world
     select e.world_id, w.world, w.tenant_id, e.endpoint_id, e.share, e.start_sequence, e.start_recorded_at, e.secret,
-      e.previous_secret, e.signing_key, e.previous_signing_key, e.headers, e.body,
+      e.previous_secret, e.signing_key, e.previous_signing_key, e.headers, e.credentials, e.body,
       (select string_agg(l.log_epoch || ':' || l.last_sequence, ', ' order by l.log_epoch)
        from log_epochs l where l.world_id = e.world_id) as epochs
     from endpoints e join worlds w on w.world_id = e.world_id

@@ -1,19 +1,31 @@
 // What one attempt looks like on the wire: where it goes, its headers, and the answer of one that never left.
 
-import type { KeyObject } from 'node:crypto';
+import { hash, type KeyObject } from 'node:crypto';
+import { readBrokerAddress } from '../destinations/broker-address.ts';
+import type { Credentials } from '../destinations/destination.schema.ts';
 import type { Answer, Target } from '../destinations/destination.ts';
-import type { TraceContext } from '../ledger/trace.ts';
+import type { LogRow } from '../events/log.store.ts';
+import { readTraceparent, type TraceContext } from '../ledger/trace.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import type { MadeMessage } from './message-format.ts';
 import { signMessage } from './signing.ts';
 import { USER_AGENT } from './test-event.ts';
 
 /** What an attempt comes from. */
-export type Cause = { event_id: string; attempt: number; trace: TraceContext | null };
+export type Cause = { event_id: string; type: string; key: string; attempt: number; trace: TraceContext | null };
 
-export function targetOf(endpoint: Endpoint): Target {
-  const { origin, pathname, search } = new URL(endpoint.url);
-  return { type: 'http', origin, path: `${pathname}${search}` };
+export function causeOf({ event_id, type, job_id, data_id, traceparent }: LogRow, attempt: number): Cause {
+  return { event_id, type, key: job_id ?? data_id, attempt, trace: readTraceparent(traceparent) };
+}
+
+export function targetOf({ id, url, destination }: Endpoint, credentials: Credentials): Target {
+  const { type } = destination;
+  if (type === 'http') {
+    const { origin, pathname, search } = new URL(url);
+    return { type, origin, path: `${pathname}${search}` };
+  }
+  const link = hash('sha256', JSON.stringify([id, url, destination, credentials]), 'hex');
+  return { type, link, address: readBrokerAddress(url), settings: destination, credentials };
 }
 
 /** Names and values in turn. Timestamp and signature are those of the attempt. */

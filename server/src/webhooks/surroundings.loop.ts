@@ -1,7 +1,7 @@
 // What an endpoint that is being sent to begins with, and what it needs of the sender around it. Words only: who sends is
 // endpoint.loop.ts, what surrounds it is made in sender.loop.ts.
 
-import type { Answer, Destination } from '../destinations/destination.ts';
+import type { Answer, Destination, Target } from '../destinations/destination.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import type { SavedFilters } from './filter-history.ts';
@@ -22,6 +22,8 @@ export interface EndpointConfig {
   share: number;
   endpoint: Endpoint;
   keys: SigningKey[];
+  /** Where its messages go. */
+  to: Target;
   /** Of its own, names and values in turn. */
   headers: readonly string[];
   /** How its messages are made from now on, and how they were. */

@@ -1,0 +1,76 @@
+// Which settings, addresses and credentials fit each kind of destination. Pure; a line belongs here if it decides whether
+// an endpoint's destination can be used as it is written.
+
+import type { Fault } from '../errors.ts';
+import type { Credentials, DestinationSettings, DestinationType } from './destination.schema.ts';
+import { WEB_SCHEMES } from './egress.ts';
+
+interface Kind {
+  schemes: readonly string[];
+  /** Members of the settings that mean something to it. */
+  settings: readonly (keyof DestinationSettings)[];
+  /** Sets of credentials that it can use. */
+  credentials: readonly (readonly string[])[];
+  /** What may follow host and port in the URL. */
+  path: 'any' | 'virtual_host' | 'none';
+}
+
+const LOGIN = ['username', 'password'] as const;
+
+export const destinationKinds: Readonly<Record<DestinationType, Kind>> = {
+  http: { schemes: WEB_SCHEMES, settings: [], credentials: [], path: 'any' },
+  nats: {
+    schemes: ['tls', 'nats'],
+    settings: ['stream', 'ca'],
+    credentials: [LOGIN, ['token'], ['creds']],
+    path: 'none',
+  },
+  rabbitmq: {
+    schemes: ['amqps', 'amqp'],
+    settings: ['exchange', 'routing_key', 'ca'],
+    credentials: [LOGIN],
+    path: 'virtual_host',
+  },
+};
+
+export const HTTP: DestinationSettings = { type: 'http' };
+
+/** What is wrong with settings that do not belong to their kind. */
+export function settingsFaults(settings: DestinationSettings, url: string): Fault[] {
+  const { type } = settings;
+  const kind = destinationKinds[type];
+  const names = Object.keys(settings) as (keyof DestinationSettings)[];
+  const faults = names
+    .filter((name) => name !== 'type' && !kind.settings.includes(name))
+    .map((name) => ({
+      pointer: `/destination/${name}`,
+      code: 'unknown_member',
+      message: `A destination of type ${type} has no ${name}${kind.settings.length === 0 ? '' : `; it has ${kind.settings.join(', ')}`}.`,
+    }));
+  if (type === 'rabbitmq' && (settings.exchange ?? '') === '' && settings.routing_key === undefined) {
+    const message = 'Name an exchange, or the queue as routing_key: the default exchange knows nothing else.';
+    faults.push({ pointer: '/destination/routing_key', code: 'required', message });
+  }
+  const { schemes } = kind;
+  if (!schemes.includes(url.slice(0, url.indexOf(':')).toLowerCase())) {
+    const message = `A destination of type ${type} has a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}.`;
+    faults.push({ pointer: '/url', code: 'scheme', message });
+  }
+  return faults;
+}
+
+/** What is wrong with credentials that the kind of destination cannot use. */
+export function credentialFaults(type: DestinationType, names: readonly string[]): Fault[] {
+  if (names.length === 0) return [];
+  const { credentials } = destinationKinds[type];
+  const fits = credentials.some((set) => set.length === names.length && set.every((name) => names.includes(name)));
+  if (fits) return [];
+  const sets = credentials.map((set) => set.join(' and ')).join(', or ');
+  const message =
+    sets === ''
+      ? `A destination of type ${type} takes no credentials; a token goes into headers.`
+      : `A destination of type ${type} takes ${sets}.`;
+  return [{ pointer: '/credentials', code: 'credentials', message }];
+}
+
+export const namesOfCredentials = (credentials: Credentials | undefined): string[] => Object.keys(credentials ?? {});

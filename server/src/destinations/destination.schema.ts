@@ -1,0 +1,68 @@
+// The wire shape of where an endpoint's messages go and how: the kind of destination and what each kind has to be told.
+
+import type { Static } from 'typebox';
+import Type from 'typebox';
+import { closed, word } from '../parties/fields.ts';
+
+export const destinationTypes = ['http', 'nats', 'rabbitmq'] as const;
+export type DestinationType = (typeof destinationTypes)[number];
+
+const CA_LENGTH_MAX = 16_384;
+export const CREDENTIALS_MAX = 10;
+export const CREDENTIAL_NAME = '^[a-z][a-z0-9_]{0,39}$';
+/** A file of NATS credentials has about 1 KiB. */
+export const CREDENTIAL_LENGTH_MAX = 8_192;
+
+export const DestinationSchema = closed(
+  {
+    type: word(destinationTypes, {
+      description:
+        'http: messages are posted to `url`. nats, rabbitmq: they are published to the broker that `url` names (`nats://`, `tls://`; `amqp://`, `amqps://`).',
+    }),
+    stream: Type.Optional(
+      Type.String({
+        pattern: '^[^\\s.*>/\\\\]{1,255}$',
+        description: 'nats: the JetStream stream that has to take the messages; absent: whichever has their subject.',
+      }),
+    ),
+    exchange: Type.Optional(
+      Type.String({
+        maxLength: 255,
+        pattern: '^[^\\u0000-\\u001f]*$',
+        description: 'rabbitmq: the exchange to publish to; absent: the default one, whose routing keys name queues.',
+      }),
+    ),
+    routing_key: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        pattern: '^[^\\u0000-\\u001f]*$',
+        description:
+          'rabbitmq: the routing key of every message, such as the name of a queue; absent: `waypost.{tenant}.{world}.{type}`.',
+      }),
+    ),
+    ca: Type.Optional(
+      Type.String({
+        maxLength: CA_LENGTH_MAX,
+        pattern: '^\\s*-----BEGIN CERTIFICATE-----',
+        description:
+          'nats, rabbitmq: certificates (PEM) that the certificate of the broker may be signed by, in the place of the public ones.',
+      }),
+    ),
+  },
+  { description: 'How messages go out. Absent: over HTTP.' },
+);
+export type DestinationSettings = Static<typeof DestinationSchema>;
+
+/** What a foreign system wants to know before it takes anything. Never shown. */
+export type Credentials = Readonly<Record<string, string>>;
+
+export const CredentialsSchema = Type.Unsafe<Record<string, string>>({
+  type: 'object',
+  maxProperties: CREDENTIALS_MAX,
+  propertyNames: { pattern: CREDENTIAL_NAME },
+  additionalProperties: { type: 'string', minLength: 1, maxLength: CREDENTIAL_LENGTH_MAX },
+  description:
+    'What the broker wants: `username` and `password`; for nats also `token`, or `creds` (the text of a .creds file). Replaced as a whole; kept sealed, and never shown again.',
+  examples: [{ username: 'waypost', password: '7d1c' }],
+});

@@ -1,0 +1,73 @@
+// What tests of broker destinations share: events that go out while the broker is killed, and what has to be there after.
+
+import assert from 'node:assert/strict';
+import type { BrokerProcess } from './broker-process.ts';
+import type { SenderKit } from './sender-kit.ts';
+import { until } from './until.ts';
+
+const RETRY_STEP_MS = 60_000;
+const BEFORE = 300;
+const WHILE = 300;
+const AFTER = 100;
+export const EVENTS = BEFORE + WHILE + AFTER;
+
+/** A message as a broker holds it. */
+export interface Held {
+  id: string;
+  sequence: number | null;
+  job_id: string;
+}
+
+/** Emits events before, while and after the broker is killed; returns once all are settled with the broker back. */
+export async function givenEventsAcrossAKill(kit: SenderKit, id: string, broker: BrokerProcess): Promise<void> {
+  const jobs = (count: number) => Array.from({ length: count }, (_, index) => `job_${(index * 7) % 20}`);
+  await kit.emit(jobs(BEFORE));
+  const isSentWhileKilled = kit.emit(jobs(WHILE));
+  await broker.kill();
+  await isSentWhileKilled;
+  await kit.emit(jobs(AFTER));
+  assert.match(await failureOf(kit, id, 'failed'), /the connection to the broker was closed|connection refused/);
+  await broker.start();
+  await settleByRetries(kit, id, await kit.head());
+}
+
+export function requireEachOnceInOrder(held: readonly Held[]): void {
+  assert.equal(held.length, EVENTS);
+  assert.equal(new Set(held.map((each) => each.id)).size, EVENTS);
+  requireOrder(held);
+}
+
+/** The first time that each is there counts: a receiver drops what it has. */
+export function requireOrder(held: readonly Held[]): void {
+  const last = new Map<string, number>();
+  for (const { job_id, sequence } of held) {
+    assert.ok((last.get(job_id) ?? 0) < (sequence ?? 0), `${job_id}: ${sequence} after ${last.get(job_id)}`);
+    last.set(job_id, sequence ?? 0);
+  }
+}
+
+/** Waits until the endpoint was verified. */
+export async function becomeActive(kit: SenderKit, id: string): Promise<void> {
+  await until(async () => (await kit.status(id)).status === 'active', 'the endpoint to become active');
+}
+
+/** The words of an attempt to this endpoint that came to nothing, once there is one. */
+export async function failureOf(kit: SenderKit, id: string, outcome: 'failed' | 'refused'): Promise<string> {
+  const find = () =>
+    kit.db.sql<{ error: string }[]>`
+      select error from attempts where endpoint_id = ${id} and outcome = ${outcome} order by started_at limit 1`;
+  await until(async () => (await find()).length > 0, `an attempt that ${outcome}`);
+  return (await find())[0]?.error ?? '';
+}
+
+/** Moves the clock along the ladder of retries until everything is settled. */
+export async function settleByRetries(kit: SenderKit, id: string, end: number): Promise<void> {
+  await until(async () => {
+    kit.clock.advance(RETRY_STEP_MS);
+    const [row] = await kit.db.sql<{ sequence: number; parked: number }[]>`
+      select sequence, (select count(*)::int from parked_messages p
+        where p.world_id = c.world_id and p.endpoint_id = c.endpoint_id) as parked
+      from cursors c where world_id = ${kit.world_id} and endpoint_id = ${id}`;
+    return row !== undefined && row.sequence >= end && row.parked === 0;
+  }, 'the cursor to reach the end of the log');
+}
