@@ -4321,6 +4321,12 @@ export interface ListEventTypesReply {
 
 export type GetEventTypeReply = EventType;
 
+export interface GetAsyncapiReply {
+  asyncapi: string;
+  info: Record<string, never>;
+  channels: Record<string, never>;
+}
+
 export type GetHealthReply = Health;
 
 export type GetReadinessReply = Health;

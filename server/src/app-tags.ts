@@ -30,5 +30,6 @@ by which a receiver can prove that nothing is missing. An endpoint that is down 
   audit: 'Who did what, from where; who was refused, and what was shown.',
   reference: 'The state machine and the codes that everything is built on.',
   system: 'The process itself: is it alive, is it ready, what does it serve. No key is needed.',
-  webhooks: 'What is sent to endpoints: every type of event, signed as Standard Webhooks.',
+  webhooks:
+    'What is sent to endpoints: every type of event, signed as Standard Webhooks. The same as AsyncAPI 3: [asyncapi.json](asyncapi.json).',
 };

@@ -65,6 +65,7 @@ import { addresses } from './parties/saved-address.store.ts';
 import { readDataDirectory, readGauges } from './telemetry/gauges.store.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { VERSION } from './version.ts';
+import { asyncApiOperations } from './webhooks/asyncapi.routes.ts';
 import { type AttemptFacts, levelOf } from './webhooks/attempt-facts.ts';
 import { deadLetterOperations } from './webhooks/dead-letter.routes.ts';
 import { endpointOperations } from './webhooks/endpoint.routes.ts';
@@ -398,7 +399,8 @@ async function startApi(house: House, parts: ApiParts): Promise<{ url: string; s
 /** Every operation of the API. What events look like is read off those that serve the same objects. */
 export function listOperations(house: House): Operation[] {
   const serving = listServing(house);
-  return [...serving, ...eventTypeOperations(catalogueOf(serving))];
+  const catalogue = catalogueOf(serving);
+  return [...serving, ...eventTypeOperations(catalogue), ...asyncApiOperations(catalogue)];
 }
 
 /** Section `webhooks` of the OpenAPI document. */

@@ -135,12 +135,13 @@ const DOCS_PAGE = `<!doctype html>
 <title>Waypost API</title>
 <link rel="icon" href="${ICON}">
 <link rel="service-desc" type="application/json" href="openapi.json">
+<link rel="service-desc" type="application/json" href="asyncapi.json">
 <link rel="stylesheet" href="docs/assets/docs.css">
 </head>
 <body>
 <div id="reference"></div>
 <noscript><main class="text"><h1>Waypost API</h1><p>This page needs scripts. The document itself is at
-<a href="openapi.json">openapi.json</a>, the error codes are at <a href="docs/errors">docs/errors</a>.</p></main></noscript>
+<a href="openapi.json">openapi.json</a>, events as AsyncAPI at <a href="asyncapi.json">asyncapi.json</a>, the error codes are at <a href="docs/errors">docs/errors</a>.</p></main></noscript>
 <script src="docs/assets/scalar.js"></script>
 <script src="docs/assets/docs.js"></script>
 </body>

@@ -293,6 +293,13 @@ export function standaloneSchema(schema: TSchema): Json {
   return { $schema: 'https://json-schema.org/draft/2020-12/schema', ...lifted, $defs: sortMembers(parts.schemas) };
 }
 
+/** Any value in which schemas stand, with each that has an `$id` once beside it, as `#/components/schemas/…`. */
+export function liftAll(value: unknown): { value: Json; schemas: Json } {
+  const parts: Parts = { schemas: {}, responses: {} };
+  const lifted = liftSchemas(value, parts) as Json;
+  return { value: lifted, schemas: sortMembers(parts.schemas) };
+}
+
 /** A plain copy in which every schema with an `$id` stands once under components. */
 function liftSchemas(value: unknown, parts: Parts, place = '#/components/schemas/'): unknown {
   if (Array.isArray(value)) return value.map((item) => liftSchemas(item, parts, place));
@@ -388,6 +395,11 @@ const parameters = {
     schema: { type: 'string' },
   },
 };
+
+/** The headers of messages, as they are documented. */
+export const webhookHeaders = Object.entries(parameters).flatMap(([key, header]) =>
+  key.startsWith('Webhook') ? [header as { name: string; required?: boolean; description: string; schema: Json }] : [],
+);
 
 const standingHeaders = {
   'X-Correlation-Id': { $ref: '#/components/headers/CorrelationId' },
