@@ -5,6 +5,7 @@ import { type Answered, type Described, findUnseen } from './check-operations.ts
 const responses = { 200: {}, 409: {} };
 const paths: Record<string, Record<string, Described>> = {
   '/v1/things/{thing_id}': { patch: { operationId: 'change_thing', requestBody: {}, responses } },
+  '/metrics': { get: { operationId: 'get_metrics', security: [{ metrics_token: [] }], responses: { 200: {} } } },
   '/healthz': { get: { operationId: 'get_health', security: [], responses: { 200: {} } } },
 };
 const whole: Answered[] = [
@@ -15,6 +16,8 @@ const whole: Answered[] = [
   ['change_thing', 404, 'not_found'],
   ['change_thing', 409, 'stale'],
   ['change_thing', 422, 'invalid_request'],
+  ['get_metrics', 200, null],
+  ['get_metrics', 401, 'unauthorized'],
   ['get_health', 200, null],
 ];
 

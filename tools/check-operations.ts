@@ -8,7 +8,8 @@ export interface Described {
   operationId: string;
   parameters?: readonly unknown[];
   requestBody?: unknown;
-  security?: readonly unknown[];
+  /** One way each: the name of the credential → scopes. */
+  security?: readonly Readonly<Record<string, unknown>>[];
   responses: Readonly<Record<string, unknown>>;
 }
 
@@ -23,9 +24,12 @@ export function wantedOf(path: string, operation: Described): { words: string; i
   });
   const wants = [{ words: '2xx', isSeen: ([, seen]: Answered) => seen >= 200 && seen < 300 }];
   const isPublic = operation.security?.length === 0;
-  if (!isPublic) wants.push(status(401), status(403));
+  // A credential of its own opens the operation or does not: it has no scopes.
+  const hasScopes = !isPublic && (operation.security?.some((way) => 'bearer' in way) ?? true);
+  if (!isPublic) wants.push(status(401));
+  if (hasScopes) wants.push(status(403));
   if (operation.requestBody !== undefined) wants.push(status(400), status(422));
-  else if (!isPublic) wants.push(status(400, 422));
+  else if (hasScopes) wants.push(status(400, 422));
   if (path.includes('{')) wants.push(status(404));
   if ('409' in operation.responses) wants.push(status(409));
   return wants;

@@ -65,6 +65,9 @@ describe('drivers', () => {
     assert.deepEqual([again.status, again.body], [200, first.body]);
     const other = await server.call('POST', '/v1/drivers', { ...lind, reference, name: 'X' });
     assert.deepEqual([other.status, other.body.code], [409, 'duplicate_external_id']);
+    const second = await make('/v1/drivers', lind);
+    const taken = await server.call('PATCH', `/v1/drivers/${second.id}`, { reference });
+    assert.deepEqual([taken.status, taken.body.code], [409, 'duplicate_external_id']);
     await server.call('DELETE', `/v1/drivers/${first.body.id}`);
     assert.equal((await server.call('POST', '/v1/drivers', { ...lind, reference })).status, 201);
   });
@@ -142,6 +145,8 @@ describe('vehicles', () => {
     assert.equal((await server.call('PATCH', `/v1/vehicles/${made.id}`, { hub_id })).body.code, 'unknown_reference');
     assert.equal((await server.call('POST', '/v1/vehicles', { kind: 'ship' })).body.code, 'invalid_request');
     assert.equal((await server.call('POST', '/v1/vehicles', { kind: 'car', reference })).status, 409);
+    const other = await make('/v1/vehicles', { kind: 'van' });
+    assert.equal((await server.call('PATCH', `/v1/vehicles/${other.id}`, { reference })).status, 409);
     const headers = { 'if-match': '"9"' };
     assert.equal((await server.call('PATCH', `/v1/vehicles/${made.id}`, { kind: 'car' }, { headers })).status, 412);
   });

@@ -403,6 +403,9 @@ describe('addresses', () => {
     assert.equal((await server.call('DELETE', `/v1/addresses/${made.id}`, undefined, { headers })).status, 412);
     const taken = await server.call('PATCH', `/v1/addresses/${other.id}`, { external_id: made.external_id });
     assert.equal(taken.status, 409);
+    const held = await makeAddress({ external_id: fresh() });
+    const again = await server.call('POST', '/v1/addresses', { ...place, external_id: held.external_id, line1: 'X' });
+    assert.deepEqual([again.status, again.body.code], [409, 'duplicate_external_id']);
   });
 });
 
