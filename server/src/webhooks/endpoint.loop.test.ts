@@ -19,7 +19,8 @@ interface Post {
 }
 
 function startRun(change: Partial<Endpoint>) {
-  const clock = { now: NOW };
+  const clock = { now: NOW, body: Buffer.from('{}') };
+  const dead: string[] = [];
   const posts: Post[] = [];
   const items = new Map<number, LogItem>();
   const wakes: number[] = [];
@@ -38,7 +39,7 @@ function startRun(change: Partial<Endpoint>) {
     mintEventId: () => 'evt_test',
     mintDeadLetterId: () => 'dlt_test',
     holds: () => true,
-    make: () => ({ body: Buffer.from('{}'), headers: [], redacted: false }),
+    make: () => ({ body: clock.body, headers: [], redacted: false }),
     prepare: (of, nexts) => {
       for (const next of nexts) of.launch(next, items.get(next.message.sequence) ?? null);
     },
@@ -49,7 +50,7 @@ function startRun(change: Partial<Endpoint>) {
     commitPaused: async () => {},
     commitReplayEnded: async () => {},
     onAttempt: () => {},
-    onDead: () => {},
+    onDead: (_run, _message, _item, reason) => void dead.push(reason),
   };
   const endpoint = { ...defaults, id: 'whe_1', url: 'https://a.example/', topics: [], channel_ids: null } as unknown;
   const config = {
@@ -79,7 +80,7 @@ function startRun(change: Partial<Endpoint>) {
     run.offer(item);
     run.pump();
   };
-  return { run, clock, posts, wakes, offer };
+  return { run, clock, posts, wakes, offer, dead };
 }
 
 test('a probe that was called off is followed by another when its time has come', () => {
@@ -118,6 +119,16 @@ test('under strict order, too, the circuit counts jobs: one dead letter after an
     for (const post of posts.splice(0)) post.answer('refused', 500);
   }
   assert.equal(run.circuit.state, 'open');
+});
+
+test('a body of more than one MiB is never sent: the message is a dead letter', () => {
+  const { clock, posts, offer, dead } = startRun({});
+  clock.body = Buffer.alloc(1_048_576);
+  offer('job_1');
+  assert.deepEqual([posts.length, dead], [1, []]);
+  clock.body = Buffer.alloc(1_048_577);
+  offer('job_2');
+  assert.deepEqual([posts.length, dead], [1, ['too_large']]);
 });
 
 test('a retry that has been due while the window is full is not waited for: an answer makes room, not time', () => {

@@ -134,7 +134,7 @@ async function writeOrSplit(flush: Flush, writing: Writing): Promise<void> {
       continue;
     }
     // Attempts are a record of what was done; what is still owed stands in the other rows.
-    const isSaved = (await writeAll({ ...own, attempts: [] }, writing)) === null;
+    const isSaved = (await writeAll({ ...own, attempts: [], tallies: [] }, writing)) === null;
     if (!isSaved || !refused.has(name)) writing.onRefused(cursor, isSaved ? 'attempts' : 'all', refusal);
     refused.add(name);
   }

@@ -14,6 +14,9 @@ const RETENTION_LOCK = 0x6b_65_65_70;
 /** So many holders are told in lines; `waypost doctor` lists all. */
 const HOLDERS_TOLD_MAX = 20;
 
+/** What was sent and what came of it: kept for the same time. */
+const SENT_TABLES = ['attempts', 'left_out_messages', 'delivery_tallies'];
+
 /** How many days each is kept; 0: for ever. */
 export interface Kept {
   log_days: number;
@@ -63,7 +66,9 @@ function daysBefore(now: Date, days: number): Date | null {
 }
 
 async function dropAttempts({ sql, log }: RetentionParts, before: Date | null): Promise<string[]> {
-  const dropped = before === null ? [] : await dropPartitions(sql, 'attempts', before);
+  if (before === null) return [];
+  const dropped: string[] = [];
+  for (const table of SENT_TABLES) dropped.push(...(await dropPartitions(sql, table, before)));
   if (dropped.length > 0) log.info({ partitions: dropped }, 'attempts.dropped');
   return dropped;
 }
