@@ -1,6 +1,8 @@
 // What a person sees: lines, colours where the terminal has them, a table, a line of progress. With --json standard
 // output is for values alone.
 
+import { foldLine, visibleLength } from './fold.ts';
+
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 const CODES: Readonly<Record<Colour, [number, number]>> = {
@@ -13,6 +15,7 @@ const CODES: Readonly<Record<Colour, [number, number]>> = {
 };
 const REDRAW_MS = 80;
 const PLAIN_LINE_MS = 2_000;
+const COLUMNS_DEFAULT = 80;
 
 export interface Terminal {
   readonly asJson: boolean;
@@ -53,10 +56,12 @@ export function openTerminal({ asJson, out, err, env, nowMs }: TerminalOptions):
     clear();
     out.write(text);
   };
+  const fold = (line: string, to: NodeJS.WriteStream) =>
+    to.isTTY === true ? foldLine(line, to.columns || COLUMNS_DEFAULT) : line;
   return {
     asJson,
     say(line = '') {
-      if (!asJson) write(`${line}\n`);
+      if (!asJson) write(`${fold(line, out)}\n`);
     },
     give(value) {
       if (asJson) write(`${JSON.stringify(value, null, 2)}\n`);
@@ -67,14 +72,14 @@ export function openTerminal({ asJson, out, err, env, nowMs }: TerminalOptions):
     print: write,
     note(line) {
       clear();
-      err.write(`${line}\n`);
+      err.write(`${fold(line, err)}\n`);
     },
     paint: (colour, text) => (isColoured ? `\x1b[${CODES[colour][0]}m${text}\x1b[${CODES[colour][1]}m` : text),
     progress(line) {
       const isLive = err.isTTY === true;
       if (nowMs() - shownAt < (isLive ? REDRAW_MS : PLAIN_LINE_MS)) return;
       shownAt = nowMs();
-      err.write(isLive ? `\r\x1b[2K${line.slice(0, (err.columns || 80) - 1)}` : `${line}\n`);
+      err.write(isLive ? `\r\x1b[2K${line.slice(0, (err.columns || COLUMNS_DEFAULT) - 1)}` : `${line}\n`);
       isShown = isLive;
     },
     endProgress: clear,
@@ -96,11 +101,6 @@ export function alignRows(rows: readonly (readonly string[])[], right: readonly 
       .join('  ')
       .trimEnd(),
   );
-}
-
-function visibleLength(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with the escape character.
-  return text.replaceAll(/\x1b\[\d+m/g, '').length;
 }
 
 /** 1612 → 1,612 */

@@ -80,7 +80,8 @@ async function findNames(client: Waypost, events: readonly WaypostEvent[]): Prom
       if (error instanceof WaypostProblem) return null;
       throw error;
     });
-    if (key !== null) names.set(id, `"${key.name}" (${key.authority})`);
+    if (key !== null)
+      names.set(id, key.name.includes(`(${key.authority})`) ? `"${key.name}"` : `"${key.name}" (${key.authority})`);
   }
   return names;
 }

@@ -22,7 +22,7 @@ test('serve --background comes back when the server answers, with what is shown 
   assert.equal(code, 0, err);
   assert.match(out, /^Waypost is ready/);
   assert.match(err, /^Making the database/, 'what takes time is told meanwhile');
-  const [, key = ''] = /test key (\S+)/.exec(out) ?? [];
+  const [, key = ''] = /test key +(\S+)/.exec(out) ?? [];
   const url = `http://127.0.0.1:${env.WAYPOST_PORT}/v1/jobs`;
   assert.equal((await fetch(url, { headers: { authorization: `Bearer ${key}` } })).status, 200);
   const log = join(dataDir, 'server.log');

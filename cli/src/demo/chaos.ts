@@ -1,6 +1,7 @@
 // Kills things in the middle of the day: the server twice, the receiver once. When is fixed by how far the day is, so
 // that it is always in the middle of something.
 
+import { formatMs } from '../terminal.ts';
 import type { Receiver } from './receiver-process.ts';
 import type { OwnServer } from './stage.ts';
 
@@ -43,7 +44,7 @@ export function createChaos(server: OwnServer, receiver: Receiver, tell: (senten
     await wait(DOWN_MS);
     await target.restart();
     had = receiver.counts?.events ?? 0;
-    tell(`The ${victim} is back after ${Math.round(performance.now() - killedAt)} ms.`);
+    tell(`The ${victim} is back after ${formatMs(performance.now() - killedAt)}.`);
   }
 
   return {

@@ -1,5 +1,7 @@
 // The figures at the end: how they are computed, printed and judged.
 
+import { formatMs } from '../terminal.ts';
+
 export interface Figures {
   jobs: number;
   events: number;
@@ -30,7 +32,10 @@ export function printFigures(figures: Figures): string {
   const rows: [string, string][] = [
     ['jobs', formatCount(figures.jobs)],
     ['events', formatCount(figures.events)],
-    ['delivery latency', `p50 ${latency_ms.p50} ms, p95 ${latency_ms.p95} ms, p99 ${latency_ms.p99} ms`],
+    [
+      'delivery latency',
+      `p50 ${formatMs(latency_ms.p50)}, p95 ${formatMs(latency_ms.p95)}, p99 ${formatMs(latency_ms.p99)}`,
+    ],
     ['lost', formatCount(figures.lost)],
     ['duplicated', `${formatCount(figures.duplicated)}${figures.duplicated > 0 ? ' (same id: allowed)' : ''}`],
     ['out of order', formatCount(figures.out_of_order)],

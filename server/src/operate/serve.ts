@@ -178,18 +178,18 @@ function greet(
 ): string {
   const shown = config.publicUrl ?? url;
   const lines = [`Waypost is ready (${(tookMs / 1000).toFixed(1)} s).`];
-  const health = health_url === null ? [] : [`  health   ${health_url}/readyz`];
+  const health = health_url === null ? [] : [`  health    ${health_url}/readyz`];
   if (!roles.has('api')) return [`${lines[0]} This process only sends.`, ...health, ''].join('\n');
-  lines.push('', `  API      ${shown}/v1`, `  Docs     ${shown}/docs`, ...health);
+  lines.push('', `  API       ${shown}/v1`, `  Docs      ${shown}/docs`, ...health);
   if (first !== null) {
     lines.push(
       '',
       `First start: made the tenant "${first.name}".`,
-      `  tenant   ${first.tenant_id}`,
-      `  channel  ${first.channel_id}`,
-      `  hub      ${first.hub_id}`,
-      `  test key ${first.test_key}  (shown once)`,
-      `  live key ${first.live_key}  (shown once)`,
+      `  tenant    ${first.tenant_id}`,
+      `  channel   ${first.channel_id}`,
+      `  hub       ${first.hub_id}`,
+      `  test key  ${first.test_key}  (shown once)`,
+      `  live key  ${first.live_key}  (shown once)`,
     );
   }
   lines.push(
