@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadModule, parseSync } from 'libpg-query';
+import { readMigrations } from '../server/src/db/migrate.ts';
 import { findUnboundTables } from './statement.ts';
 
 export interface Verdict {
@@ -74,7 +75,9 @@ export function readRecorded(folder: string): string[] {
 async function main(folder: string): Promise<void> {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
   const worldTables = await readWorldTables(readFileSync(join(root, 'server/schema.sql'), 'utf8'));
-  const texts = readRecorded(folder);
+  const migrations = await readMigrations();
+  // A migration brings all worlds to a new shape.
+  const texts = readRecorded(folder).filter((text) => !migrations.some((migration) => migration.text === text));
   let faulty = 0;
   let across = 0;
   for (const text of texts) {

@@ -146,7 +146,7 @@ test('a chain that was cut off with its end, or taken away whole, is missed by t
 
 test('servers may add to the log and to the second chain, and change nothing of them', async () => {
   for (const role of ['app', 'ledger', 'sender'] as const) {
-    const sql = openPool(house.database.addresses[role], { name: role, connectionsMax: 1 });
+    const sql = openPool(house.database.addresses[role], { name: 'waypost test', connectionsMax: 1 });
     for (const table of ['events', 'access_entries']) {
       await assert.rejects(sql`update ${sql(table)} set body = 'x'`, { code: '42501' }, `${role} changes ${table}`);
       await assert.rejects(sql`delete from ${sql(table)}`, { code: '42501' }, `${role} empties ${table}`);

@@ -190,7 +190,7 @@ test('audit verify is content with what nobody touched and names what was change
   const again = await say(['audit', 'export', file]);
   assert.deepEqual([again.code, /is there already/.test(again.err)], [1, true]);
   const { address, stop } = await startEmbedded({ dataDir, log: () => {} });
-  const sql = openPool(address, { name: 'tamper', connectionsMax: 1 });
+  const sql = openPool(address, { name: 'waypost test', connectionsMax: 1 });
   try {
     await sql`update access_entries set body = replace(body, 'tenant create', 'tenant delete') where body like '%tenant create%'`;
     const { code, out } = await say(['audit', 'verify']);
@@ -214,7 +214,7 @@ test('doctor is content with a healthy house, and names the event that was chang
   );
 
   const embedded = await startEmbedded({ dataDir, log: () => {} });
-  const sql = openPool(embedded.address, { name: 'tamper', connectionsMax: 1 });
+  const sql = openPool(embedded.address, { name: 'waypost test', connectionsMax: 1 });
   try {
     await sql`update events set body = replace(body, '"version":1', '"version":2') where sequence = 2 and world_id = 1`;
     const changed = await say(['doctor']);

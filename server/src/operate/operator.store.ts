@@ -26,12 +26,14 @@ export async function resetSenders(sql: Sql): Promise<void> {
     await tx`delete from senders`;
     await tx`update sender_leases set holder = null, expires_at = null`;
     await tx`
+      -- all worlds: because a restore goes back in all of them at once
       update cursors c set log_epoch = h.log_epoch, sequence = least(c.sequence, e.last_sequence),
         recorded_at = least(c.recorded_at, h.recorded_at),
         previous = case when c.previous <= e.last_sequence then c.previous end
       from heads h join log_epochs e on e.world_id = h.world_id and e.log_epoch = h.log_epoch
       where c.world_id = h.world_id`;
     await tx`
+      -- all worlds: because a restore goes back in all of them at once
       delete from parked_messages p using heads h join log_epochs e on e.world_id = h.world_id and e.log_epoch = h.log_epoch
       where p.world_id = h.world_id and p.sequence > e.last_sequence`;
   });
