@@ -18,7 +18,7 @@ export function listOperations(): Operation[] {
   return [
     ...listHouseOperations(house),
     ...healthOperations({ findUnready: async () => [], metrics: null }),
-    ...documentOperations({ openapi: () => '' }),
+    ...documentOperations({ openapi: () => '', others: [] }),
   ];
 }
 

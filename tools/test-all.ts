@@ -27,6 +27,7 @@ const CHECKS: readonly { title: string; args: readonly string[] }[] = [
   { title: 'types', args: ['node_modules/.bin/tsc', '--noEmit', '-p', 'tsconfig.json'] },
   { title: 'format', args: ['node_modules/.bin/biome', 'ci', '--colors=off', '.'] },
   { title: 'types of the SDK', args: ['tools/sdk-types.ts', '--check'] },
+  { title: 'nothing that was released breaks', args: ['tools/check-schemas.ts'] },
 ];
 
 /** Titles of the rules that are broken. */

@@ -57,9 +57,10 @@ const assets: readonly { operation_id: string; file: string; media_type: string;
   },
 ];
 
-/** `openapi`: the OpenAPI document as JSON text. */
-export function documentOperations(parts: { openapi(): string }): Operation[] {
+/** `openapi`: the OpenAPI document as JSON text. `others`: documents that rooms serve beside it, by their file names. */
+export function documentOperations(parts: { openapi(): string; others: readonly string[] }): Operation[] {
   const errorsPage = renderErrorsPage('assets', ICON);
+  const docsPage = renderDocsPage(['openapi.json', ...parts.others]);
   const packed = new Map<string, Buffer>();
   const pack = (name: string, make: () => Buffer) => {
     const made = packed.get(name) ?? make();
@@ -94,7 +95,7 @@ export function documentOperations(parts: { openapi(): string }): Operation[] {
       replies: { 200: { description: 'A page.', schema: Type.String(), media_type: HTML } },
       errors: [],
       reply_example: '<!doctype html>…',
-      run: async () => ({ status: 200, body: new OtherText(DOCS_PAGE), headers: pageHeaders }),
+      run: async () => ({ status: 200, body: new OtherText(docsPage), headers: pageHeaders }),
     }),
     operation({
       operation_id: 'get_error_codes',
@@ -127,23 +128,26 @@ export function documentOperations(parts: { openapi(): string }): Operation[] {
   ];
 }
 
-const DOCS_PAGE = `<!doctype html>
+const renderDocsPage = (documents: readonly string[]) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Waypost API</title>
 <link rel="icon" href="${ICON}">
-<link rel="service-desc" type="application/json" href="openapi.json">
-<link rel="service-desc" type="application/json" href="asyncapi.json">
-<link rel="stylesheet" href="docs/assets/docs.css">
+${documents.map((file) => `<link rel="service-desc" type="application/json" href="${file}">\n`).join('')}<link rel="stylesheet" href="docs/assets/docs.css">
 </head>
 <body>
 <div id="reference"></div>
-<noscript><main class="text"><h1>Waypost API</h1><p>This page needs scripts. The document itself is at
-<a href="openapi.json">openapi.json</a>, events as AsyncAPI at <a href="asyncapi.json">asyncapi.json</a>, the error codes are at <a href="docs/errors">docs/errors</a>.</p></main></noscript>
+<noscript><main class="text"><h1>Waypost API</h1><p>This page needs scripts. What it shows is at
+${documents.map((file) => `<a href="${file}">${file}</a>`).join(' and ')}, the error codes are at <a href="docs/errors">docs/errors</a>.</p></main></noscript>
 <script src="docs/assets/scalar.js"></script>
 <script src="docs/assets/docs.js"></script>
 </body>
 </html>
 `;
+
+/** Documents that rooms serve in the place where the reference stands: they are named by it. */
+export function otherDocuments(operations: readonly Operation[]): string[] {
+  return operations.flatMap(({ path }) => (/^\/[a-z]+\.json$/.test(path) ? [path.slice(1)] : []));
+}

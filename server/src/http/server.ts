@@ -28,7 +28,7 @@ import {
   toRefusal,
 } from './broken-request.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts';
-import { documentOperations } from './docs.ts';
+import { documentOperations, otherDocuments } from './docs.ts';
 import { type Completion, type Desk, type Exchange, writeProblem, writeReply } from './exchange.ts';
 import { openProxies } from './forwarded.ts';
 import { checkBodyHeaders, readCorrelationId, readVersion, refuseKeyInUrl } from './headers.ts';
@@ -148,10 +148,11 @@ export function buildHttp(options: HttpOptions): Http {
     findUnready: async () => (desk.isClosing ? ['The server is stopping.'] : options.findUnready()),
     metrics: options.metrics ?? null,
   });
+  const others = otherDocuments(options.operations);
   const operations =
     options.isForHealth === true
       ? health
-      : [...options.operations, ...health, ...documentOperations({ openapi: () => documentText })];
+      : [...options.operations, ...health, ...documentOperations({ openapi: () => documentText, others })];
   const document = buildDocument(operations, options.webhooks ?? {}, options.tags ?? {}, desk.basePath);
   const documentText = JSON.stringify(document);
   const routes = operations.map(compileRoute);
