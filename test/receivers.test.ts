@@ -148,6 +148,8 @@ const programs = [
     build: ['build', '-o', 'receiver-go'],
     inbox: 'inbox.ndjson',
   },
+  { runtime: 'php', probe: ['--version'], file: 'receiver.php', build: null, inbox: 'inbox-php' },
+  { runtime: 'ruby', probe: ['--version'], file: 'receiver.rb', build: null, inbox: 'inbox-rb' },
 ] as const;
 /** Where a runtime is expected to be there, its absence is a failure. */
 const required = (process.env.REQUIRED_RUNTIMES ?? '').split(',');
@@ -172,6 +174,8 @@ for (const { runtime, probe, file, build, inbox } of programs) {
     const secret = made.secret ?? '';
     const more = { PORT: port, WEBHOOK_SECRET: secret, INBOX: join(folder, inbox) };
     const first = await startProgram(command, more);
+    // PHP says so a moment before it listens.
+    await until(() => fetch(url).catch(() => null), `${file} answers`);
     assert.equal((await house.as.bound.endpoints.verify(made.id)).delivered, true);
     const sequences = await carryOut(5);
     await waitForAll([first], sequences);
