@@ -78,6 +78,10 @@ const wrong: [line: string, code: number, sentence: RegExp, env?: Record<string,
   ['events compare /nowhere.ndjson', 2, /There is no file/],
   ['listen --forward http://[', 2, /--forward takes a URL/],
   ['listen --secret geheim', 2, /--secret takes whsec_/],
+  ['replay start', 2, /Say what to send again: --from 1 is everything/],
+  ['replay start --from 1', 1, /There is no endpoint yet/],
+  ['listen --replay x..y', 2, /--replay takes a whole number/],
+  ['endpoints attempts --outcome lost', 2, /There is no outcome "lost"/],
   ['dead-letters redrive', 2, /Name dead letters, or an --endpoint, or --all/],
   ['run', 1, /run takes a file/],
   ['run nowhere.ts', 1, /there is no file nowhere\.ts here to run/],
@@ -142,6 +146,52 @@ test('an order with the usual mistakes is refused with every fault at once, in w
     /\/precision .*did you mean "rooftop"\?/,
   ])
     assert.match(err, fault);
+});
+
+test('replay sends again what was sent, with its progress; what was sent is shown with its answers', async () => {
+  const { received, url } = await startReceiver();
+  const { id } = await hearJson(`endpoints create ${url}/again --types job.created`);
+  assert.match(await hear(`endpoints verify ${id}`), /is active/);
+  await givenJob();
+  await givenJob();
+  const messages = () => received.filter(({ headers }) => headers['waypost-sequence'] !== undefined);
+  await until(() => (messages().length === 2 ? true : null), 'both messages');
+  const live = messages().map(({ body }) => body);
+  const healthOf = async () => (await house.call('GET', `/v1/endpoints/${id}/health`)).body;
+  await until(async () => ((await healthOf()).pending === 0 ? true : null), 'both written down');
+  assert.match(await hear(`replay start ${id} --from 1 --types job.*`), /completed {2}100 % {2}(\d+) of \1 delivered/);
+  const again = messages().filter(({ headers }) => headers['waypost-replay'] !== undefined);
+  assert.deepEqual(
+    again
+      .map(({ body }) => body)
+      .filter((body) => live.includes(body))
+      .toSorted(),
+    live.toSorted(),
+  );
+  const [newest] = await hearJson('replay list --limit 1');
+  assert.match(await hear(`replay status ${newest.id} --follow`), new RegExp(`^${newest.id} {2}completed`));
+  assert.equal((await hearJson(`replay cancel ${newest.id}`)).state, 'completed');
+  const begun = await hearJson(`replay start ${id} --from 1 --rate 1 --detach`);
+  assert.equal((await hearJson(`replay cancel ${begun.id}`)).state, 'cancelled');
+  assert.match(await hear(`endpoints messages ${id}`), /delivered {2}job\.created/);
+  assert.match(
+    await hear(`endpoints attempts ${id} --outcome delivered`),
+    new RegExp(`delivered .*try 1 of ${newest.id}`),
+  );
+  assert.match(await hear(`endpoints rotate ${id} --overlap 0`), /secret whsec_[\s\S]*signs no more/);
+  await hear(`endpoints delete ${id}`);
+});
+
+test('listen hands a range of the log to a program, and ends with it', async () => {
+  const order = await hear('example job');
+  await hear('jobs create', order);
+  const { received, url } = await startReceiver();
+  const end = (await house.call('GET', '/v1/events?limit=200')).body.data.at(-1).sequence;
+  const lines = (await hear(`listen --forward ${url}/local --replay 1..${end} --types job.created --json`))
+    .trim()
+    .split('\n');
+  assert.equal(received.length, lines.length);
+  assert.ok(received.length > 0 && lines.every((line) => JSON.parse(line).handed.status === 204));
 });
 
 test('of many orders a bad one does not stop the others', async () => {

@@ -2,12 +2,13 @@
 
 import type { DeadLetter } from '@waypost/sdk/dead-letters';
 import { findEndpoint } from './find-endpoint.ts';
-import { alignRows, plural } from './terminal.ts';
+import { alignRows, formatMs, plural } from './terminal.ts';
 import { countOption, EXIT, textOption, type Word, WordError } from './word.ts';
 
 const LISTED_DEFAULT = 20;
 const POLL_MS = 500;
 const NAMED_MAX = 200;
+const ATTEMPTS_SHOWN_MAX = 200;
 const STATES = ['dead', 'redriving', 'delivered'] as const;
 
 export const deadLettersList: Word = {
@@ -39,6 +40,34 @@ export const deadLettersList: Word = {
     for (const line of alignRows(rows, [2])) terminal.say(line);
     if (letters.length === 0) terminal.say('No dead letter.');
     terminal.give(letters);
+  },
+};
+
+export const deadLettersShow: Word = {
+  usage: 'dead-letters show DEAD_LETTER_ID',
+  sentence: 'Shows a dead letter with each attempt and what the receiver answered.',
+  options: {},
+  names: [1, 1],
+  async run(call) {
+    const { terminal } = call;
+    const client = call.open();
+    const letter = await client.deadLetters.get(call.names[0] ?? '');
+    const { endpoint_id, event_id } = letter;
+    const { data: attempts } = await client.endpoints.attempts(endpoint_id, { event_id, limit: ATTEMPTS_SHOWN_MAX });
+    const isOver = letter.state === 'delivered';
+    terminal.say(`${letter.id}  ${terminal.paint(isOver ? 'green' : 'red', letter.state)}  ${letter.reason}`);
+    terminal.say(`  ${letter.type}, sequence ${letter.sequence}, ${letter.event_id}`);
+    if (letter.job_id !== null) terminal.say(`  about ${letter.job_id}`);
+    terminal.say(`  to ${endpoint_id}, died at ${letter.died_at}`);
+    const rows = attempts.map(({ started_at, status, outcome, error, reply, duration_ms }) => [
+      `  ${started_at}`,
+      String(status ?? outcome),
+      formatMs(duration_ms),
+      (error ?? reply ?? '').split('\n')[0] ?? '',
+    ]);
+    for (const line of alignRows(rows)) terminal.say(line);
+    if (letter.state === 'dead') terminal.say(`  Send it again: ./waypost dead-letters redrive ${letter.id}`);
+    terminal.give({ ...letter, attempts });
   },
 };
 

@@ -7,7 +7,7 @@ import { Webhook } from 'standardwebhooks';
 import { eventLine } from './event-line.ts';
 import { findLogEnd } from './log-end.ts';
 import { formatMs } from './terminal.ts';
-import { countOption, EXIT, listOption, textOption, type Word, type WordCall, WordError } from './word.ts';
+import { countOption, EXIT, listOption, readCount, textOption, type Word, type WordCall, WordError } from './word.ts';
 
 const TIMEOUT_MS = 15_000;
 const SECRET_BYTES = 32;
@@ -21,11 +21,11 @@ interface Handed {
 }
 
 export const listen: Word = {
-  usage: 'listen [--forward URL] [--replay N] [--types …] [--secret …] [--limit N]',
+  usage: 'listen [--forward URL] [--replay N|A..B] [--types …] [--secret …] [--limit N]',
   sentence: 'Receives events on this machine and hands each, signed like a webhook, to a program of yours.',
   options: {
     forward: { value: 'URL', meaning: 'where to hand them to, such as http://localhost:3000/hooks' },
-    replay: { value: 'N', meaning: 'begin with what the last N numbers of the log hold; by default with what comes' },
+    replay: { value: 'N|A..B', meaning: 'first the last N numbers of the log, or from A on; with B it ends there' },
     types: { value: 'A,B', meaning: 'only these types or topics, with job.* for all that begin so' },
     secret: { value: 'SECRET', meaning: 'whsec_…, to sign with; a new one by default' },
     limit: { value: 'N', meaning: 'end after so many' },
@@ -39,22 +39,38 @@ export const listen: Word = {
     const limit = countOption(call, 'limit', 1, Number.POSITIVE_INFINITY);
     const types = listOption(call, 'types');
     const end = await findLogEnd(client);
-    const begin = Math.max(0, end.sequence - countOption(call, 'replay', 1, 0));
+    const { begin, last } = readRange(textOption(call, 'replay'), end.sequence);
     if (forward !== null) terminal.note(`Signing with ${secret}: verify with it as with the secret of an endpoint.`);
     terminal.note(`Listening from ${begin} on${forward === null ? '' : `, handing to ${forward}`}. Ctrl-C ends it.`);
     let seen = 0;
     let failed = 0;
     const query = { after: end.place(begin), ...(types !== undefined && { types }) };
-    for await (const event of client.events.follow(query, { signal })) {
+    // What ends is read; only what goes on is followed.
+    const source = last === Number.POSITIVE_INFINITY ? client.events.follow : client.events.iterate;
+    for await (const event of source(query, { signal })) {
+      if (event.sequence > last) break;
       terminal.say(eventLine(event, terminal.paint));
       const handed = forward === null ? null : await hand(event, forward, secret);
       if (handed !== null) failed += tellHanded(call, handed);
       terminal.giveLine({ event, handed });
-      if (++seen >= limit) break;
+      if (++seen >= limit || event.sequence >= last) break;
     }
     return failed === 0 ? EXIT.done : EXIT.refused;
   },
 };
+
+/** `20`: the last twenty. `100..200`: these; `100..`: from there on. What follows the log has no last one. */
+function readRange(text: string | undefined, end: number): { begin: number; last: number } {
+  const [, from, until = ''] = /^(\d+)\.\.(\d*)$/.exec(text ?? '') ?? [];
+  if (from === undefined) {
+    const count = text === undefined ? 0 : readCount(text, '--replay', 1);
+    return { begin: Math.max(0, end - count), last: Number.POSITIVE_INFINITY };
+  }
+  const begin = readCount(from, '--replay A..B', 1) - 1;
+  if (begin > end) throw new WordError(`The log ends at ${end}: nothing begins at ${from} yet.`);
+  const last = until === '' ? Number.POSITIVE_INFINITY : Math.min(readCount(until, '--replay A..B', begin + 1), end);
+  return { begin, last };
+}
 
 function readForward(text: string | undefined): URL | null {
   if (text === undefined) return null;

@@ -1,7 +1,7 @@
 // Every word of the client. Their first words stand in cli/words.txt, by which the launcher knows them.
 
 import { eventsCompare } from './compare.ts';
-import { deadLettersList, deadLettersRedrive } from './dead-letters.ts';
+import { deadLettersList, deadLettersRedrive, deadLettersShow } from './dead-letters.ts';
 import {
   endpointsCreate,
   endpointsDelete,
@@ -15,6 +15,8 @@ import { example, exampleJobs } from './example.ts';
 import { endpointsHealth } from './health.ts';
 import { jobsAssign, jobsCreate, jobsGet, jobsList, jobsReport, jobsWatch } from './jobs.ts';
 import { listen } from './listen.ts';
+import { replayCancel, replayList, replayStart, replayStatus } from './replay.ts';
+import { endpointsAttempts, endpointsMessages, endpointsRotate, endpointsVerify } from './sent.ts';
 import { eventsTail } from './tail.ts';
 import { jobsTrace } from './trace.ts';
 import { eventsProofs, eventsVerify } from './verify.ts';
@@ -36,7 +38,11 @@ export const words: Readonly<Record<string, Word>> = {
   'endpoints health': endpointsHealth,
   'endpoints slo': endpointsSlo,
   'endpoints create': endpointsCreate,
+  'endpoints verify': endpointsVerify,
   'endpoints test': endpointsTest,
+  'endpoints messages': endpointsMessages,
+  'endpoints attempts': endpointsAttempts,
+  'endpoints rotate': endpointsRotate,
   'endpoints pause': endpointsPause,
   'endpoints resume': endpointsResume,
   'endpoints delete': endpointsDelete,
@@ -46,5 +52,10 @@ export const words: Readonly<Record<string, Word>> = {
   'events proofs': eventsProofs,
   listen,
   'dead-letters list': deadLettersList,
+  'dead-letters show': deadLettersShow,
   'dead-letters redrive': deadLettersRedrive,
+  'replay start': replayStart,
+  'replay status': replayStatus,
+  'replay cancel': replayCancel,
+  'replay list': replayList,
 };

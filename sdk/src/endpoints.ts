@@ -9,6 +9,8 @@ import type {
   GetEndpointSloReply,
   ListEndpointAttemptsQuery,
   ListEndpointAttemptsReply,
+  ListEndpointMessagesQuery,
+  ListEndpointMessagesReply,
   ListEndpointsQuery,
   RotateEndpointKeyBody,
   RotateEndpointSecretBody,
@@ -51,6 +53,9 @@ export function endpointCalls(transport: Transport) {
     /** One page of what was tried, newest first. */
     attempts: (id: string, query?: ListEndpointAttemptsQuery, call?: CallOptions): Promise<ListEndpointAttemptsReply> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id, '/attempts'), query }, call),
+    /** One page of what was sent or waits for another try, newest event first. */
+    messages: (id: string, query?: ListEndpointMessagesQuery, call?: CallOptions): Promise<ListEndpointMessagesReply> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id, '/messages'), query }, call),
     pause: (id: string, call?: CallOptions): Promise<Endpoint> => act(id, 'pause', undefined, call),
     resume: (id: string, call?: CallOptions): Promise<Endpoint> => act(id, 'resume', undefined, call),
     /** What came in time, and on whose side the lateness of the rest lay. */

@@ -12,6 +12,7 @@ import { driverCalls, hubCalls, vehicleCalls } from './fleet.ts';
 import { jobCalls } from './jobs.ts';
 import { keyCalls } from './keys.ts';
 import { addressCalls, customerCalls } from './parties.ts';
+import { replayCalls } from './replays.ts';
 import { traceCalls } from './traces.ts';
 import { type CallOptions, createTransport, type WaypostOptions } from './transport.ts';
 
@@ -24,6 +25,7 @@ export class Waypost {
   readonly endpoints: ReturnType<typeof endpointCalls>;
   readonly traces: ReturnType<typeof traceCalls>;
   readonly deadLetters: ReturnType<typeof deadLetterCalls>;
+  readonly replays: ReturnType<typeof replayCalls>;
   readonly customers: ReturnType<typeof customerCalls>;
   readonly addresses: ReturnType<typeof addressCalls>;
   readonly drivers: ReturnType<typeof driverCalls>;
@@ -44,6 +46,7 @@ export class Waypost {
     this.endpoints = endpointCalls(transport);
     this.traces = traceCalls(transport);
     this.deadLetters = deadLetterCalls(transport);
+    this.replays = replayCalls(transport);
     this.customers = customerCalls(transport);
     this.addresses = addressCalls(transport);
     this.drivers = driverCalls(transport);
