@@ -12,7 +12,7 @@ import {
 import { type HeadersLike, type VerifyOptions, verifyWebhook, WebhookRefused } from './webhooks.ts';
 
 export interface HandlerOptions {
-  /** Stores the event or does its work. What it throws makes the event come again. */
+  /** Stores the event or does its work. What it throws makes the event come again; what a replay sends comes again too. */
   handle(event: WaypostEvent): Promise<void> | void;
   /** For webhooks: the endpoint's secret, or both while it is rotated. */
   secret?: VerifyOptions['secret'] | undefined;
@@ -73,7 +73,10 @@ export function createEventHandler(options: HandlerOptions): EventHandler {
   const take: EventHandler['take'] = async ({ headers, body }) => {
     try {
       const event = await verifyWebhook({ secret: options.secret ?? [], headers, body });
-      await handOver(event, readMessage(headers));
+      const message = readMessage(headers);
+      // Somebody asked for these to be sent again, and they are no part of the chain.
+      if (message.replay !== null) await options.handle(event);
+      else await handOver(event, message);
       return { status: 204, body: '' };
     } catch (error) {
       (options.onError ?? console.error)(error);

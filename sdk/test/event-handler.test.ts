@@ -61,6 +61,16 @@ test('an event is handed over once, whether it is pushed, pulled or both', async
   assert.deepEqual([handler.tracker.readPlace(), handler.tracker.listGaps(Date.now(), 0)], ['9', []]);
 });
 
+test('what a replay sends is handed over again, and leaves what came and what is missing as it was', async () => {
+  const { handler, handled } = givenHandler();
+  await handler.pull(pulled([eventOf(1), null], [eventOf(2), 1]));
+  const replay = { 'waypost-replay': 'rpl_1' };
+  assert.equal((await handler.take(messageOf(eventOf(1), null, replay))).status, 204);
+  assert.equal((await handler.take(messageOf(eventOf(7), 5, replay))).status, 204);
+  assert.deepEqual(handled, ['evt_1', 'evt_2', 'evt_1', 'evt_7']);
+  assert.deepEqual([handler.tracker.readPlace(), handler.tracker.listGaps(Date.now(), 0)], ['2', []]);
+});
+
 test('a repeat that comes while the event is dealt with waits for it and shares its end', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let calls = 0;
