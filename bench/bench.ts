@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchBatch } from './batch.ts';
 import { type BenchOptions, type BenchResult, benchCreate } from './create.ts';
+import { benchFairness } from './fairness.ts';
 import { benchFootprint } from './footprint.ts';
 import { benchGrowth } from './growth.ts';
 import { benchLatency } from './latency.ts';
+import { benchOutage } from './outage.ts';
 import { benchPeers } from './peers.ts';
 import { benchRead } from './read.ts';
 import { report } from './report.ts';
@@ -24,6 +26,8 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   footprint: benchFootprint,
   peers: benchPeers,
   latency: benchLatency,
+  outage: benchOutage,
+  fairness: benchFairness,
 };
 
 const { values, positionals } = parseArgs({

@@ -90,7 +90,8 @@ function reportNow(withArrivals: boolean): ReceiverReport {
 }
 
 const server = createServer(serve);
-server.listen(0, '127.0.0.1', () => {
+// A port of its own where it takes the place of one that went away.
+server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
   const address = server.address();
   process.send?.({ port: typeof address === 'object' && address !== null ? address.port : 0 });
 });

@@ -104,8 +104,12 @@ async function readEventBytes(port: number, key: string): Promise<number> {
   return Buffer.byteLength(JSON.stringify(event));
 }
 
-export async function waitForMessages(receiver: Helper<unknown>, count: number): Promise<ReceiverReport> {
-  const deadline = performance.now() + WAIT_MAX_MS;
+export async function waitForMessages(
+  receiver: Helper<unknown>,
+  count: number,
+  waitMaxMs = WAIT_MAX_MS,
+): Promise<ReceiverReport> {
+  const deadline = performance.now() + waitMaxMs;
   for (;;) {
     const report = await receiver.ask<ReceiverReport>({ report: true });
     if (report.messages >= count) return report;

@@ -79,14 +79,19 @@ test('an endpoint that is behind is told by its events and by their age', async 
 
 test('a delivery counts once, with the time since its event was recorded', async () => {
   const name = 'waypost_event_delivery_latency_seconds';
+  const before = await scrape();
   await house.call('POST', '/v1/jobs', orderInput('METRIC-2', { channel_id: house.channel_id }));
   const figures = await until(async () => {
     const now = await scrape();
     const delivered = sumOf(now, 'waypost_webhook_attempts_total', { outcome: 'delivered' });
     // The tests that endpoints answered to become active are no events.
-    return sumOf(now, `${name}_count`) === delivered - 2 && sumOf(now, `${name}_count`) > 0 ? now : null;
+    const counted = sumOf(now, `${name}_count`);
+    return counted === delivered - 2 && counted > sumOf(before, `${name}_count`) ? now : null;
   });
   assert.ok(sumOf(figures, `${name}_sum`) > 0);
+  const waited =
+    sumOf(figures, 'waypost_event_send_wait_seconds_count') - sumOf(before, 'waypost_event_send_wait_seconds_count');
+  assert.ok(waited >= 1, 'the first attempt counts as such');
   assert.equal(sumOf(figures, `${name}_bucket`, { le: '86400' }), sumOf(figures, `${name}_count`));
 });
 

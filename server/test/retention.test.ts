@@ -102,7 +102,7 @@ test('a day that a named consumer has not read is kept, and who keeps it is told
   assert.equal((await call('GET', '/v1/events?after=0&limit=1')).body.data[0].sequence, 1);
 });
 
-test('an unresolved dead letter and a message that is being tried keep their day too', async () => {
+test('an open replay, an unresolved dead letter and a message that is being tried keep their day too', async () => {
   const { sql } = database;
   const [event] = await sql<Record<string, unknown>[]>`
     select sequence, recorded_at, event_id, type, correlation_id from events where world_id = ${world_id} and sequence = 3`;
@@ -113,13 +113,18 @@ test('an unresolved dead letter and a message that is being tried keep their day
   const { sequence, recorded_at } = row as unknown as { sequence: number; recorded_at: Date };
   const message = { world_id, endpoint_id: endpointId, sequence, recorded_at, state: 'retry', lane: 'a', attempts: 1 };
   await sql`insert into parked_messages ${sql({ ...message, rung: 0, due_at: new Date() })}`;
+  const plan = JSON.stringify({ from: { sequence: 1 } });
+  const replay = { world_id, replay_id: 'rpl_1', endpoint_id: endpointId, target_id: endpointId, plan, body: '{}' };
+  await sql`insert into replays ${sql({ ...replay, requested_at: new Date() })}`;
   const kinds = async () => (await look(0)).holders.map(({ kind, sequence }) => [kind, sequence]);
   assert.deepEqual(await kinds(), [
     ['consumer', 0],
     ['dead_letter', 2],
     ['message', 2],
+    ['replay', 1],
   ]);
   await sql`delete from parked_messages`;
+  await sql`update replays set ended_at = now() where world_id = ${world_id}`;
   await sql`update dead_letters set state = 'delivered', settled_at = now() where world_id = ${world_id}`;
   assert.deepEqual(await kinds(), [['consumer', 0]]);
 });

@@ -20,6 +20,7 @@ const REQUEST_BUCKETS_S = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 const BATCH_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 const BATCH_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200];
 const ATTEMPT_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 30];
+const WAIT_BUCKETS_S = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 60, 3_600];
 const LATENCY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3_600, 86_400];
 
 export function openMetrics(version: string, sources: GaugeSources): Metrics {
@@ -130,6 +131,12 @@ function openSenderMetrics(registry: Registry): Pick<Metrics, 'onAttempt' | 'onD
     buckets: LATENCY_BUCKETS_S,
     registers,
   });
+  const wait = new Histogram({
+    name: 'waypost_event_send_wait_seconds',
+    help: 'From the recording of an event to the beginning of its first attempt: the part of the latency that is ours.',
+    buckets: WAIT_BUCKETS_S,
+    registers,
+  });
   const dead = new Counter({
     name: 'waypost_webhook_dead_letters_total',
     help: 'Messages that were given up, by reason.',
@@ -137,10 +144,11 @@ function openSenderMetrics(registry: Registry): Pick<Metrics, 'onAttempt' | 'onD
     registers,
   });
   return {
-    onAttempt({ outcome, duration_ms, latency_ms }) {
+    onAttempt({ outcome, duration_ms, latency_ms, wait_ms }) {
       attempts.inc({ outcome });
       if (outcome !== 'called_off') duration.observe(duration_ms / 1_000);
       if (latency_ms !== null) latency.observe(latency_ms / 1_000);
+      if (wait_ms !== null) wait.observe(wait_ms / 1_000);
     },
     onDead: (reason) => dead.inc({ reason }),
   };

@@ -24,6 +24,8 @@ export interface AttemptFacts {
   duration_ms: number;
   /** From the recording of the event to its delivery; null when it was not delivered, or sent again on request. */
   latency_ms: number | null;
+  /** From the recording of the event to its first attempt; null for later attempts, and where it was sent again on request. */
+  wait_ms: number | null;
   bytes_out: number;
   correlation_id: string;
   /** Of the request that the event comes from. */
@@ -40,7 +42,9 @@ export interface AttemptPlace {
 export function factsOf(place: AttemptPlace, subject: AttemptSubject, answer: Answer, now: number): AttemptFacts {
   const { event_id, type, attempt, redrive, replay, bytes, correlation_id, traceparent, recorded_at } = subject;
   const { outcome, status, error, duration_ms } = answer;
-  const isFirstDelivery = outcome === 'delivered' && recorded_at !== null && redrive === null && replay === null;
+  const isFirstSending = recorded_at !== null && redrive === null && replay === null;
+  const isFirstDelivery = isFirstSending && outcome === 'delivered';
+  const isFirstAttempt = isFirstSending && attempt === 1 && outcome !== 'called_off';
   // Written out: this runs for every message.
   return {
     tenant_id: place.tenant_id,
@@ -57,6 +61,7 @@ export function factsOf(place: AttemptPlace, subject: AttemptSubject, answer: An
     error,
     duration_ms,
     latency_ms: isFirstDelivery ? Math.max(0, now - recorded_at.getTime()) : null,
+    wait_ms: isFirstAttempt ? Math.max(0, now - duration_ms - recorded_at.getTime()) : null,
     bytes_out: bytes,
     correlation_id,
     trace_id: readTraceparent(traceparent)?.trace_id ?? null,
