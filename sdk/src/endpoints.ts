@@ -15,6 +15,8 @@ import type {
   RotateEndpointKeyBody,
   RotateEndpointSecretBody,
   RotateEndpointSecretReply,
+  TryTransformBody,
+  TryTransformReply,
   UpdateEndpointBody,
   VerifyEndpointReply,
 } from './api.gen.ts';
@@ -48,6 +50,9 @@ export function endpointCalls(transport: Transport) {
     /** A new Ed25519 key; for the overlap messages carry the signatures of both. */
     rotateKey: (id: string, input: RotateEndpointKeyBody = {}, call?: CallOptions): Promise<Endpoint> =>
       act(id, 'rotate-key', input, call),
+    /** What a transform makes of an event, or what is wrong with it and where; nothing is sent. */
+    tryTransform: (id: string, input: TryTransformBody, call?: CallOptions): Promise<TryTransformReply> =>
+      act(id, 'transform/dry-run', input, call),
     /** Sends a signed `endpoint.test` and leaves the endpoint as it is. */
     test: (id: string, call?: CallOptions): Promise<VerifyEndpointReply> => act(id, 'test', undefined, call),
     /** One page of what was tried, newest first. */

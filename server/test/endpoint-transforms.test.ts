@@ -53,6 +53,7 @@ test('a dry run tells what a transform makes of an event, or what is wrong with 
   const job = await givenJob(house);
   const { data: log } = await house.as.source.events.list({ job_id: job.id });
   const event_id = log[0]?.id ?? '';
+  assert.equal((await house.as.source.endpoints.tryTransform(id, { event_id })).bytes > 10, true);
   const own = await dryRun(id, { event_id });
   assert.equal(own.status, 200, own.text);
   assert.deepEqual([own.body.output.order, own.body.error], [job.reference, null]);

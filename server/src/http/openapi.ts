@@ -388,6 +388,12 @@ const parameters = {
     description: 'The number of this attempt.',
     schema: { type: 'string', pattern: '^[0-9]+$' },
   },
+  WebhookSchemaVersion: {
+    name: 'waypost-schema-version',
+    in: 'header',
+    description: 'The schema version that the endpoint pins; absent when it pins none.',
+    schema: { type: 'string' },
+  },
   IfMatch: {
     name: 'If-Match',
     in: 'header',

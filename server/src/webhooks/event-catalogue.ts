@@ -264,7 +264,7 @@ export function describeTopics(types: readonly EventTypeDescription[]): TopicDes
   }));
 }
 
-const headers = ['Id', 'Timestamp', 'Signature', 'Sequence', 'Previous', 'Attempt'].map((name) => ({
+const headers = ['Id', 'Timestamp', 'Signature', 'Sequence', 'Previous', 'Attempt', 'SchemaVersion'].map((name) => ({
   $ref: `#/components/parameters/Webhook${name}`,
 }));
 
