@@ -132,6 +132,7 @@ export const adapters: Readonly<Record<string, string>> = {
   'destinations/broker-destination.ts': 'carries messages to brokers over connections that it keeps',
   'destinations/nats-session.ts': 'publishes to a JetStream stream',
   'destinations/rabbitmq-session.ts': 'publishes to an exchange of RabbitMQ',
+  'destinations/writeback-destination.ts': 'carries out requests to the APIs of shops, ERPs and CRMs',
   'destinations/http-destination.ts': 'carries a message to a URL',
 };
 

@@ -22,12 +22,12 @@ test('the default exchange of RabbitMQ needs the name of a queue', () => {
 });
 
 test('credentials are those that the kind of destination can use', () => {
-  assert.deepEqual(credentialFaults('http', []), []);
-  assert.deepEqual(pointersOf(credentialFaults('http', ['token'])), ['/credentials']);
-  assert.deepEqual(credentialFaults('nats', ['password', 'username']), []);
-  assert.deepEqual(credentialFaults('nats', ['creds']), []);
-  assert.deepEqual(pointersOf(credentialFaults('nats', ['username'])), ['/credentials']);
-  assert.deepEqual(pointersOf(credentialFaults('rabbitmq', ['token'])), ['/credentials']);
+  assert.deepEqual(credentialFaults({ type: 'http' }, []), []);
+  assert.deepEqual(pointersOf(credentialFaults({ type: 'http' }, ['token'])), ['/credentials']);
+  assert.deepEqual(credentialFaults({ type: 'nats' }, ['password', 'username']), []);
+  assert.deepEqual(credentialFaults({ type: 'nats' }, ['creds']), []);
+  assert.deepEqual(pointersOf(credentialFaults({ type: 'nats' }, ['username'])), ['/credentials']);
+  assert.deepEqual(pointersOf(credentialFaults({ type: 'rabbitmq' }, ['token'])), ['/credentials']);
 });
 
 test('the URL of a broker is read with the port of its scheme and the host that it means', () => {

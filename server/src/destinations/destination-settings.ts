@@ -31,7 +31,36 @@ export const destinationKinds: Readonly<Record<DestinationType, Kind>> = {
     credentials: [LOGIN],
     path: 'virtual_host',
   },
+  writeback: {
+    schemes: WEB_SCHEMES,
+    settings: ['answer', 'credentials_at', 'check'],
+    credentials: [],
+    path: 'any',
+  },
 };
+
+/** What a write-back needs of its endpoint besides. */
+export function writebackFaults(endpoint: {
+  destination: DestinationSettings;
+  transform: string | null;
+  format: string;
+}): Fault[] {
+  const { destination, transform, format } = endpoint;
+  if (destination.type !== 'writeback') return [];
+  const faults: Fault[] = [];
+  if (transform === null) {
+    const message =
+      'A write-back needs a transform that makes its requests: {method, url, headers, body}, or null for none.';
+    faults.push({ pointer: '/transform', code: 'required', message });
+  }
+  if (format !== 'native')
+    faults.push({
+      pointer: '/format',
+      code: 'format',
+      message: 'A write-back has requests, not messages: its format is native.',
+    });
+  return faults;
+}
 
 export const HTTP: DestinationSettings = { type: 'http' };
 
@@ -60,7 +89,9 @@ export function settingsFaults(settings: DestinationSettings, url: string): Faul
 }
 
 /** What is wrong with credentials that the kind of destination cannot use. */
-export function credentialFaults(type: DestinationType, names: readonly string[]): Fault[] {
+export function credentialFaults(settings: DestinationSettings, names: readonly string[]): Fault[] {
+  const { type, credentials_at } = settings;
+  if (type === 'writeback') return unplacedFaults(Object.keys(credentials_at ?? {}), names);
   if (names.length === 0) return [];
   const { credentials } = destinationKinds[type];
   const fits = credentials.some((set) => set.length === names.length && set.every((name) => names.includes(name)));
@@ -71,6 +102,16 @@ export function credentialFaults(type: DestinationType, names: readonly string[]
       ? `A destination of type ${type} takes no credentials; a token goes into headers.`
       : `A destination of type ${type} takes ${sets}.`;
   return [{ pointer: '/credentials', code: 'credentials', message }];
+}
+
+/** Of a write-back each credential has its place, and each place its credential. */
+function unplacedFaults(placed: readonly string[], names: readonly string[]): Fault[] {
+  const lost = names.filter((name) => !placed.includes(name));
+  const missing = placed.filter((name) => !names.includes(name));
+  return [
+    ...lost.map((name) => `Say in destination.credentials_at where ${name} goes; a token goes into headers.`),
+    ...missing.map((name) => `The destination has a place for ${name}: give it.`),
+  ].map((message) => ({ pointer: '/credentials', code: 'credentials', message }));
 }
 
 export const namesOfCredentials = (credentials: Credentials | undefined): string[] => Object.keys(credentials ?? {});

@@ -4,7 +4,7 @@ import type { Static } from 'typebox';
 import Type from 'typebox';
 import { closed, word } from '../parties/fields.ts';
 
-export const destinationTypes = ['http', 'nats', 'rabbitmq'] as const;
+export const destinationTypes = ['http', 'nats', 'rabbitmq', 'writeback'] as const;
 export type DestinationType = (typeof destinationTypes)[number];
 
 const CA_LENGTH_MAX = 16_384;
@@ -17,7 +17,7 @@ export const DestinationSchema = closed(
   {
     type: word(destinationTypes, {
       description:
-        'http: messages are posted to `url`. nats, rabbitmq: they are published to the broker that `url` names (`nats://`, `tls://`; `amqp://`, `amqps://`).',
+        'http: messages are posted to `url`. nats, rabbitmq: they are published to the broker that `url` names (`nats://`, `tls://`; `amqp://`, `amqps://`). writeback: the request that `transform` makes of each event is sent to the API at `url`.',
     }),
     stream: Type.Optional(
       Type.String({
@@ -39,6 +39,32 @@ export const DestinationSchema = closed(
         pattern: '^[^\\u0000-\\u001f]*$',
         description:
           'rabbitmq: the routing key of every message, such as the name of a queue; absent: `waypost.{tenant}.{world}.{type}`.',
+      }),
+    ),
+    answer: Type.Optional(
+      word(['json_rpc', 'graphql'] as const, {
+        description: 'writeback: in which words a 200 may still mean no; absent: the status alone counts.',
+      }),
+    ),
+    credentials_at: Type.Optional(
+      Type.Unsafe<Record<string, string>>({
+        type: 'object',
+        maxProperties: CREDENTIALS_MAX,
+        propertyNames: { pattern: CREDENTIAL_NAME },
+        additionalProperties: { type: 'string', pattern: '^(/[^/]{1,100}){1,10}$' },
+        description:
+          'writeback: where in the body of each request a credential goes (JSON pointers, by name); headers take a token more simply.',
+        examples: [{ password: '/params/args/2' }],
+      }),
+    ),
+    check: Type.Optional(
+      Type.Unsafe<Record<string, unknown>>({
+        type: 'object',
+        maxProperties: 4,
+        additionalProperties: true,
+        description:
+          'writeback: the request that tests the endpoint, in the form that `transform` makes; it changes nothing there. Absent: GET `url`.',
+        examples: [{ method: 'GET', url: 'orders?per_page=1' }],
       }),
     ),
     ca: Type.Optional(
@@ -63,6 +89,6 @@ export const CredentialsSchema = Type.Unsafe<Record<string, string>>({
   propertyNames: { pattern: CREDENTIAL_NAME },
   additionalProperties: { type: 'string', minLength: 1, maxLength: CREDENTIAL_LENGTH_MAX },
   description:
-    'What the broker wants: `username` and `password`; for nats also `token`, or `creds` (the text of a .creds file). Replaced as a whole; kept sealed, and never shown again.',
+    'What the broker wants: `username` and `password`; for nats also `token`, or `creds` (the text of a .creds file); for a writeback those that `credentials_at` names. Replaced as a whole; kept sealed, and never shown again.',
   examples: [{ username: 'waypost', password: '7d1c' }],
 });

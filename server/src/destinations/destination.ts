@@ -6,7 +6,7 @@ import type { BrokerAddress } from './broker-address.ts';
 import type { Credentials, DestinationSettings } from './destination.schema.ts';
 
 /** Where an endpoint's messages go, ready for use: computed when the endpoint is loaded, not for each message. */
-export type Target = HttpTarget | BrokerTarget;
+export type Target = HttpTarget | BrokerTarget | WritebackTarget;
 
 export interface HttpTarget {
   type: 'http';
@@ -19,6 +19,13 @@ export interface BrokerTarget {
   /** Names the connection: it is another one for each endpoint, and for each change of where and how it is sent to. */
   link: string;
   address: BrokerAddress;
+  settings: DestinationSettings;
+  credentials: Credentials;
+}
+
+export interface WritebackTarget {
+  type: 'writeback';
+  url: string;
   settings: DestinationSettings;
   credentials: Credentials;
 }

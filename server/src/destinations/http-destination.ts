@@ -21,7 +21,12 @@ const POOL_IDLE_MS = 300_000;
 const DURATION_MAX_MS = 3_600_000;
 
 /** A message to an HTTP receiver. */
-export type HttpPosting = Omit<Posting, 'to' | 'subject'> & { to: HttpTarget };
+export type HttpPosting = Omit<Posting, 'to' | 'subject' | 'body'> & {
+  to: HttpTarget;
+  /** POST when absent. */
+  method?: string;
+  body: Buffer | null;
+};
 
 export interface HttpDestination extends Pick<Destination, 'close'> {
   post(posting: HttpPosting, onAnswer: (answer: Answer) => void): Flight;
@@ -102,10 +107,10 @@ export function openHttpDestination(options: DestinationOptions): HttpDestinatio
   };
 }
 
-function endSpan(span: Span, { to, about }: HttpPosting, { outcome, status, error }: Answer): void {
+function endSpan(span: Span, { to, about, method = 'POST' }: HttpPosting, { outcome, status, error }: Answer): void {
   span.end(
     {
-      'http.request.method': 'POST',
+      'http.request.method': method,
       'server.address': new URL(to.origin).hostname,
       'waypost.outcome': outcome,
       ...(status !== null && { 'http.response.status_code': status }),
@@ -141,10 +146,10 @@ class HttpFlight implements Flight, Dispatcher.DispatchHandler {
   }
 
   start(pool: Pool): void {
-    const { to, headers, body } = this.#posting;
+    const { to, headers, body, method = 'POST' } = this.#posting;
     this.#pool = pool;
     try {
-      pool.dispatch({ path: to.path, method: 'POST', headers, body }, this);
+      pool.dispatch({ path: to.path, method: method as Dispatcher.HttpMethod, headers, body }, this);
     } catch (error) {
       this.onResponseError(null, error as Error);
     }

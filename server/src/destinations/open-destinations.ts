@@ -5,6 +5,7 @@ import { type OpenSession, openBrokerDestination } from './broker-destination.ts
 import type { DestinationOptions } from './checked-address.ts';
 import type { BrokerTarget, Destination } from './destination.ts';
 import { openHttpDestination } from './http-destination.ts';
+import { openWritebackDestination } from './writeback-destination.ts';
 
 const sessions: Readonly<Record<BrokerTarget['type'], OpenSession>> = {
   nats: async (...given) => (await import('./nats-session.ts')).openNatsSession(...given),
@@ -13,6 +14,7 @@ const sessions: Readonly<Record<BrokerTarget['type'], OpenSession>> = {
 
 export function openDestinations(options: DestinationOptions): Destination {
   const http = openHttpDestination(options);
+  const writeback = openWritebackDestination(http);
   const brokers = new Map<string, ReturnType<typeof openBrokerDestination>>();
 
   function brokersOf(type: keyof typeof sessions) {
@@ -28,6 +30,7 @@ export function openDestinations(options: DestinationOptions): Destination {
     post(posting, onAnswer) {
       const { to } = posting;
       if (to.type === 'http') return http.post({ ...posting, to }, onAnswer);
+      if (to.type === 'writeback') return writeback.post({ ...posting, to }, onAnswer);
       return brokersOf(to.type).post({ ...posting, to }, onAnswer);
     },
     async close() {

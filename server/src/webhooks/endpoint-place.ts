@@ -1,19 +1,19 @@
 // Where the messages of an endpoint go: whether it can be sent to as it is written, and whether two are the same. Pure.
 
-import type { DestinationSettings } from '../destinations/destination.schema.ts';
-import { credentialFaults, settingsFaults } from '../destinations/destination-settings.ts';
+import { credentialFaults, settingsFaults, writebackFaults } from '../destinations/destination-settings.ts';
 import { WaypostError } from '../errors.ts';
 import { diffDocuments } from '../ledger/resource-document.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 
 export type Place = Pick<Endpoint, 'url' | 'destination'>;
 
-export function requireDestination(
-  settings: DestinationSettings,
-  url: string,
-  credential_names: readonly string[],
-): void {
-  const faults = [...settingsFaults(settings, url), ...credentialFaults(settings.type, credential_names)];
+export function requireDestination(endpoint: Endpoint): void {
+  const { destination, url, credential_names } = endpoint;
+  const faults = [
+    ...settingsFaults(destination, url),
+    ...credentialFaults(destination, credential_names),
+    ...writebackFaults(endpoint),
+  ];
   if (faults.length > 0)
     throw new WaypostError('invalid_request', 'The endpoint has a destination that cannot be sent to.', { faults });
 }

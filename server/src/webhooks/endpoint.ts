@@ -166,7 +166,6 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
   const { input } = made;
   requireKnownPatterns(input);
   requireHeaders(input.headers);
-  requireDestination(input.destination ?? HTTP, input.url, namesOfCredentials(input.credentials));
   requireSchemaVersion(input.schema_version);
   requireTransform(input.transform);
   requireChannels(set, input.channel_ids);
@@ -205,6 +204,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
     created_at: moment.now,
     updated_at: moment.now,
   };
+  requireDestination(endpoint);
   requireUsable(endpoint, asker);
   const stored: StoredEndpoint = {
     endpoint,
@@ -275,7 +275,7 @@ export function editEndpoint(
   if (fresh !== null) after.public_keys = [{ key: fresh.public_key, expires_at: null }];
   const keyed = fresh === null ? stored : { ...stored, signing_key: fresh.sealed };
   if (credentials !== undefined) after.credential_names = namesOfCredentials(credentials);
-  requireDestination(after.destination, after.url, after.credential_names);
+  requireDestination(after);
   if (patch.channel_ids !== undefined) after.channel_ids = channelsFor(patch.channel_ids, asker);
   if (!isSameRevision(before, after)) after.revision = before.revision + 1;
   if (!isSamePlace(after, before)) {

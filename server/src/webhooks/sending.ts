@@ -24,6 +24,7 @@ export function targetOf({ id, url, destination }: Endpoint, credentials: Creden
     const { origin, pathname, search } = new URL(url);
     return { type, origin, path: `${pathname}${search}` };
   }
+  if (type === 'writeback') return { type, url, settings: destination, credentials };
   const link = hash('sha256', JSON.stringify([id, url, destination, credentials]), 'hex');
   return { type, link, address: readBrokerAddress(url), settings: destination, credentials };
 }
