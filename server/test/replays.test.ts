@@ -131,6 +131,13 @@ test('any choice of range, time, jobs and types sends exactly what the log holds
   );
 });
 
+test('dead letters alone may be asked for where there are none, and that is over at once', async () => {
+  for (const choice of [{}, { types: ['job.*'], rate_per_s: 4 }]) {
+    const { total, progress } = await run({ dead_letters: true, ...choice });
+    assert.deepEqual([total, progress.delivered], [0, 0]);
+  }
+});
+
 test('what cannot be replayed is refused in words, each with its place', async () => {
   const post = (body: object) => house.call('POST', '/v1/replays', { endpoint_id: endpoint, ...body });
   const nothing = await post({});
