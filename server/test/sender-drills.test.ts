@@ -41,6 +41,9 @@ async function rowsOf(kit: SenderKit, id: string): Promise<number> {
 const cursorOf = async (kit: SenderKit, id: string) =>
   (await kit.db.sql<{ sequence: number }[]>`select sequence from cursors where endpoint_id = ${id}`)[0]?.sequence ?? 0;
 
+/** Nothing is in flight: a jump of the clock would put it out of time. */
+const untilIdle = (kit: SenderKit) => kit.eventually(async () => kit.senders[0]?.state().in_flight === 0);
+
 test('an endpoint that is dead for thousands of events costs no row; then it catches up in order, and others never notice', {
   timeout: 60_000 + DEAD_EVENTS * 3,
 }, async (t) => {
@@ -54,6 +57,12 @@ test('an endpoint that is dead for thousands of events costs no row; then it cat
   await kit.eventually(() => isBroken(kit, deadId));
   await healthy.untilTaken(TOGETHER);
   await kit.settled(healthyId);
+  // What was in flight when it broke is answered and written down.
+  await untilIdle(kit);
+  await kit.eventually(async () => {
+    const tried = await kit.db.sql`select 1 from attempts where endpoint_id = ${deadId} and sequence > 0`;
+    return tried.length === dead.asked;
+  });
   const [rows, cursor, asked] = [await rowsOf(kit, deadId), await cursorOf(kit, deadId), dead.asked];
   const began = performance.now();
   await emitAll(kit, DEAD_EVENTS, 400);
@@ -102,13 +111,13 @@ test('ten endpoints that flap do not touch the healthy one beside them, and get 
     await healthy.until(({ messages }) => messages.length >= emitted);
     await kit.settled(healthyId);
     for (const id of ids) if (await isBroken(kit, id)) broken++;
+    await untilIdle(kit);
     kit.clock.advance(7_000);
   }
   assert.ok(broken >= FLAPPING, `they were found broken ${broken} times`);
   assert.equal(assertComplete(healthy, await logged(kit)).duplicates, 0);
   isDone = true;
-  // What is in flight would be out of time by the jump of the clock.
-  await kit.eventually(async () => kit.senders[0]?.state().in_flight === 0);
+  await untilIdle(kit);
   // More than the longest pause between probes, and than any retry that they have come to.
   kit.clock.advance(3_600_000);
   for (const counter of flapping) await counter.untilTaken(emitted);
