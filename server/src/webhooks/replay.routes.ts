@@ -101,8 +101,8 @@ export async function planReplay(reads: Sql, caller: Caller, input: ReplayInput)
     types: input.types ?? null,
     dead_letters: input.dead_letters === true,
     rate_per_s: input.rate_per_s ?? null,
-    // The ledger's clock says when it was asked for; until then whatever is dead is counted.
-    requested_at: 'infinity',
+    // To count by: the ledger's clock says when it was asked for.
+    requested_at: new Date().toISOString(),
   };
 }
 
