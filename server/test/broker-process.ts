@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +58,17 @@ export async function startNats(t: TestContext, config = ''): Promise<BrokerProc
   const file = join(folder, 'nats.conf');
   await writeFile(file, `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${folder}/store" }\n${config}`);
   return startBroker(t, { command: NATS, args: ['-c', file], env: process.env, port });
+}
+
+/** A certificate for `localhost` that is signed by nobody else, as PEM and as files. */
+export async function makeCertificate(t: TestContext): Promise<{ pem: string; cert: string; key: string }> {
+  const folder = await folderFor(t, 'tls');
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  const kind = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2'];
+  const made = spawnSync('openssl', [...kind, ...names, '-keyout', key, '-out', cert], { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`openssl: ${made.error?.message ?? made.stderr}`);
+  return { pem: await readFile(cert, 'utf8'), cert, key };
 }
 
 export async function startRabbit(t: TestContext): Promise<BrokerProcess> {

@@ -12,7 +12,7 @@ import {
   requireEachOnceInOrder,
   settleByRetries,
 } from './broker-kit.ts';
-import { type BrokerProcess, hasBroker, startNats } from './broker-process.ts';
+import { type BrokerProcess, hasBroker, makeCertificate, startNats } from './broker-process.ts';
 import { startKit } from './sender-kit.ts';
 
 interface Stored {
@@ -142,6 +142,26 @@ if (hasBroker('nats-server')) {
     const wrong = await kit.endpoint({ url: urlOf(broker), destination, credentials: { ...right, password: 'no' } });
     assert.match(await failureOf(kit, wrong.id, 'refused'), /does not take these credentials/);
     assert.equal((await kit.status(wrong.id)).status, 'unverified');
+  });
+
+  test('tls:// encrypts, with a certificate that has to be good for the host', async (t) => {
+    const { pem, cert, key } = await makeCertificate(t);
+    const broker = await startNats(t, `tls { cert_file: "${cert}", key_file: "${key}" }\n`);
+    const admin = await connect({ servers: `localhost:${broker.port}`, tls: { ca: pem } });
+    t.after(() => admin.close());
+    await addStream(admin);
+    const kit = await startKit(t);
+    await kit.sender();
+    const url = `tls://localhost:${broker.port}`;
+    const trusted = await kit.endpoint({ url, destination: { type: 'nats', ca: pem } });
+    await becomeActive(kit, trusted.id);
+    const stranger = await kit.endpoint({ url, destination: { type: 'nats' } });
+    assert.match(await failureOf(kit, stranger.id, 'failed'), /self-signed certificate/);
+    const elsewhere = { url: `tls://127.0.0.1:${broker.port}`, destination: { type: 'nats' as const, ca: pem } };
+    const misnamed = await kit.endpoint(elsewhere);
+    assert.match(await failureOf(kit, misnamed.id, 'failed'), /altnames|certificate/);
+    const plain = await kit.endpoint({ url: `nats://localhost:${broker.port}`, destination: { type: 'nats' } });
+    assert.match(await failureOf(kit, plain.id, 'refused'), /tls:\/\//);
   });
 
   test('a broker in a private network is not connected to', async (t) => {

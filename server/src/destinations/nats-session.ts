@@ -1,6 +1,8 @@
 // NATS JetStream: each message is published to `waypost.{tenant}.{world}.{type}` with the event's id as its message id,
 // by which a stream drops repeats, and counts once a stream has acknowledged it.
 
+import { isIP } from 'node:net';
+import { checkServerIdentity as checkIdentity, type PeerCertificate } from 'node:tls';
 import {
   type BrokerPosting,
   BrokerRefusal,
@@ -39,7 +41,11 @@ export const openNatsSession: OpenSession = async (to, world, options) => {
 /** To this address and no other: what a cluster says of its members is not followed, since nobody checked where they are. */
 function connectTo(nats: Nats, { address, settings, credentials }: BrokerTarget, ip: string): Promise<Connection> {
   const { username, password, token, creds } = credentials;
-  const tls = { servername: address.host, ...(settings.ca !== undefined && { ca: settings.ca }) };
+  const { host } = address;
+  // The socket is connected to an address, so that the certificate would be checked against no name by itself.
+  const checkServerIdentity = (_name: string, certificate: PeerCertificate) => checkIdentity(host, certificate);
+  const servername = isIP(host) === 0 ? host : '';
+  const tls = { servername, checkServerIdentity, ...(settings.ca !== undefined && { ca: settings.ca }) };
   return nats.connect({
     servers: [`${ip.includes(':') ? `[${ip}]` : ip}:${address.port}`],
     name: 'waypost',
@@ -96,6 +102,9 @@ const connectionIsOver = /connection closed|closed connection/;
 
 function asWords(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
+  // A server that wants TLS where none is wished: the client has no words for it and looks for its certificates.
+  if (/certFile/.test(rootOf(error).message))
+    return new BrokerRefusal('the broker wants TLS: let the URL begin with tls://');
   if (error.name === 'AuthorizationError')
     return new BrokerRefusal(`the broker does not take these credentials: ${error.message}`);
   return error;
