@@ -119,6 +119,12 @@ function openSenderMetrics(registry: Registry): Pick<Metrics, 'onAttempt' | 'onD
     labelNames: ['outcome'],
     registers,
   });
+  const replayed = new Counter({
+    name: 'waypost_webhook_replayed_attempts_total',
+    help: 'Those of them that replays made, by what came of them.',
+    labelNames: ['outcome'],
+    registers,
+  });
   const duration = new Histogram({
     name: 'waypost_webhook_attempt_duration_seconds',
     help: 'How long receivers took to answer.',
@@ -144,8 +150,9 @@ function openSenderMetrics(registry: Registry): Pick<Metrics, 'onAttempt' | 'onD
     registers,
   });
   return {
-    onAttempt({ outcome, duration_ms, latency_ms, wait_ms }) {
+    onAttempt({ outcome, duration_ms, latency_ms, wait_ms, replay }) {
       attempts.inc({ outcome });
+      if (replay !== null) replayed.inc({ outcome });
       if (outcome !== 'called_off') duration.observe(duration_ms / 1_000);
       if (latency_ms !== null) latency.observe(latency_ms / 1_000);
       if (wait_ms !== null) wait.observe(wait_ms / 1_000);

@@ -1,6 +1,7 @@
 // Which replays this sender sends: those into its endpoints that are not over. They are looked for whenever endpoints are
 // loaded, which a request and a cancellation bring about.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Sql } from '../db/sql.ts';
 import { readPlaces } from '../events/log.store.ts';
 import { subjectsIn } from '../ledger/personal.ts';
@@ -9,9 +10,12 @@ import type { EndpointRun } from './endpoint.loop.ts';
 import { endpointName } from './flush.store.ts';
 import { itemOf, type LogItem } from './log-item.ts';
 import { type ReplayDesk, ReplayRun } from './replay.loop.ts';
-import { type OpenReplay, readOpenReplays, readReplaySettled } from './replay.store.ts';
+import { isReplaySaved, type OpenReplay, readOpenReplays, readReplaySettled } from './replay.store.ts';
 import { listLetterJobs, type ReplayHead, readClosingBlock, readReplayBlock, sourceOf } from './replay-log.store.ts';
 import type { Surroundings } from './surroundings.loop.ts';
+
+/** How often it is looked whether the last of a replay is written. */
+const SAVED_LOOK_MS = 25;
 
 export interface Replays {
   /** Looks for what is to be replayed into endpoints of these shares, in one world or in all. */
@@ -78,7 +82,11 @@ function deskOf({ sql, keys, around, onFault }: ReplaysOptions, row: OpenReplay,
     mayRead: () => run.isActive && run.circuit.state !== 'open',
     ready: () => run.pump(),
     changed: () => around.changed(run),
-    completed: (result) => around.commitReplayEnded(world_id, replay_id, { reason: 'completed', result }),
+    async completed(result) {
+      // Told only when all that came of it is written: whoever took over from us ends it otherwise.
+      while (!run.isStopped && !(await isReplaySaved(sql, world_id, replay_id, result))) await pause(SAVED_LOOK_MS);
+      if (!run.isStopped) await around.commitReplayEnded(world_id, replay_id, { reason: 'completed', result });
+    },
     onFault,
   };
 }

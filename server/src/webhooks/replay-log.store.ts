@@ -3,7 +3,7 @@
 
 import type { Sql } from '../db/sql.ts';
 import { compilePatterns, type Filtered } from '../events/filter.ts';
-import { findOldest, type LogCursor, type LogHead, readHeads, tagsOf } from '../events/log.store.ts';
+import { findCursor, findOldest, type LogCursor, type LogHead, readHeads, tagsOf } from '../events/log.store.ts';
 import { findPrevious } from '../events/pull.store.ts';
 import { filteredOf } from '../events/pull.ts';
 import type { Instant } from '../ledger/command.ts';
@@ -13,6 +13,8 @@ import { compileChoice, previousFor } from './replay.ts';
 
 /** Heads of the log that are looked at in one go. */
 const BLOCK_HEADS = 500;
+/** Just before an event. */
+const NEAR_EVENTS = 8;
 /** Jobs whose newest events are looked for in one go. */
 const JOBS_AT_ONCE = 200;
 /** Dead letters whose jobs are closed at the end. */
@@ -115,6 +117,34 @@ function lookBack(sql: Sql, { world_id, plan, choice }: ReplaySource, upTo: numb
   return findPrevious(sql, world_id, upTo, (head) => isOwed(filteredOf(head)), needsTags(plan));
 }
 
+/** What stands before events that lie far from each other: mostly it is among the few just before. */
+async function nameBefore(sql: Sql, source: ReplaySource, heads: readonly LogHead[]): Promise<ReplayHead[]> {
+  const { world_id, plan, choice } = source;
+  const { isOwed } = choice;
+  const [first] = heads;
+  if (isOwed === null || first === undefined) return heads.map((head) => shown(head, source, null));
+  const { recorded_at } = await findCursor(sql, world_id, Math.max(1, first.sequence - NEAR_EVENTS));
+  const near = await sql<(LogHead & { of: number })[]>`
+    select n.sequence as of, e.* from unnest(${heads.map(({ sequence }) => sequence)}::bigint[]) as n (sequence)
+    cross join lateral (
+      select sequence, recorded_at, type, topics, job_id, job_sequence, channel_id, 0 as bytes
+        ${needsTags(plan) ? tagsOf(sql) : sql``}
+      from events
+      where world_id = ${world_id} and sequence < n.sequence and sequence >= n.sequence - ${NEAR_EVENTS}::int
+        and recorded_at >= ${recorded_at}::timestamptz
+      order by sequence desc
+    ) e`;
+  const before = new Map<number, number>();
+  for (const head of near)
+    if (isOwed(filteredOf(head))) before.set(head.of, Math.max(before.get(head.of) ?? 0, head.sequence));
+  return Promise.all(
+    heads.map(async (head) => {
+      const known = before.get(head.sequence);
+      return shown(head, source, known ?? (await lookBack(sql, source, head.sequence - 1)));
+    }),
+  );
+}
+
 /** Where such an event is a dead letter of the one who gets it now, that is settled with its delivery. */
 async function nameLetters(sql: Sql, { world_id, plan }: ReplaySource, heads: readonly ReplayHead[]): Promise<void> {
   if (heads.length === 0) return;
@@ -130,11 +160,7 @@ async function readJobBlock(sql: Sql, source: ReplaySource, after: LogCursor): P
   const { plan, choice } = source;
   const heads = await readHeadsOfJobs(sql, source, plan.job_ids ?? [], after, plan.end, BLOCK_HEADS);
   const wanted = heads.filter((head) => choice.isWanted(choosableOf(head)));
-  const found = await Promise.all(
-    wanted.map(async (head) =>
-      shown(head, source, choice.isOwed === null ? null : await lookBack(sql, source, head.sequence - 1)),
-    ),
-  );
+  const found = await nameBefore(sql, source, wanted);
   await nameLetters(sql, source, found);
   const isLast = heads.length < BLOCK_HEADS;
   return { heads: found, place: isLast ? plan.end : placeAfter(heads, after, plan.end), previous: undefined };
@@ -253,12 +279,7 @@ export async function readClosingBlock(
   const found = newest
     .filter(({ sequence }) => sequence > after.sequence && sequence <= last.sequence)
     .sort((a, b) => a.sequence - b.sequence);
-  const { choice } = source;
-  const closing = await Promise.all(
-    found.map(async (head) =>
-      shown(head, source, choice.isOwed === null ? null : await lookBack(sql, source, head.sequence - 1)),
-    ),
-  );
+  const closing = await nameBefore(sql, source, found);
   return { heads: closing, place: last, previous: undefined };
 }
 

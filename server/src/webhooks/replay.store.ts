@@ -219,6 +219,20 @@ export async function readReplaySettled(
   return new Set(rows.map((row) => row.sequence));
 }
 
+/** Whether its last flush is written: with these counts, everything of its closing is. */
+export async function isReplaySaved(
+  sql: Sql,
+  worldId: number,
+  replayId: string,
+  { delivered, failed, closed }: NonNullable<ReplayRequest['result']>,
+): Promise<boolean> {
+  const rows = await sql`
+    select from replay_cursors
+    where world_id = ${worldId} and replay_id = ${replayId} and phase = 'closing' and sequence >= closing_to
+      and delivered = ${delivered} and failed = ${failed} and closed = ${closed}`;
+  return rows.length > 0;
+}
+
 export interface ReplayUpdate extends ReplayPlace {
   world_id: number;
   /** Into which: with its cursor this is written. */

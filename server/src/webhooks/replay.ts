@@ -160,7 +160,6 @@ export function showReplay(
     endpoint_deleted: 'ended',
     open: waiting_for === null ? 'running' : 'waiting',
   } as const;
-  // What was settled last may not be written down yet when the end of it is.
   const { delivered = 0, failed = 0, closed = 0 } = result ?? place ?? {};
   const as_of = result === null ? (place?.saved_at ?? null) : ended_at;
   const seconds = place === null || as_of === null ? 0 : (Date.parse(as_of) - Date.parse(place.started_at)) / 1_000;

@@ -97,6 +97,8 @@ export interface SenderState {
   /** Endpoints that this process sends to, by what becomes of their messages. */
   endpoints: Record<EndpointState, number>;
   in_flight: number;
+  /** That are not over. */
+  replays: number;
   /** Shares of the work that this process holds. */
   shares: number;
 }
@@ -207,12 +209,14 @@ class SenderLoop implements Sender {
     const state: SenderState = {
       endpoints: { closed: 0, open: 0, proving: 0, unverified: 0, paused: 0 },
       in_flight: 0,
+      replays: 0,
       shares: this.#leases.shares().length,
     };
     for (const run of this.#book.runs.values()) {
       const { status } = run.config.endpoint;
       state.endpoints[status === 'active' ? run.circuit.state : status]++;
       state.in_flight += run.inFlight;
+      state.replays += run.replays.ids.length;
     }
     return state;
   }
