@@ -94,9 +94,8 @@ async function findSent(reads: Sql, caller: Caller, page: readonly TraceRow[]): 
     sequences: page.map(({ sequence }) => sequence),
     since: first.recorded_at,
   };
-  const [attempts, standing] = await Promise.all([
-    listTraceAttempts(reads, world_id, of, TRACE_ATTEMPTS_MAX),
-    listStanding(reads, world_id, of),
-  ]);
+  // In this order: whatever says that a message was tried is followed by the attempt.
+  const standing = await listStanding(reads, world_id, of);
+  const attempts = await listTraceAttempts(reads, world_id, of, TRACE_ATTEMPTS_MAX);
   return { endpoints, attempts, standing };
 }
