@@ -1,7 +1,7 @@
 // Runs the whole house: its own rules (rooms, types, format, generated files), then every test on one PostgreSQL
-// cluster that is kept up meanwhile, then the checks of all statements that the tests sent and of all answers that operations gave. With file arguments, only
-// these tests; with --checks, only the rules. Any failure makes the exit code 1; the last lines are those of Node's
-// test runner.
+// cluster that is kept up meanwhile, then the checks of all statements that the tests sent and of all answers that
+// operations gave. With file arguments, only these tests; with --checks, only the rules. Any failure makes the exit
+// code 1; the last lines are those of Node's test runner.
 
 import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, rmSync } from 'node:fs';
@@ -19,8 +19,10 @@ const TESTS = [
   'tools/**/*.test.ts',
   'test/**/*.test.ts',
 ];
-/** A test that hangs must not hold the rest up for ever. */
-const TEST_TIMEOUT_MS = 900_000;
+/** A test that hangs must not hold the rest up for ever; those that are named may be long runs. */
+const TEST_TIMEOUT_MS = { whole: 240_000, named: 3_600_000 } as const;
+/** Nor may a file whose test ended and whose process does not: then the runner is told to stop and says who it was. */
+const RUN_TIMEOUT_MS = { whole: 2_400_000, named: 7_200_000 } as const;
 
 const CHECKS: readonly { title: string; args: readonly string[] }[] = [
   { title: 'rooms', args: ['tools/check-rooms.ts'] },
@@ -48,7 +50,7 @@ async function runAll(files: readonly string[]): Promise<number> {
   const recorded = mkdtempSync(join(tmpdir(), 'waypost-recorded-'));
   const cluster = await startTestCluster();
   try {
-    const { code, closing } = await runTests(chosen, recorded);
+    const { code, closing } = await runTests(chosen, recorded, isWhole ? 'whole' : 'named');
     if (code !== 0) failed.push('tests');
     if (isWhole && (await run(['tools/check-statements.ts', recorded])) !== 0) failed.push('statements');
     if (isWhole && (await run(['tools/check-operations.ts', recorded])) !== 0) failed.push('operations');
@@ -67,8 +69,16 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 /** Runs tests; their output is passed on but for the closing lines, which the caller prints last. */
-async function runTests(files: readonly string[], recorded: string): Promise<{ code: number; closing: string }> {
-  const options = ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${availableParallelism()}`];
+async function runTests(
+  files: readonly string[],
+  recorded: string,
+  bound: keyof typeof RUN_TIMEOUT_MS,
+): Promise<{ code: number; closing: string }> {
+  const options = [
+    '--test',
+    `--test-timeout=${TEST_TIMEOUT_MS[bound]}`,
+    `--test-concurrency=${availableParallelism()}`,
+  ];
   const recorder = pathToFileURL(join(root, 'tools/record.mjs')).href;
   const child = spawn(process.execPath, [...options, ...files], {
     cwd: root,
@@ -76,12 +86,15 @@ async function runTests(files: readonly string[], recorded: string): Promise<{ c
     env: { ...process.env, NODE_OPTIONS: `--import=${recorder}`, RECORD_TO: recorded },
   });
   const ended = new Promise<number>((done, fail) => child.on('error', fail).on('close', (code) => done(code ?? 1)));
+  const overdue = setTimeout(() => child.kill('SIGINT'), RUN_TIMEOUT_MS[bound]);
   let closing = '';
   for await (const line of createInterface({ input: child.stdout })) {
     if (closing !== '' || /^. tests \d+$/.test(line)) closing += `${line}\n`;
     else console.log(line);
   }
-  return { code: await ended, closing };
+  const code = await ended;
+  clearTimeout(overdue);
+  return { code, closing };
 }
 
 const words = process.argv.slice(2);

@@ -107,6 +107,7 @@ for (const kind of ['embedded', "one's own"] as const) {
     const client = new Waypost({ url: ready.url, key: ready.first_start?.test_key ?? '', triesMax: 1 });
     await client.endpoints.create({ url: `${receiver.url}/hook`, types: ['job.*'], start_at: 'beginning' });
     const load = new Load(ready);
+    t.after(() => load.end().catch(() => {}));
     await load.goOn(10);
     for (const mode of ['fast', 'immediate'] as const) {
       const cluster = join(kind === 'embedded' ? dataDir : join(root, 'own'), 'postgres');

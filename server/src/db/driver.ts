@@ -6,7 +6,8 @@
 //   3. the error that ended a session is thrown at the first statement of the next one;
 //   4. statements waiting on a reserved connection are never answered when it is lost;
 //   5. a list of buffers, booleans or dates is declared with the type of its first element: now the server says;
-//   6. what is read right after connecting (the array types) fails outside of any promise that somebody holds.
+//   6. what is read right after connecting (the array types) fails outside of any promise that somebody holds;
+//   7. a pool that is ended while a connection of it is reserved never ends: the connection stays open when released.
 // The version is pinned, and a repair that no longer finds its place refuses to start.
 
 import { registerHooks } from 'node:module';
@@ -42,6 +43,11 @@ const repairs: readonly Repair[] = [
     file: '/postgres/src/index.js',
     find: 'c.reserved.release = true\n',
     put: 'c.reserved.release = true\n    c.onclose = e => { while (queue.length) queue.shift().reject(e) }\n',
+  },
+  {
+    file: '/postgres/src/index.js',
+    find: 'c.reserved = null\n      onopen(c)\n',
+    put: 'c.reserved = null\n      ending ? c.terminate() : onopen(c)\n',
   },
   {
     file: '/postgres/src/types.js',

@@ -17,17 +17,24 @@ const DAY_MS = 86_400_000;
  */
 export function keepPartitions(sql: Sql, onFailure: (error: unknown) => void, turn = turnPartitions): () => void {
   let lookedMs = Number.NEGATIVE_INFINITY;
+  let isOver = false;
   const look = () => {
     const now = new Date();
     const passedMs = now.getTime() - lookedMs;
     if (passedMs >= 0 && passedMs < PERIOD_MS) return;
     lookedMs = now.getTime();
-    turn(sql, now).catch(onFailure);
+    turn(sql, now).catch((error: unknown) => {
+      // Whoever ends the loop ends its pool as well.
+      if (!isOver) onFailure(error);
+    });
   };
   look();
   const timer = setInterval(look, CLOCK_LOOK_MS);
   timer.unref();
-  return () => clearInterval(timer);
+  return () => {
+    isOver = true;
+    clearInterval(timer);
+  };
 }
 
 /** One look. */

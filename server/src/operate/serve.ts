@@ -22,6 +22,8 @@ export type ServerRole = 'api' | 'sender';
 const ROLES: readonly ServerRole[] = ['api', 'sender'];
 /** Ctrl-C under npm arrives twice, from the terminal and from npm: what follows so soon is no second wish. */
 const ECHO_MS = 500;
+/** After requests and messages were drained: what has not ended by then is left as after a kill, which loses nothing. */
+const STOP_MS = 30_000;
 
 /** Runs until SIGINT or SIGTERM; a second signal ends the process at once. */
 export async function serve(call: WordCall): Promise<Told | null> {
@@ -66,6 +68,7 @@ export async function serve(call: WordCall): Promise<Told | null> {
     else process.stdout.write(asJson ? `${JSON.stringify(value)}\n` : `${text}\n`);
     await stopSignal;
     log.info({ msg: 'server.stopping' });
+    endAtLatest(config.drainS * 1_000 + STOP_MS);
     await removeServerFile(config.dataDir);
     await app.stop();
     await endPartitions();
@@ -110,6 +113,16 @@ function waitForSignal(): Promise<void> {
       });
     }
   });
+}
+
+/** Whatever holds a stop up, an operator and systemd do not wait for it. */
+function endAtLatest(stopMs: number): void {
+  const words = 'Waypost did not stop in time and ends at once: the next start goes on from what is written.';
+  const end = () => {
+    process.stderr.write(`${words}\n`);
+    process.exit(1);
+  };
+  setTimeout(end, stopMs).unref();
 }
 
 /** Days are made ahead and dropped when their time is over, by every process: the database says whose turn it is. */
