@@ -3,7 +3,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type House, listOperations as listHouseOperations, listWebhooks } from '../server/src/app.ts';
+import type { House } from '../server/src/app.ts';
+import { listOperations as listHouseOperations, listWebhooks } from '../server/src/app-operations.ts';
 import { tags } from '../server/src/app-tags.ts';
 import { documentOperations } from '../server/src/http/docs.ts';
 import { renderErrorsMarkdown } from '../server/src/http/error-page.ts';

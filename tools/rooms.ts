@@ -171,6 +171,8 @@ export const rootFiles: Readonly<Record<string, string>> = {
   'app.ts': 'builds the rooms by hand, in order',
   'app-tags.ts': 'what each group of operations is about',
   'app-ledger.ts': 'builds the write path for app.ts',
+  'app-http.ts': 'builds the HTTP servers for app.ts',
+  'app-operations.ts': 'lists every operation, with what its room needs',
   'config.ts': 'the one table of settings',
   'errors.ts': 'the one error class and its codes',
   'version.ts': 'the version of the program, for whoever tells it',

@@ -1,90 +1,37 @@
 // The composition root: builds the rooms by hand, in the order of their floors, and takes them down again.
-// Whoever looks for what exists finds every operation, kind and loop listed here.
+// Whoever looks for what runs finds it here; what is served is listed in app-operations.ts.
 
 import { hkdfSync, randomUUID } from 'node:crypto';
-import { readFile, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { createAuthenticator } from './access/authenticate.ts';
-import { keyOperations } from './access/key.routes.ts';
-import { policyOf } from './access/key-age.ts';
+import { startApi, startHealth } from './app-http.ts';
 import { openWriting } from './app-ledger.ts';
-import { tags } from './app-tags.ts';
-import { openAccessLog } from './audit/access-log.loop.ts';
-import { auditOperations } from './audit/audit.routes.ts';
-import { channelOperations } from './channels/channel.routes.ts';
-import { findChannel } from './channels/channel.store.ts';
 import { type Config, isLoopback } from './config.ts';
 import { type Heartbeat, startHeartbeat } from './db/heartbeat.loop.ts';
-import { closePools, openPools, READ_CONNECTIONS_MAX } from './db/pools.ts';
+import { closePools, openPools } from './db/pools.ts';
 import { watchReadiness } from './db/readiness.ts';
 import type { DatabaseAddresses } from './db/roles.ts';
 import { type DatabaseAddress, openPool, type Sql } from './db/sql.ts';
 import { resolveBySystem } from './destinations/checked-address.ts';
 import { type EgressRules, parseCidr } from './destinations/egress.ts';
 import { openDestinations } from './destinations/open-destinations.ts';
-import { WaypostError } from './errors.ts';
-import { consumerOperations } from './events/consumer.routes.ts';
-import { eventOperations } from './events/event.routes.ts';
-import { HEARTBEAT_MS, streamEvents } from './events/event-stream.loop.ts';
-import { eventStreamOperations } from './events/event-stream.routes.ts';
+import { HEARTBEAT_MS } from './events/event-stream.loop.ts';
 import { type Feed, startFeed } from './events/feed.loop.ts';
-import { jobEventOperations } from './events/job-event.routes.ts';
-import { findPastJob } from './events/log.store.ts';
-import { proofOperations } from './events/proof.routes.ts';
-import type { PullContext } from './events/pull-query.routes.ts';
-import { driverOperations } from './fleet/driver.routes.ts';
-import { hubOperations } from './fleet/hub.routes.ts';
-import { hubBook } from './fleet/hub.store.ts';
-import { vehicleOperations } from './fleet/vehicle.routes.ts';
-import type { Operation } from './http/operation.ts';
 import { createRateLimits, type RateLimits } from './http/rate-limit.ts';
-import { buildHttp, type Http } from './http/server.ts';
+import type { Http } from './http/server.ts';
 import type { MetricsDesk } from './http/system.ts';
-import { applyPartyOperations } from './jobs/apply-party.routes.ts';
-import { exceptionOperations } from './jobs/exception.routes.ts';
-import { jobOperations, openJobReading } from './jobs/job.routes.ts';
-import { jobBatchOperations } from './jobs/job-batch.routes.ts';
-import { jobEditOperations } from './jobs/job-edit.routes.ts';
-import { jobListOperations } from './jobs/job-list.routes.ts';
-import { jobValidateOperations } from './jobs/job-validate.routes.ts';
-import { proposalOperations } from './jobs/proposal.routes.ts';
-import { isReasonCode } from './jobs/reason-codes.ts';
-import { stateMachineOperations } from './jobs/state-machine.routes.ts';
-import { transitionOperations } from './jobs/transition.routes.ts';
-import { transitionBatchOperations } from './jobs/transition-batch.routes.ts';
-import type { Kind } from './ledger/command.ts';
 import { type ConfigWatch, startConfigWatch } from './ledger/config-watch.loop.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { startSealing } from './ledger/log-seal.loop.ts';
 import { createSubjectKeys, type SubjectKeys } from './ledger/subject-keys.ts';
-import { customerOperations } from './parties/customer.routes.ts';
-import { openContactBook } from './parties/customer.store.ts';
-import { addressOperations } from './parties/saved-address.routes.ts';
-import { addresses } from './parties/saved-address.store.ts';
 import { readDataDirectory, readGauges } from './telemetry/gauges.store.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { VERSION } from './version.ts';
-import { asyncApiOperations } from './webhooks/asyncapi.routes.ts';
 import { type AttemptFacts, levelOf } from './webhooks/attempt-facts.ts';
-import { deadLetterOperations } from './webhooks/dead-letter.routes.ts';
-import { endpointOperations } from './webhooks/endpoint.routes.ts';
-import { findFilter } from './webhooks/endpoint.store.ts';
-import { endpointActions } from './webhooks/endpoint-action.routes.ts';
 import type { EndpointDesk } from './webhooks/endpoint-desk.routes.ts';
-import { describeWebhooks } from './webhooks/event-catalogue.ts';
-import { catalogueOf, eventTypeOperations } from './webhooks/event-type.routes.ts';
-import { messageOperations } from './webhooks/message.routes.ts';
-import { replayOperations } from './webhooks/replay.routes.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
-import { signingKeyOperations } from './webhooks/signing-key.routes.ts';
-import { traceOperations } from './webhooks/trace.routes.ts';
-import { transformOperations } from './webhooks/transform.routes.ts';
 import { openTransformPool, type TransformPool } from './webhooks/transform-pool.ts';
-
-/** Two, so that none idles while the process works on its answer; more would only wait there. */
-const READS_PER_CONNECTION = 2;
-const KEY_USES_SAVED_EVERY_MS = 10_000;
 
 export interface AppOptions {
   config: Config;
@@ -256,7 +203,7 @@ function watchConfig(house: House, watchers: readonly ((worldIds: readonly numbe
 }
 
 /** What health and metrics look at while it runs. */
-interface Running {
+export interface Running {
   http: Http | null;
   sender: Sender | null;
   ledger: Ledger | null;
@@ -299,30 +246,6 @@ function deskOf({ metricsToken: token }: Config, metrics: Metrics | null): Metri
   return token === null || metrics === null ? null : { token, render: metrics.render };
 }
 
-/** The operator's own port. Nothing to stop when there is none. */
-async function startHealth(
-  house: House,
-  metrics: MetricsDesk | null,
-): Promise<{ url: string | null; stop(): Promise<void> }> {
-  const { config, log } = house;
-  if (config.healthPort === null) return { url: null, stop: async () => {} };
-  const http = buildHttp({
-    operations: [],
-    authenticate: () => {
-      throw new WaypostError('unauthorized', 'No operation here takes an API key.');
-    },
-    log,
-    fingerprintKey: house.deriveKey('fingerprints'),
-    publicUrl: null,
-    findUnready: () => house.findUnready(),
-    metrics,
-    isForHealth: true,
-    tls: await readTls(config),
-  });
-  const { url } = await http.listen(config.host, config.healthPort);
-  return { url, stop: async () => void (await http.close(0)) };
-}
-
 /** Says on the database that this process is alive; the limits of keys are shared among those that serve the API. */
 function beat(
   { rateLimits, log }: House,
@@ -334,143 +257,4 @@ function beat(
   return startHeartbeat(telemetry, self, rateLimits.setProcesses, (error) =>
     log.warn({ msg: 'heartbeat.failed', err: error }),
   );
-}
-
-interface ApiParts {
-  telemetry: Sql;
-  process_id: string;
-  watchers: ((worldIds: readonly number[]) => void)[];
-  running: Running;
-  metrics: Metrics | null;
-  desk: MetricsDesk | null;
-}
-
-async function startApi(house: House, parts: ApiParts): Promise<{ url: string; stop(drainMs: number): Promise<void> }> {
-  const { config, log } = house;
-  const { telemetry, process_id, watchers, running, metrics, desk } = parts;
-  const accessLog = openAccessLog({ sql: telemetry, process_id, log, now: () => new Date() });
-  const authenticator = createAuthenticator({
-    reads: house.door,
-    writes: telemetry,
-    policy: policyOf(config),
-    nowMs: () => Date.now(),
-  });
-  watchers.push((worldIds) => worldIds.forEach(authenticator.forgetWorld));
-  const saving = setInterval(() => {
-    authenticator.saveUses().catch((error: unknown) => log.warn({ msg: 'key_uses.failed', err: error }));
-  }, KEY_USES_SAVED_EVERY_MS);
-  const operations = listOperations(house);
-  const http = buildHttp({
-    operations,
-    webhooks: listWebhooks(operations),
-    authenticate: authenticator.authenticate,
-    log,
-    fingerprintKey: house.deriveKey('fingerprints'),
-    publicUrl: config.publicUrl,
-    findUnready: () => house.findUnready(),
-    metrics: desk,
-    onCompleted: metrics?.onRequest ?? null,
-    onNotable: accessLog.note,
-    tags,
-    rateLimits: house.rateLimits,
-    connectionLimits: { max: config.connectionsMax, perAddressMax: config.connectionsPerAddress },
-    readsMax: READS_PER_CONNECTION * READ_CONNECTIONS_MAX,
-    estimateWriteMs: house.ledger.estimateMs,
-    tls: await readTls(config),
-    trustProxy: config.trustProxy,
-  });
-  running.http = http;
-  const stop = async (drainMs: number) => {
-    clearInterval(saving);
-    const cut = await http.close(drainMs);
-    if (cut > 0) log.warn({ cut, after_ms: drainMs }, 'requests.cut');
-    await authenticator.saveUses().catch(() => {});
-    await accessLog.stop();
-  };
-  try {
-    const bound = await http.listen(config.host, config.port);
-    return { url: bound.url, stop };
-  } catch (error) {
-    await stop(0);
-    throw error;
-  }
-}
-
-/** Every operation of the API. What events look like is read off those that serve the same objects. */
-export function listOperations(house: House): Operation[] {
-  const serving = listServing(house);
-  const catalogue = catalogueOf(serving);
-  return [...serving, ...eventTypeOperations(catalogue), ...asyncApiOperations(catalogue)];
-}
-
-/** Section `webhooks` of the OpenAPI document. */
-export function listWebhooks(operations: readonly Operation[]): Record<string, unknown> {
-  return describeWebhooks(catalogueOf(operations));
-}
-
-function listServing(house: House): Operation[] {
-  const { reads, ledger, keys } = house;
-  const desk = { reads, keys, ledger };
-  const contactBook = openContactBook(house.deriveKey('contacts'));
-  const addressBook = { addresses, stateKind: contactBook.stateKind };
-  const jobDesk = {
-    ...desk,
-    books: { contacts: contactBook, addresses, hubs: hubBook },
-    pin_key: house.deriveKey('pins'),
-  };
-  const pull: PullContext = {
-    reads,
-    keys,
-    filterOfEndpoint: (worldId, endpointId) => findFilter(reads, worldId, endpointId),
-  };
-  const endpointDesk = { reads, ledger, egress: house.egress, resolve: resolveBySystem, tester: house.tester };
-  const jobReading = openJobReading({ ...jobDesk, findPast: (...asked) => findPastJob(reads, ...asked) });
-  return [
-    ...eventOperations({ ...pull, cursors: house.consumerCursors }),
-    ...proofOperations({ reads }),
-    ...consumerOperations({ reads, ledger, cursors: house.consumerCursors }),
-    ...eventStreamOperations({
-      ...pull,
-      streamEvents: (wish) => streamEvents({ reads, keys, feed: house.feed, heartbeatMs: HEARTBEAT_MS }, wish),
-    }),
-    ...keyOperations({
-      reads,
-      ledger,
-      policy: policyOf(house.config),
-      nowMs: () => Date.now(),
-      channelExists: async (worldId, id) => (await findChannel(reads, worldId, id)) !== null,
-    }),
-    ...customerOperations(desk, contactBook),
-    ...addressOperations(desk, addressBook),
-    ...hubOperations(desk),
-    ...driverOperations(desk),
-    ...vehicleOperations(desk),
-    ...channelOperations({ ...desk, isReasonCode, hubKind: hubBook.hubs.kind as Kind<unknown> }),
-    ...jobOperations(jobReading),
-    ...jobListOperations(jobReading),
-    ...jobBatchOperations(jobDesk),
-    ...jobValidateOperations(jobDesk),
-    ...jobEditOperations(jobDesk),
-    ...applyPartyOperations(jobDesk),
-    ...proposalOperations(jobDesk),
-    ...transitionOperations(jobDesk),
-    ...transitionBatchOperations(jobDesk),
-    ...exceptionOperations(jobDesk),
-    ...stateMachineOperations(),
-    ...jobEventOperations({ reads, keys }),
-    ...endpointOperations(endpointDesk),
-    ...endpointActions(endpointDesk),
-    ...signingKeyOperations(endpointDesk),
-    ...transformOperations({ reads, keys, transforms: house.transforms }),
-    ...messageOperations(reads),
-    ...traceOperations(reads),
-    ...deadLetterOperations({ reads, ledger }),
-    ...replayOperations({ reads, ledger }),
-    ...auditOperations({ reads, keys }),
-  ];
-}
-
-async function readTls(config: Config): Promise<{ cert: Buffer; key: Buffer } | null> {
-  if (config.tlsCert === null || config.tlsKey === null) return null;
-  return { cert: await readFile(config.tlsCert), key: await readFile(config.tlsKey) };
 }
