@@ -46,6 +46,36 @@ test('every document is on the page that lists them, and short enough to be read
   assert.match(read('README.md'), /\(docs\/README\.md\)/);
 });
 
+test('the index of decisions has each of them, in the order of their numbers, by its title', () => {
+  const titles = readdirSync(join(root, 'docs/decisions'))
+    .filter((name) => /^\d{4}-/.test(name))
+    .toSorted()
+    .map((name) => {
+      const [, number, title] = /^# (\d{4}): (.+)$/m.exec(read(`docs/decisions/${name}`)) ?? [];
+      assert.equal(number, name.slice(0, 4), `${name} begins with its number and title`);
+      return [`[${number}](${name})`, title];
+    });
+  const rows = [...read('docs/decisions/README.md').matchAll(/^\| (\[\d{4}\]\([^)]+\)) \| (.+) \|$/gm)];
+  assert.deepEqual(
+    rows.map(([, link, title]) => [link, title]),
+    titles,
+  );
+});
+
+test('what a run is bounded by in npm test is what its test says', () => {
+  const bounds = [
+    ...read('docs/long-runs.md').matchAll(/([\d,]+) (?:rounds|events|cases) \(([\d,]+) in `npm test`\)/g),
+  ];
+  const defaults = ['api/fuzz', 'kill', 'sender-drills', 'replay-drill'].map((name) =>
+    Number(/process\.env\.\w+ \?\? ([\d_]+)\)/.exec(read(`server/test/${name}.test.ts`))?.[1]?.replaceAll('_', '')),
+  );
+  const said = bounds.map(([, , bound = '']) => Number(bound.replaceAll(',', '')));
+  assert.deepEqual(
+    said.toSorted((a, b) => a - b),
+    defaults.toSorted((a, b) => a - b),
+  );
+});
+
 /** As GitHub makes them. */
 const anchorOf = (heading: string) =>
   heading
@@ -58,7 +88,12 @@ function anchorsOf(path: string): Set<string> {
   return new Set([...headings, ...[...text.matchAll(/<a id="(\w+)">/g)].map(([, id = '']) => id)]);
 }
 
-for (const page of pages)
+/** How the pages about style call any file of tests. */
+const PATTERN_NAME = 'job.test.ts';
+const forMaintainers = ['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'STYLE.md'].concat(
+  readdirSync(join(root, 'docs/decisions')).map((name) => `docs/decisions/${name}`),
+);
+for (const page of [...pages, ...forMaintainers])
   test(`${page}: what it links to and names is there`, async () => {
     const text = read(page);
     for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -74,7 +109,8 @@ for (const page of pages)
       assert.equal(errorCodes[code as ErrorCode]?.status, Number(status), `${status} ${code}`);
     for (const [, method = '', path = ''] of text.matchAll(/\b(GET|POST|PUT|PATCH|DELETE) (\/v1\/[\w/{}-]*)/g))
       assert.ok(isOperation(method, path), `${method} ${path} is an operation`);
-    for (const [, name = ''] of text.matchAll(/`([\w-]+\.test\.ts)`/g)) assert.ok(testFiles.has(name), name);
+    for (const [, name = ''] of text.matchAll(/`([\w-]+\.test\.ts)`/g))
+      assert.ok(testFiles.has(name) || name === PATTERN_NAME, name);
     for (const [name] of text.matchAll(/\bwaypost_(?!app\b|ledger\b|sender\b)[a-z_]+[a-z]\b/g))
       assert.ok(metrics.includes(name.replace(/_(?:bucket|count|sum)$/, '')), `${name} is a metric`);
   });

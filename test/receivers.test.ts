@@ -119,6 +119,12 @@ test('receiver.ts registers itself, keeps a record and knows what is missing, ac
   await wait();
   const sequences = await carryOut(5);
   await wait();
+  const [endpoint] = (await house.as.bound.endpoints.list()).data;
+  const attempts = await house.as.bound.endpoints.attempts(endpoint?.id ?? '', { limit: 200 });
+  assert.ok(
+    attempts.data.every(({ outcome }) => outcome === 'delivered'),
+    'nothing comes before it listens',
+  );
   await first.kill();
   sequences.push(...(await carryOut(5)));
   const second = await start();
@@ -136,6 +142,10 @@ test('receiver.ts registers itself, keeps a record and knows what is missing, ac
   assert.match(secret, /^whsec_/);
   const taken = await runWords(['run', join(examples, 'receiver.ts')], { ...more, RECORD: join(folder, 'x.ndjson') });
   assert.match(taken.err, /^receiver: listen EADDRINUSE.*\n$/);
+  const { data: made } = await house.as.bound.endpoints.list();
+  assert.equal(made.length, 1, 'who cannot listen registers nothing');
+  const lines = readFileSync(join(examples, 'receiver.ts'), 'utf8').split('\n');
+  assert.ok(lines.filter((line) => !/^\s*(?:\/\/.*)?$/.test(line)).length <= 50, 'it has the length that it says');
   await second.kill();
 });
 

@@ -114,7 +114,7 @@ function explain(argv: readonly string[], terminal: Terminal): number {
   const guess = nearestWord(said, Object.keys(words)) ?? nearestWord(first, Object.keys(words));
   const known = group.map(([name]) => name.slice(first.length + 1)).filter((name) => name !== '');
   throw new WordError(
-    `There is no word "${said}".${guess === null ? '' : ` Did you mean "${guess}"?`}${known.length === 0 ? '' : ` ${first} knows: ${known.join(', ')}.`}`,
+    `there is no word "${said}".${guess === null ? '' : ` Did you mean "${guess}"?`}${known.length === 0 ? '' : ` ${first} knows: ${known.join(', ')}.`}`,
   );
 }
 

@@ -1,185 +1,13 @@
-// argv: which word was said, with which options. Each word's work is elsewhere; a line belongs here if it names a word
-// or an option, or says how success and failure are printed.
+// argv: which word was said, with which options, and how success and failure are printed. The words themselves are listed in
+// operate/words.ts.
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { readConfig } from './config.ts';
 import { StartError } from './db/start-error.ts';
 import { WaypostError } from './errors.ts';
 import { nearestWord } from './http/suggestion.ts';
-import { exportAuditByWord, verifyAuditByWord } from './operate/audit-words.ts';
-import { stopByWord } from './operate/background.ts';
-import { backUpByWord, checkBackupByWord } from './operate/backup.ts';
 import { type ClientWord, nameWords, readClientWords } from './operate/client-words.ts';
-import { writeCompletion } from './operate/completion.ts';
-import { runDoctor } from './operate/doctor.ts';
-import { createKeyByWord, listKeysByWord, makeEnvironment, revokeKeyByWord, rotateKeyByWord } from './operate/keys.ts';
-import { openWaypost } from './operate/open.ts';
-import { restoreByWord } from './operate/restore.ts';
-import { serve } from './operate/serve.ts';
-import { listSettings } from './operate/settings.ts';
-import { createTenantByWord } from './operate/tenants.ts';
-import type { Told, WordCall } from './operate/word.ts';
-
-interface Word {
-  usage: string;
-  sentence: string;
-  options: Readonly<Record<string, string>>;
-  /** Options without a value. */
-  flags?: Readonly<Record<string, string>>;
-  /** How many names stand behind it: exactly, or from and to. */
-  names: number | readonly [number, number];
-  run(call: WordCall): Promise<Told | null>;
-}
-
-const OF_TENANT = {
-  tenant: 'TENANT_ID; needed when there is more than one tenant',
-  world: 'test (default) or live',
-};
-
-const words: Readonly<Record<string, Word>> = {
-  serve: {
-    usage: 'serve [--role api,sender] [--background]',
-    sentence: 'Starts the server; it runs until it is told to stop.',
-    options: { role: 'api, sender or both (default): what this process does' },
-    flags: { background: 'come back once it is ready and leave it running' },
-    names: 0,
-    run: serve,
-  },
-  stop: {
-    usage: 'stop',
-    sentence: 'Stops the server that runs on the same data directory.',
-    options: {},
-    names: 0,
-    run: stopByWord,
-  },
-  migrate: {
-    usage: 'migrate',
-    sentence: 'Brings the database up to date and ends.',
-    options: {},
-    names: 0,
-    run: migrateByWord,
-  },
-  'tenant create': {
-    usage: 'tenant create NAME [--hub NAME,LAT,LNG,TZ]',
-    sentence: 'Makes a tenant with a channel, a hub and two keys.',
-    options: { hub: 'NAME,LAT,LNG,TZ, such as Harbour,57.70,11.94,Europe/Stockholm; by default one to be moved' },
-    names: 1,
-    run: createTenantByWord,
-  },
-  'key create': {
-    usage: 'key create NAME [--scopes …] [--authority …] [--channels …] [--expires …] [--ip-ranges …] [--rate-limit …]',
-    sentence: 'Makes an API key; its secret is shown once.',
-    options: {
-      ...OF_TENANT,
-      scopes: 'scopes with commas between; all of them by default',
-      authority: 'source (default), dispatch, driver or a word of your own',
-      channels: 'CHANNEL_IDs with commas between; all of them by default',
-      expires: 'a number of days or an RFC 3339 time; never by default',
-      'ip-ranges': 'networks from which it opens, such as 203.0.113.0/24,2001:db8::/48; everywhere by default',
-      'rate-limit': 'requests a second; by default what WAYPOST_RATE_LIMIT says',
-    },
-    names: 1,
-    run: createKeyByWord,
-  },
-  'key list': {
-    usage: 'key list',
-    sentence: 'Lists API keys with their last use.',
-    options: OF_TENANT,
-    names: 0,
-    run: listKeysByWord,
-  },
-  'key revoke': {
-    usage: 'key revoke KEY_ID',
-    sentence: 'Ends a key at once.',
-    options: OF_TENANT,
-    names: 1,
-    run: revokeKeyByWord,
-  },
-  'key rotate': {
-    usage: 'key rotate KEY_ID [--overlap-s SECONDS]',
-    sentence: 'Makes a twin of a key; the old one goes on for the overlap.',
-    options: { ...OF_TENANT, 'overlap-s': 'how long the old key goes on, default one day' },
-    names: 1,
-    run: rotateKeyByWord,
-  },
-  env: {
-    usage: 'env [--name NAME]',
-    sentence: 'Makes a test key and prints the lines that a shell needs: eval "$(./waypost env)"',
-    options: { tenant: OF_TENANT.tenant, name: 'what the key is called in lists' },
-    names: 0,
-    run: makeEnvironment,
-  },
-  config: {
-    usage: 'config',
-    sentence: 'Prints every setting with its value.',
-    options: {},
-    names: 0,
-    run: async ({ config }) => listSettings(config),
-  },
-  backup: {
-    usage: 'backup [DIR] [--keep COUNT]',
-    sentence: 'Copies the database into a new directory in DIR, also while the server runs.',
-    options: { keep: 'how many backups stay in DIR, older ones are removed; all by default' },
-    names: [0, 1],
-    run: backUpByWord,
-  },
-  'backup check': {
-    usage: 'backup check [DIR]',
-    sentence: 'Reads the newest backup in DIR, or the one that DIR is, and says whether it is whole.',
-    options: {},
-    names: [0, 1],
-    run: checkBackupByWord,
-  },
-  restore: {
-    usage: 'restore [DIR] [--replace] [--reopen]',
-    sentence: 'Makes the database again from the newest backup in DIR, or from the one that DIR is.',
-    options: {},
-    flags: {
-      replace: 'a database that is there is moved aside',
-      reopen: 'the database of DATABASE_URL was brought back by its own means: only a new epoch, and the erased again',
-    },
-    names: [0, 1],
-    run: restoreByWord,
-  },
-  'audit verify': {
-    usage: 'audit verify',
-    sentence: 'Walks every chain of the log and the audit, and names the first row that was changed.',
-    options: {},
-    names: 0,
-    run: verifyAuditByWord,
-  },
-  'audit export': {
-    usage: 'audit export FILE',
-    sentence: "Writes every tenant's audit into a new file, one line of JSON for each entry.",
-    options: {},
-    names: 1,
-    run: exportAuditByWord,
-  },
-  doctor: {
-    usage: 'doctor',
-    sentence: 'Checks database, disk, clock, port and the log.',
-    options: {},
-    names: 0,
-    run: runDoctor,
-  },
-  completion: {
-    usage: 'completion bash|zsh',
-    sentence: 'Prints a script for your shell: eval "$(./waypost completion bash)"',
-    options: {},
-    names: 1,
-    run: (call) => writeCompletion(call, Object.keys(words)),
-  },
-};
-
-async function migrateByWord({ config, tell }: WordCall): Promise<Told> {
-  const opened = await openWaypost(config, tell);
-  await opened.close();
-  const { applied } = opened;
-  return {
-    lines: applied.length === 0 ? ['The database is up to date.'] : applied.map((name) => `Ran ${name}.`),
-    value: { applied },
-  };
-}
+import { describeWord, type Word, words } from './operate/words.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   const asJson = argv.includes('--json');
@@ -221,7 +49,8 @@ function readArguments(word: Word, rest: string[]): { options: Record<string, st
   try {
     const { values, positionals } = parseArgs({ args: rest, options: known, allowPositionals: true });
     const [fewest, most] = typeof word.names === 'number' ? [word.names, word.names] : word.names;
-    if (positionals.length < fewest || positionals.length > most) throw new StartError(usage);
+    if (positionals.length < fewest) throw new StartError(`It is not complete. ${usage}`);
+    if (positionals.length > most) throw new StartError(`"${positionals[most]}" is one too many. ${usage}`);
     const { json: _, ...given } = values;
     const options = Object.entries(given).map(([name, value]) => [name, value === true ? 'yes' : value]);
     return { options: Object.fromEntries(options) as Record<string, string | undefined>, names: positionals };
@@ -236,19 +65,33 @@ function readArguments(word: Word, rest: string[]): { options: Record<string, st
   }
 }
 
-/** Asked for help: 0. A word that does not exist: 2, with the nearest. */
+/** Asked for help: 0. Half a word (`key`) lists what begins so; a word that does not exist names the nearest. Both: 2. */
 function printHelp(argv: readonly string[]): number {
-  const [first] = argv;
+  const [first, second] = argv;
   const isAsked = first === undefined || first === 'help' || first === '--help' || first === '-h';
   const client = readClientWords();
   if (isAsked) {
     process.stdout.write(writeHelp(client));
     return 0;
   }
+  const group = Object.entries(words).filter(([name]) => name.startsWith(`${first} `));
+  const isHelp = second === '--help' || second === '-h' || second === 'help';
+  if (group.length > 0 && (second === undefined || isHelp)) {
+    process.stdout.write(
+      group
+        .flatMap(([, word]) => describeWord(word))
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    return isHelp ? 0 : 2;
+  }
   const known = [...Object.keys(words), ...nameWords(client)];
-  const guess = nearestWord(argv.slice(0, 2).join(' '), known) ?? nearestWord(first, known.flatMap(firstAndWhole));
+  const guess =
+    nearestWord(argv.slice(0, 2).join(' '), known) ??
+    (group.length > 0 ? null : nearestWord(first, known.flatMap(firstAndWhole)));
+  const said = group.length > 0 ? argv.slice(0, 2).join(' ') : first;
   process.stderr.write(
-    `waypost: there is no word "${first}".${guess === null ? '' : ` Did you mean "${guess}"?`} waypost help lists them all.\n`,
+    `waypost: there is no word "${said}".${guess === null ? '' : ` Did you mean "${guess}"?`} waypost help lists them all.\n`,
   );
   return 2;
 }
@@ -273,14 +116,6 @@ function writeHelp(client: readonly ClientWord[]): string {
     'All take --json and --help. Settings: waypost config.',
     '',
   ].join('\n');
-}
-
-function describeWord({ usage, sentence, options, flags }: Word): string[] {
-  return [
-    `  waypost ${usage}`,
-    `      ${sentence}`,
-    ...Object.entries({ ...options, ...flags }).map(([name, meaning]) => `      --${name}  ${meaning}`),
-  ];
 }
 
 /** A sentence where we know what is wrong; a stack where we do not, since then it is a fault of ours. */

@@ -9,6 +9,7 @@ test('a body that is no JSON is 400 with line, column and pointer, and reaches n
   const before = seen.calls;
   const malformed = await refuses(create({ raw: '{"name":"a",\n}' }), 400, 'malformed_json');
   assert.deepEqual([malformed.json.line, malformed.json.column], [2, 1]);
+  assert.equal(Object.keys(malformed.json)[0], 'type', 'what every refusal has comes first');
   const twice = await refuses(create({ raw: '{"name":"a","name":"b"}' }), 400, 'malformed_json');
   assert.deepEqual(
     twice.json.errors.map(({ pointer, code }) => [pointer, code]),

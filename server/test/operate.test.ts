@@ -53,12 +53,24 @@ test('help lists every word and its options', async () => {
   }
 });
 
+test('half a word tells what begins so', async () => {
+  const asked = await say(['key', '--help']);
+  assert.equal(asked.code, 0);
+  for (const word of ['key create', 'key list', 'key revoke', 'key rotate'])
+    assert.ok(asked.out.includes(`waypost ${word}`));
+  assert.doesNotMatch(asked.out, /waypost tenant/);
+  const alone = await say(['key']);
+  assert.deepEqual([alone.code, alone.out, alone.err], [2, asked.out, '']);
+});
+
 const refused: [words: string[], env: Record<string, string>, code: number, sentence: RegExp][] = [
   [['srve'], {}, 2, /there is no word "srve"\. Did you mean "serve"\?/],
   [['key', 'rotat'], {}, 2, /Did you mean "key rotate"\?/],
   [['serve', '--rol', 'api'], {}, 1, /There is no option --rol\. Did you mean --role\? Usage: waypost serve/],
   [['serve', '--role', 'cook'], {}, 1, /There is no role "cook"/],
-  [['tenant', 'create'], {}, 1, /Usage: waypost tenant create NAME/],
+  [['key', 'twirl'], {}, 2, /there is no word "key twirl"\. waypost help/],
+  [['tenant', 'create'], {}, 1, /It is not complete\. Usage: waypost tenant create NAME/],
+  [['config', 'port'], {}, 1, /"port" is one too many\. Usage: waypost config/],
   [['tenant', 'create', 'X', '--hub', 'nowhere'], {}, 1, /--hub takes NAME,LAT,LNG,TZ/],
   [['tenant', 'create', 'X', '--hub', 'H,91,0,Europe/Paris'], {}, 1, /--hub takes NAME,LAT,LNG,TZ/],
   [['tenant', 'create', 'X', '--hub', 'H,1,0,Mars/Base'], {}, 1, /there is no time zone "Mars\/Base"/],

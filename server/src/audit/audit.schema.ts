@@ -2,7 +2,7 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
-import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
+import { namePatterns } from '../events/filter.schema.ts';
 import { closed, Instant, nullable, word } from '../parties/fields.ts';
 
 export const outcomes = ['done', 'not_applied', 'refused', 'failed'] as const;
@@ -70,11 +70,7 @@ export const auditFilters = {
   key: only('Only what was done with this API key, by its id.'),
   address: only('Only what came from this address.'),
   action: Type.Optional(
-    Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
-      minItems: 1,
-      maxItems: PATTERNS_MAX,
-      description: 'Only these actions, with `job.*` for all that begin so, separated by commas.',
-    }),
+    namePatterns({ description: 'Only these actions, with `job.*` for all that begin so, separated by commas.' }),
   ),
   object: only('Only what concerns this object, by its id.'),
   outcome: Type.Optional(word(outcomes, { description: 'Only what ended so.' })),

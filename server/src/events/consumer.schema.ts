@@ -1,7 +1,7 @@
 // The wire form of named consumers: readers of the log whose place is kept by the server.
 
 import Type, { type Static } from 'typebox';
-import { PATTERN, PATTERNS_MAX } from './filter.ts';
+import { namePatterns } from './filter.schema.ts';
 
 export const CONSUMERS_MAX = 100;
 /** States that one acknowledgement may carry. */
@@ -16,11 +16,7 @@ export const ConsumerName = Type.String({
 });
 
 const ChannelId = Type.String({ pattern: '^chn_[0-7][0-9a-hjkmnp-tv-z]{25}$' });
-const Types = Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
-  minItems: 1,
-  maxItems: PATTERNS_MAX,
-  description: 'Types or topics, with `job.*` for all that begin so.',
-});
+const Types = namePatterns({ description: 'Types or topics, with `job.*` for all that begin so.' });
 const nullableInstant = (description: string) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time', description });
 const nullableText = (description: string) => Type.Unsafe<string | null>({ type: ['string', 'null'], description });

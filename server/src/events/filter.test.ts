@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileFilter, PATTERN, tagsIn } from '../events/filter.ts';
+import { compileValidator } from '../http/validator.ts';
+import { namePatterns } from './filter.schema.ts';
+import { compileFilter, PATTERN, tagsIn } from './filter.ts';
 
 const event = {
   type: 'job.delivery.updated',
@@ -96,4 +98,9 @@ test('a beginning fits exactly the names that continue it after a dot', () => {
       },
     ),
   );
+});
+
+test('a name that cannot be one is told by an example', () => {
+  const [fault] = compileValidator(namePatterns({}), '')(['Job created']) ?? [];
+  assert.match(fault?.message ?? '', /^has not the form that it needs: A name, .*, such as "job\.\*"$/);
 });

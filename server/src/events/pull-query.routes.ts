@@ -5,7 +5,8 @@ import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import type { Caller } from '../http/operation.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
-import { type Filter, PATTERN, PATTERNS_MAX } from './filter.ts';
+import { namePatterns } from './filter.schema.ts';
+import type { Filter } from './filter.ts';
 import { compileWanted, requireKnownTypes, type Wanted } from './pull.ts';
 
 export interface PullContext {
@@ -17,9 +18,7 @@ export interface PullContext {
 
 export const filterQuery = {
   types: Type.Optional(
-    Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
-      minItems: 1,
-      maxItems: PATTERNS_MAX,
+    namePatterns({
       description: 'Types or topics, with `job.*` for all that begin so, separated by commas. Absent: all.',
     }),
   ),

@@ -28,9 +28,12 @@ export function wordsForPattern(schema: Schema, pattern: string): string {
   return example === undefined ? `must match ${pattern}` : `must look like ${quote(example)}`;
 }
 
-/** A description says after a semicolon what null or absence means: no help for one who sent a wrong value. */
+/**
+ * The first sentence of a description: what follows, and what it says after a semicolon about null or absence, is no help for one
+ * who sent a wrong value.
+ */
 function whatItIs(description: string): string {
-  return description.replace(/;.*$/s, '').replace(/\.$/, '');
+  return description.replace(/(?:;|\. ).*$/s, '').replace(/\.$/, '');
 }
 
 export function typesOf(schema: Schema): readonly string[] {

@@ -84,6 +84,14 @@ test('every fault is told at once, with its pointer and plain words', () => {
   });
 });
 
+test('a form is explained by the first sentence of its description', () => {
+  const Place = Type.String({
+    pattern: '^\\d+$',
+    description: 'The number of an event. 0 or absent: the oldest; null: none.',
+  });
+  assert.deepEqual(faultsOf(Place, 'x'), { '': 'wrong_form: has not the form that it needs: The number of an event' });
+});
+
 test('wrong types, nulls and sizes have words of their own', () => {
   assert.deepEqual(faultsOf(Order, []), { '': 'wrong_type: must be an object; a list was given' });
   assert.equal(

@@ -62,8 +62,8 @@ export function toWaypostError(thrown: unknown): WaypostError {
 
 export function makeProblem(error: WaypostError, at: Circumstances): Problem {
   const { status, title } = errorCodes[error.code];
-  return {
-    ...error.extra,
+  // Members of its own come last, where a person does not have to read past them; they never take the place of ours.
+  const common = {
     type: `${at.publicUrl}/docs/errors#${error.code}`,
     title,
     status,
@@ -73,6 +73,7 @@ export function makeProblem(error: WaypostError, at: Circumstances): Problem {
     correlation_id: at.correlation_id,
     errors: [...error.faults],
   };
+  return { ...common, ...error.extra, ...common };
 }
 
 /** What of a thrown value belongs into logs: no parameters of statements, no bodies. */

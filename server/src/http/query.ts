@@ -4,7 +4,7 @@
 import type { TObject } from 'typebox';
 import { type Fault, WaypostError } from '../errors.ts';
 import type { Schema } from './fault.ts';
-import { endSentence } from './fault-words.ts';
+import { endSentence, quote } from './fault-words.ts';
 import { FAULTS_MAX, shorten } from './json-fault.ts';
 import { nearestWord } from './suggestion.ts';
 import { compileValidator } from './validator.ts';
@@ -92,8 +92,18 @@ function takeParameter(
     add('repeated', kind === 'array' ? 'comes twice: write its values with commas between them' : 'comes twice');
   } else {
     values[name] = convert(kind, text);
+    const words = wordsForForm[kind];
+    if (words !== undefined && values[name] === text)
+      add('wrong_type', `must be ${words}; ${text === '' ? 'nothing' : quote(text)} was given`);
   }
 }
+
+/** In a URL everything is text, so what is told is how it is written. */
+const wordsForForm: Partial<Record<Kind, string>> = {
+  integer: 'a whole number in digits',
+  number: 'a number in digits',
+  boolean: 'true or false',
+};
 
 function wordsForUnknown(kinds: ReadonlyMap<string, Kind>, name: string, kind: Kind | undefined): string {
   if (kind === 'object') return `is written ${name}[key]=value`;
@@ -102,7 +112,7 @@ function wordsForUnknown(kinds: ReadonlyMap<string, Kind>, name: string, kind: K
   return `is not a known parameter${nearest === null ? '' : `; did you mean "${nearest}"?`}`;
 }
 
-/** A text that is no value of the declared type stays text, so that validation names the fault. */
+/** A text that is no value of the declared type stays text. */
 function convert(kind: Kind, text: string): unknown {
   switch (kind) {
     case 'integer':

@@ -1,4 +1,4 @@
-// What a word of the launcher gets and gives back. The words themselves are listed in main.ts.
+// What a word of the launcher gets and gives back. The words themselves are listed in words.ts.
 
 import type { Config } from '../config.ts';
 

@@ -4,7 +4,7 @@ import type { Static } from 'typebox';
 import Type from 'typebox';
 import { CredentialsSchema, DestinationSchema } from '../destinations/destination.schema.ts';
 import { URL_LENGTH_MAX } from '../destinations/egress.ts';
-import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
+import { namePatterns } from '../events/filter.schema.ts';
 import { SCHEMA_VERSION } from '../ledger/event-text.ts';
 import { closed, Instant, idOf, nullable, word } from '../parties/fields.ts';
 import {
@@ -34,12 +34,7 @@ export const PUBLIC_KEY_EXAMPLE = 'whpk_sWTELh4L9DrDZ0OMNPYnJjxSjrg43zvJ9XNv7ts8
 
 export const EndpointId = idOf('whe', 'Identifier of an endpoint.');
 
-const patterns = (description: string) =>
-  Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
-    maxItems: PATTERNS_MAX,
-    uniqueItems: true,
-    description,
-  });
+const patterns = (description: string) => namePatterns({ minItems: 0, uniqueItems: true, description });
 
 const url = Type.String({
   minLength: 1,
@@ -88,8 +83,17 @@ const ratePerS = nullable(Type.Integer({ minimum: 1, maximum: RATE_MAX_PER_S }),
 const headers = Type.Unsafe<Record<string, string>>({
   type: 'object',
   maxProperties: HEADERS_MAX,
-  propertyNames: { pattern: HEADER_NAME, maxLength: HEADER_NAME_LENGTH_MAX },
-  additionalProperties: { type: 'string', pattern: HEADER_VALUE, maxLength: HEADER_VALUE_LENGTH_MAX },
+  propertyNames: {
+    pattern: HEADER_NAME,
+    maxLength: HEADER_NAME_LENGTH_MAX,
+    description: "Letters, digits and !#$%&'*+.^_`|~-, as in every HTTP header.",
+  },
+  additionalProperties: {
+    type: 'string',
+    pattern: HEADER_VALUE,
+    maxLength: HEADER_VALUE_LENGTH_MAX,
+    description: 'Printable ASCII on one line, without blanks at its ends.',
+  },
   description:
     'Headers that go out with every message, such as a token that your gateway wants. Replaced as a whole; kept sealed, and never shown again.',
   examples: [{ authorization: 'Bearer 7d1c' }],

@@ -2,7 +2,7 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
-import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
+import { namePatterns } from '../events/filter.schema.ts';
 import { closed, Instant, idOf, nullable, word } from '../parties/fields.ts';
 import { EndpointId, error, status } from './endpoint.schema.ts';
 
@@ -41,11 +41,7 @@ export type DeadLetter = Static<typeof DeadLetterSchema>;
 /** By which dead letters are chosen, in lists as in redrives. */
 export const letterFilters = {
   types: Type.Optional(
-    Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
-      minItems: 1,
-      maxItems: PATTERNS_MAX,
-      description: 'Only those of these event types, with `job.*` for all that begin so.',
-    }),
+    namePatterns({ description: 'Only those of these event types, with `job.*` for all that begin so.' }),
   ),
   job_id: Type.Optional(idOf('job', 'Only those about this job.')),
   reason: Type.Optional(word(deathReasons, { description: 'Only those that died so.' })),

@@ -2,8 +2,8 @@
 
 import type { Static } from 'typebox';
 import Type from 'typebox';
+import { namePatterns } from '../events/filter.schema.ts';
 import type { Filter } from '../events/filter.ts';
-import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
 import type { LogCursor } from '../events/log.store.ts';
 import { closed, Instant, idOf, nullable, word } from '../parties/fields.ts';
 import { EndpointId } from './endpoint.schema.ts';
@@ -24,7 +24,7 @@ const jobIds = Type.Array(idOf('job', 'Identifier of a job.'), {
   maxItems: REPLAY_JOBS_MAX,
   uniqueItems: true,
 });
-const types = Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), { minItems: 1, maxItems: PATTERNS_MAX });
+const types = namePatterns({});
 
 export const ReplayInput = closed({
   endpoint_id: Type.Unsafe<string>({

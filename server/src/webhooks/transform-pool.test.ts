@@ -29,6 +29,7 @@ test('what goes wrong is said in words, with its place', async () => {
   assert.equal((await run('$number(type)')).position, 8);
   assert.match((await run('data.nothing')).error ?? '', /makes nothing/);
   assert.match((await run('$error("no such shop")')).error ?? '', /no such shop/);
+  assert.match((await run('{"f": function($x){$x}}')).error ?? '', /^its result holds a function/);
 });
 
 test('a transform that does not end is ended, by itself or with its thread, and the next one runs', async () => {

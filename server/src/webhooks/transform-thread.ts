@@ -39,7 +39,7 @@ async function run({ expression, text, at_ms }: TransformInput): Promise<Transfo
   try {
     today = at_ms;
     const made: unknown = await compile(expression).evaluate(JSON.parse(text));
-    const output = JSON.stringify(made);
+    const output = writeJson(made);
     if (output === undefined) return { output: null, error: 'it makes nothing of this event', position: null };
     const bytes = Buffer.byteLength(output);
     if (bytes <= TRANSFORM_OUTPUT_BYTES_MAX) return { output, error: null, position: null };
@@ -48,6 +48,15 @@ async function run({ expression, text, at_ms }: TransformInput): Promise<Transfo
   } catch (error) {
     const { position } = error as { position?: unknown };
     return { output: null, error: wordsOf(error), position: typeof position === 'number' ? position : null };
+  }
+}
+
+/** A function that was not called is no JSON, and inside it is a circle. */
+function writeJson(made: unknown): string | undefined {
+  try {
+    return JSON.stringify(made);
+  } catch {
+    throw new Error('its result holds a function: call it, or leave it out');
   }
 }
 

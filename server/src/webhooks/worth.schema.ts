@@ -1,13 +1,11 @@
 // The wire shape of an endpoint's rules about what is worth sending.
 
 import Type from 'typebox';
-import { PATTERN, PATTERNS_MAX } from '../events/filter.ts';
+import { namePatterns } from '../events/filter.schema.ts';
 import { closed, nullable } from '../parties/fields.ts';
 import { TIME_TO_LIVE_MAX_S, WORTH_RULES_MAX } from './worth.ts';
 
-const types = Type.Array(Type.String({ pattern: PATTERN, maxLength: 100 }), {
-  minItems: 1,
-  maxItems: PATTERNS_MAX,
+const types = namePatterns({
   uniqueItems: true,
   description: 'Types of events, or topics: an event goes by its topics only when all of them are named.',
 });
