@@ -199,6 +199,7 @@ create table cursors (
   width integer,
   in_flight integer,
   proving boolean default false not null,
+  expiries integer default 0 not null,
   constraint cursors_pkey PRIMARY KEY (world_id, endpoint_id)
 ) with (fillfactor=20);
 grant select on cursors to waypost_app;
@@ -263,8 +264,8 @@ create table dead_letters (
   redrive_id text collate "C",
   constraint dead_letters_world_id_endpoint_id_sequence_key UNIQUE (world_id, endpoint_id, sequence),
   constraint dead_letters_pkey PRIMARY KEY (world_id, dead_letter_id),
-  constraint dead_letters_reason_check CHECK ((reason = ANY (ARRAY['tries_used'::text, 'aborted_by_receiver'::text, 'too_large'::text]))),
-  constraint dead_letters_state_check CHECK ((state = ANY (ARRAY['dead'::text, 'redriving'::text, 'delivered'::text])))
+  constraint dead_letters_reason_check CHECK ((reason = ANY (ARRAY['tries_used'::text, 'aborted_by_receiver'::text, 'too_large'::text, 'expired'::text]))),
+  constraint dead_letters_state_check CHECK ((state = ANY (ARRAY['dead'::text, 'redriving'::text, 'delivered'::text, 'expired'::text])))
 );
 CREATE INDEX dead_letters_by_death ON public.dead_letters USING btree (world_id, died_at DESC, dead_letter_id DESC);
 CREATE INDEX dead_letters_by_redrive ON public.dead_letters USING btree (world_id, redrive_id, state) WHERE (redrive_id IS NOT NULL);
@@ -621,6 +622,25 @@ grant select on log_epochs to waypost_app;
 grant insert, select on log_epochs to waypost_ledger;
 grant select on log_epochs to waypost_sender;
 
+create table log_expiries (
+  world_id integer not null,
+  expiry_id text collate "C" not null,
+  endpoint_id text collate "C" not null,
+  replay_id text collate "C",
+  expires_at timestamp(3) with time zone,
+  from_sequence bigint not null,
+  to_sequence bigint,
+  lost bigint,
+  dead_letters integer not null,
+  noted_at timestamp(3) with time zone not null,
+  told_at timestamp(3) with time zone,
+  constraint log_expiries_pkey PRIMARY KEY (world_id, expiry_id)
+);
+CREATE INDEX log_expiries_untold ON public.log_expiries USING btree (noted_at) WHERE (told_at IS NULL);
+grant select on log_expiries to waypost_app;
+grant delete, insert, select, update on log_expiries to waypost_ledger;
+grant select on log_expiries to waypost_sender;
+
 create table log_holds (
   world_id integer not null,
   kind text collate "C" not null,
@@ -628,6 +648,7 @@ create table log_holds (
   day date not null,
   sequence bigint not null,
   since timestamp(3) with time zone not null,
+  expires_at timestamp(3) with time zone not null,
   constraint log_holds_pkey PRIMARY KEY (world_id, kind, holder_id),
   constraint log_holds_kind_check CHECK ((kind = ANY (ARRAY['endpoint'::text, 'consumer'::text, 'replay'::text, 'dead_letter'::text, 'message'::text])))
 );

@@ -978,8 +978,10 @@ export interface DeadLetter {
   type: string;
   job_id: string | null;
   sequence: number;
-  state: "dead" | "redriving" | "delivered";
-  reason: "tries_used" | "aborted_by_receiver" | "too_large";
+  /** expired: its event has left the log (docs/retention.md), so that nobody can send it again. */
+  state: "dead" | "redriving" | "delivered" | "expired";
+  /** expired: its event left the log before its tries were used up. */
+  reason: "tries_used" | "aborted_by_receiver" | "too_large" | "expired";
   attempts: number;
   /** RFC 3339, UTC, milliseconds. */
   first_attempt_at: string;
@@ -1173,6 +1175,40 @@ export type EndpointDeletedEvent = (Event) & ({
   topics: unknown[];
   data: {
     endpoint: Endpoint;
+    [member: string]: unknown;
+  };
+});
+
+/** Events that an endpoint was owed have left the log before they were sent to it. */
+export type EndpointEventsExpiredEvent = (Event) & ({
+  type: "endpoint.events_expired";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    /** The first event that is gone. */
+    from: number;
+    /** The last one. The endpoint goes on after it. */
+    to: number;
+    /** How many of them its filter takes and it was never sent; null where a replay has to pass over them. */
+    lost: number | null;
+    /** How many had been tried, and are dead letters that nobody can send again. */
+    dead_letters: number;
+    /** The replay that has to pass over them; null: they were owed for the first time. */
+    replay_id: string | null;
+    [member: string]: unknown;
+  };
+});
+
+/** An endpoint is so far behind that it loses events within a week. */
+export type EndpointEventsExpiringEvent = (Event) & ({
+  type: "endpoint.events_expiring";
+  topics: unknown[];
+  data: {
+    endpoint: Endpoint;
+    /** The first event that will be gone. */
+    from: number;
+    /** When the first of them leave the log. */
+    expires_at: string;
     [member: string]: unknown;
   };
 });
@@ -3041,7 +3077,7 @@ export interface Redrive {
   dead_letter_ids: string[] | null;
   types: string[] | null;
   job_id: string | null;
-  reason: "tries_used" | "aborted_by_receiver" | "too_large" | null;
+  reason: "tries_used" | "aborted_by_receiver" | "too_large" | "expired" | null;
   /** RFC 3339, UTC, milliseconds. */
   died_since: string | null;
   /** RFC 3339, UTC, milliseconds. */
@@ -3074,7 +3110,7 @@ export interface RedriveRequest {
   dead_letter_ids: string[] | null;
   types: string[] | null;
   job_id: string | null;
-  reason: "tries_used" | "aborted_by_receiver" | "too_large" | null;
+  reason: "tries_used" | "aborted_by_receiver" | "too_large" | "expired" | null;
   /** RFC 3339, UTC, milliseconds. */
   died_since: string | null;
   /** RFC 3339, UTC, milliseconds. */
@@ -4228,13 +4264,13 @@ export interface ListDeadLettersQuery {
   /** Identifier of an endpoint. */
   endpoint_id?: string | undefined;
   /** Only those in this state. */
-  state?: "dead" | "redriving" | "delivered" | undefined;
+  state?: "dead" | "redriving" | "delivered" | "expired" | undefined;
   /** Only those of these event types, with `job.*` for all that begin so. */
   types?: string[] | undefined;
   /** Only those about this job. */
   job_id?: string | undefined;
   /** Only those that died so. */
-  reason?: "tries_used" | "aborted_by_receiver" | "too_large" | undefined;
+  reason?: "tries_used" | "aborted_by_receiver" | "too_large" | "expired" | undefined;
   /** Only those that died at or after this instant. */
   died_since?: string | undefined;
   /** Only those that died before this instant. */
@@ -5308,7 +5344,7 @@ export interface RedriveDeadLettersBody {
   /** Only those about this job. */
   job_id?: string | undefined;
   /** Only those that died so. */
-  reason?: "tries_used" | "aborted_by_receiver" | "too_large" | undefined;
+  reason?: "tries_used" | "aborted_by_receiver" | "too_large" | "expired" | undefined;
   /** Only those that died at or after this instant. */
   died_since?: string | undefined;
   /** Only those that died before this instant. */

@@ -30,6 +30,7 @@ import type { Metrics } from './telemetry/metrics.ts';
 import { VERSION } from './version.ts';
 import { type AttemptFacts, levelOf } from './webhooks/attempt-facts.ts';
 import type { EndpointDesk } from './webhooks/endpoint-desk.routes.ts';
+import { startTelling } from './webhooks/expiry.loop.ts';
 import { type Sender, startSender } from './webhooks/sender.loop.ts';
 import { openTransformPool, type TransformPool } from './webhooks/transform-pool.ts';
 
@@ -124,12 +125,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const process_id = `prc_${randomUUID()}`;
     const heartbeat = await beat(house, telemetry, options.roles, process_id);
     closers.push(() => heartbeat.stop().catch((error: unknown) => log.warn({ msg: 'heartbeat.failed', err: error })));
-    const sealing = startSealing({
-      sql: door,
-      ledger: writing.unguarded,
-      onFault: (error) => log.warn({ msg: 'sealing.failed', err: error }),
-    });
-    drainers.push(sealing.stop);
+    drainers.push(...startDaily(house, writing.unguarded));
     const api = options.roles.has('api')
       ? await startApi(house, { telemetry, process_id, watchers, running, metrics, desk })
       : null;
@@ -154,6 +150,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     await stop();
     throw error;
   }
+}
+
+/** What every process sees to, and the ledger does once: days are sealed, and who lost events with one is told. */
+function startDaily({ door: sql, log }: Pick<House, 'door' | 'log'>, ledger: Ledger): (() => Promise<void>)[] {
+  const sealing = startSealing({ sql, ledger, onFault: (err) => log.warn({ msg: 'sealing.failed', err }) });
+  const telling = startTelling({ sql, ledger, onFault: (err) => log.warn({ msg: 'telling.failed', err }) });
+  return [sealing.stop, telling.stop];
 }
 
 /** HKDF (RFC 5869): each purpose has a key of its own. */

@@ -212,8 +212,17 @@ export const options = {
     form: 'days',
     fallback: '90',
     secret: false,
-    sentence: `How long the log keeps a day; longer while an endpoint, a consumer, a replay or a dead letter still needs it, which is told. At least ${LOG_DAYS_MIN}; 0: for ever.`,
+    sentence: `How long the log keeps a day. Whoever still needs it by then loses it, and is told so a week before. At least ${LOG_DAYS_MIN}; 0: for ever.`,
     parse: (text) => parseDaysKept(text, LOG_DAYS_MIN),
+  } satisfies Option<number>,
+  logHoldDays: {
+    name: 'WAYPOST_LOG_HOLD_DAYS',
+    form: 'days',
+    fallback: '0',
+    secret: false,
+    sentence:
+      'How much longer the log keeps a day that an endpoint, a consumer, a replay or a dead letter still needs; for all, since a day goes for all at once.',
+    parse: (text) => parseInteger(text, 0, DAYS_MAX),
   } satisfies Option<number>,
   attemptDays: {
     name: 'WAYPOST_ATTEMPT_DAYS',

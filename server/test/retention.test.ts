@@ -1,5 +1,5 @@
-// The log is kept for so many days, and longer while somebody needs one of them; what is left of a dropped day, and what is
-// said to those who come too late. Days pass because the database's clock is set ahead, and because each look is told a time.
+// The log is kept for so many days, and where the operator says so longer while somebody needs one of them; what is left of a
+// dropped day, and what is said to those who come too late. What is lost on the hard date is in expiry.test.ts. Days pass because the database's clock is set ahead, and because each look is told a time.
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
@@ -14,7 +14,8 @@ import { type ShiftedClock, shiftClock } from './shifted-clock.ts';
 import { until } from './until.ts';
 
 const DAY_MS = 86_400_000;
-const KEPT = { log_days: 90, attempt_days: 30, history_days: 400 };
+/** So that who needs a day is waited for, and is told of it, from the day on which it would go. */
+const KEPT = { log_days: 90, hold_days: 7, attempt_days: 30, history_days: 400 };
 const noonOfToday = new Date(`${new Date().toISOString().slice(0, 10)}T12:00:00.000Z`).getTime();
 
 let database: TestDatabase;
@@ -87,11 +88,11 @@ before(async () => {
 });
 
 test('a day that a named consumer has not read is kept, and who keeps it is told', async () => {
-  const { days, holders } = await look(0);
+  const { days, expiring } = await look(0);
   assert.deepEqual(days, [dayOf(-1)], 'only the empty day before');
   assert.deepEqual(
-    holders.map(({ kind, sequence }) => [kind, sequence]),
-    [['consumer', 0]],
+    expiring.map(({ kind, sequence, day, expires_at }) => [kind, sequence, day, expires_at.toISOString().slice(0, 10)]),
+    [['consumer', 0, dayOf(0), dayOf(98)]],
   );
   const holds = await listHolds(database.sql);
   assert.deepEqual(
@@ -116,7 +117,7 @@ test('an open replay, an unresolved dead letter and a message that is being trie
   const plan = JSON.stringify({ from: { sequence: 1 } });
   const replay = { world_id, replay_id: 'rpl_1', endpoint_id: endpointId, target_id: endpointId, plan, body: '{}' };
   await sql`insert into replays ${sql({ ...replay, requested_at: new Date() })}`;
-  const kinds = async () => (await look(0)).holders.map(({ kind, sequence }) => [kind, sequence]);
+  const kinds = async () => (await look(0)).expiring.map(({ kind, sequence }) => [kind, sequence]);
   assert.deepEqual(await kinds(), [
     ['consumer', 0],
     ['dead_letter', 2],
@@ -131,8 +132,8 @@ test('an open replay, an unresolved dead letter and a message that is being trie
 
 test('a day goes when nobody needs it, and the life of its jobs goes on to be read', async () => {
   assert.equal((await call('DELETE', '/v1/consumers/slow')).status, 204);
-  const { days, holders } = await look(0);
-  assert.deepEqual([days, holders.length], [[dayOf(0)], 0]);
+  const { days, expiring } = await look(0);
+  assert.deepEqual([days, expiring.length], [[dayOf(0)], 0]);
   assert.equal((await listHolds(database.sql)).length, 0);
   const partitions =
     await database.sql`select from pg_class where relname = ${`events_${dayOf(0).replaceAll('-', '')}`}`;
@@ -168,14 +169,24 @@ test('whoever asks for what is gone is told where the log begins', async () => {
 
 test('an endpoint that lags in one world keeps the day of all, until it has caught up', async () => {
   assert.deepEqual(
-    (await look(1)).holders.map(({ kind, holder_id }) => [kind, holder_id]),
+    (await look(1)).expiring.map(({ kind, holder_id }) => [kind, holder_id]),
     [['endpoint', endpointId]],
   );
+  await look(1);
   await startOn('2 days', ['api', 'sender']);
   await until(caughtUp, 'the endpoint to catch up');
   assert.deepEqual((await look(1)).days, [dayOf(1)]);
   const head = await readHead();
   assert.ok(head > secondDay);
+  const told = await until(async () => {
+    const { body } = await call('GET', '/v1/events?types=endpoint.events_expiring');
+    return body.data.length > 0 ? body.data : null;
+  }, 'the warning');
+  assert.deepEqual(
+    told.map(({ data }: { data: Record<string, unknown> }) => [data.data_id, data.from, data.expires_at]),
+    [[endpointId, secondDay, `${dayOf(99)}T00:00:00.000Z`]],
+    'told once',
+  );
 });
 
 test('attempts go after their time, and a look changes nothing while another process is at it', async () => {
@@ -192,11 +203,12 @@ test('attempts go after their time, and a look changes nothing while another pro
 test('nothing is ever dropped where the days are 0, and histories go after their own time', async () => {
   const log = { info: () => {}, warn: () => {} } as never;
   const far = new Date(noonOfToday + 1_000 * DAY_MS);
-  const none = { log_days: 0, attempt_days: 0, history_days: 0 };
+  const none = { log_days: 0, hold_days: 0, attempt_days: 0, history_days: 0 };
   assert.deepEqual(await turnRetention({ sql: database.sql, kept: none, log }, far), {
     days: [],
     attempts: [],
-    holders: [],
+    expired: [],
+    expiring: [],
   });
   assert.equal((await database.sql`select from job_histories`).length, 2);
   await turnRetention({ sql: database.sql, kept: { ...none, history_days: 400 }, log }, far);

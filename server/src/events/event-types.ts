@@ -20,6 +20,8 @@ export const eventTypes = [
   'driver.updated',
   'endpoint.created',
   'endpoint.deleted',
+  'endpoint.events_expired',
+  'endpoint.events_expiring',
   'endpoint.key_rotated',
   'endpoint.paused',
   'endpoint.redrive_cancelled',

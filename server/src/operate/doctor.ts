@@ -78,13 +78,13 @@ async function checkDatabase(config: Config, opened: Opened, sql: Sql): Promise<
   );
   if (missing.length > 0)
     findings.push(say('fault', `Day partitions are missing: ${missing.map(({ name }) => name).join(', ')}.`));
-  for (const { kind, holder_id, tenant_id, world, day, sequence } of await listHolds(sql)) {
-    const who = { endpoint: 'the endpoint', consumer: 'the consumer', replay: 'the replay' }[kind as 'endpoint'];
-    const what = who ?? (kind === 'dead_letter' ? 'dead letters of the endpoint' : 'messages of the endpoint');
+  for (const { kind, holder_id, tenant_id, world, day, sequence, expires_at } of await listHolds(sql)) {
+    const who = { endpoint: 'The endpoint', consumer: 'The consumer', replay: 'The replay' }[kind as 'endpoint'];
+    const what = who ?? (kind === 'dead_letter' ? 'A dead letter of the endpoint' : 'A message of the endpoint');
     findings.push(
       say(
         'warning',
-        `The log is kept back to ${day} for ${what} ${holder_id} (${tenant_id} ${world}), which is at ${sequence}.`,
+        `${what} ${holder_id} (${tenant_id} ${world}) needs the log from ${sequence + 1} on, of ${day}, which is dropped on ${expires_at.toISOString().slice(0, 10)}.`,
       ),
     );
   }

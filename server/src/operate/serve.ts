@@ -128,8 +128,8 @@ function endAtLatest(stopMs: number): void {
 /** Days are made ahead and dropped when their time is over, by every process: the database says whose turn it is. */
 function startPartitions(config: Config, opened: Opened, log: Logger): () => Promise<void> {
   const sql = openPool(opened.addresses.owner, { name: 'waypost partitions', connectionsMax: 3 });
-  const { logDays: log_days, attemptDays: attempt_days, jobHistoryDays: history_days } = config;
-  const retention = { sql, kept: { log_days, attempt_days, history_days }, log };
+  const { logDays: log_days, logHoldDays: hold_days, attemptDays: attempt_days, jobHistoryDays: history_days } = config;
+  const retention = { sql, kept: { log_days, hold_days, attempt_days, history_days }, log };
   const turn = async (_sql: Sql, now: Date) => {
     await turnPartitions(sql, now);
     // What is dropped is gone: not by the clock of a process that may be wrong.

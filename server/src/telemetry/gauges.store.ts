@@ -15,8 +15,8 @@ export interface DatabaseGauges {
   partition_days_ahead: number;
   /** Null while there is no log. */
   log_floor_age_s: number | null;
-  /** Who keeps days of the log whose time is over, by kind; all kinds. */
-  log_holders: readonly { kind: string; count: number }[];
+  /** Who loses something with the days that are dropped next, by kind; all kinds. */
+  log_expiring: readonly { kind: string; count: number }[];
 }
 
 export interface ConnectionCount {
@@ -27,12 +27,12 @@ export interface ConnectionCount {
 }
 
 export async function readGauges(sql: Sql, now: Date): Promise<DatabaseGauges> {
-  const [lag, connections, connections_max, partitions, log_holders] = await Promise.all([
+  const [lag, connections, connections_max, partitions, log_expiring] = await Promise.all([
     readLag(sql),
     countConnections(sql),
     readConnectionsMax(sql),
     listPartitions(sql),
-    countHolders(sql),
+    countExpiring(sql),
   ]);
   const floor = firstDayOf('events', partitions.get('events') ?? []);
   return {
@@ -41,7 +41,7 @@ export async function readGauges(sql: Sql, now: Date): Promise<DatabaseGauges> {
     connections_max,
     partition_days_ahead: countDaysAhead(partitions, now),
     log_floor_age_s: floor === null ? null : (now.getTime() - floor.getTime()) / 1_000,
-    log_holders,
+    log_expiring,
   };
 }
 
@@ -67,7 +67,7 @@ async function readLag(sql: Sql): Promise<{ backlog_events: number; lag_s: numbe
   return { backlog_events: row?.events ?? 0, lag_s: Math.max(0, row?.seconds ?? 0) };
 }
 
-function countHolders(sql: Sql): Promise<{ kind: string; count: number }[]> {
+function countExpiring(sql: Sql): Promise<{ kind: string; count: number }[]> {
   return sql<{ kind: string; count: number }[]>`
     -- all worlds: because a day of the log is dropped for all of them
     select n.kind, count(h.kind)::int as count

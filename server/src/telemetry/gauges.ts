@@ -65,9 +65,9 @@ function openDatabaseGauges(gauge: MakeGauge): (database: DatabaseGauges | null)
   const most = gauge('waypost_database_connections_max', 'Connections that the database takes.');
   const days = gauge('waypost_partition_days_ahead', 'Days after today for which every partitioned table is ready.');
   const floor = gauge('waypost_log_floor_age_seconds', 'Age of the oldest day that the log still holds.');
-  const holders = gauge(
-    'waypost_log_holders',
-    'Who keeps days of the log from being dropped though their time is over, by kind.',
+  const expiring = gauge(
+    'waypost_log_expiring',
+    'Who is so far behind that it loses events of the log within a week, by kind.',
     ['kind'],
   );
   return (database) => {
@@ -78,8 +78,8 @@ function openDatabaseGauges(gauge: MakeGauge): (database: DatabaseGauges | null)
     tell(most, database?.connections_max);
     tell(days, database?.partition_days_ahead);
     tell(floor, database?.log_floor_age_s);
-    holders.reset();
-    for (const { kind, count } of database?.log_holders ?? []) holders.set({ kind }, count);
+    expiring.reset();
+    for (const { kind, count } of database?.log_expiring ?? []) expiring.set({ kind }, count);
   };
 }
 

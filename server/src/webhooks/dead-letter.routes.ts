@@ -157,7 +157,11 @@ function postRedriveOne(desk: DeadLetterDesk): Operation {
     async run(call) {
       const letter = await findVisibleLetter(desk.reads, call.caller, call.path.dead_letter_id);
       if (letter.state !== 'dead') {
-        const what = letter.state === 'delivered' ? 'was delivered already' : 'is being sent again';
+        const what = {
+          delivered: 'was delivered already',
+          redriving: 'is being sent again',
+          expired: 'cannot be sent any more: its event has left the log',
+        }[letter.state];
         throw new WaypostError('dead_letter_settled', `The dead letter ${letter.id} ${what}.`, {
           extra: { state: letter.state },
         });

@@ -7,6 +7,7 @@ import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { readEndpoint } from './endpoint.store.ts';
+import { readCursorExpiries } from './expiry.store.ts';
 import { endpointName } from './flush.store.ts';
 import { type Revision, revisionOf } from './message-format.ts';
 import { startRedrives } from './redrive.loop.ts';
@@ -57,6 +58,8 @@ export interface EndpointBook {
 export function openEndpointBook(options: BookOptions): EndpointBook {
   const { sql } = options;
   const runs = new Map<string, EndpointRun>();
+  /** Of the cursors with which they began. */
+  const expiries = new Map<string, number>();
   let loading: Promise<void> = Promise.resolve();
   let isStopped = false;
   const redrives = startRedrives({ sql, runs, now: options.around.now });
@@ -70,6 +73,12 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
     end(gone.map(([name]) => name));
     // With a share comes what its last owner did not get to clear away.
     if (gone.length > 0 || worldId === null) await forgetDeleted(sql, shares, worldId);
+    // Their events have left the log: they begin again behind them.
+    const moved = await readCursorExpiries(
+      sql,
+      rows.filter((row) => runs.has(nameOf(row))),
+    );
+    end(moved.filter((row) => row.expiries !== expiries.get(nameOf(row))).map(nameOf));
     for (const [name, config] of configs) runs.get(name)?.configure(config);
     const fresh = rows.filter((row) => !runs.has(nameOf(row)));
     if (fresh.length > 0) await start(fresh, configs);
@@ -96,6 +105,7 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
       const saved = savedOf(cursor, parked.get(name) ?? [], settled.get(name) ?? []);
       const run = new EndpointRun(config, row.epoch, saved, options.around);
       runs.set(name, run);
+      expiries.set(name, cursor.expiries);
       options.onStart(run);
     }
   }
@@ -112,6 +122,7 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
       const run = runs.get(name);
       if (run === undefined) continue;
       runs.delete(name);
+      expiries.delete(name);
       run.drop();
       options.onEnd(run);
     }

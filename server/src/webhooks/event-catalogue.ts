@@ -39,6 +39,14 @@ const told: Readonly<Record<EventType, { noun: string | null; summary: string }>
   'driver.updated': { noun: 'driver', summary: 'A driver was changed.' },
   'endpoint.created': { noun: 'endpoint', summary: 'An endpoint for webhooks was made.' },
   'endpoint.deleted': { noun: 'endpoint', summary: 'An endpoint was deleted: nothing more is sent to it.' },
+  'endpoint.events_expired': {
+    noun: 'endpoint',
+    summary: 'Events that an endpoint was owed have left the log before they were sent to it.',
+  },
+  'endpoint.events_expiring': {
+    noun: 'endpoint',
+    summary: 'An endpoint is so far behind that it loses events within a week.',
+  },
   'endpoint.key_rotated': {
     noun: 'endpoint',
     summary: 'An endpoint has a new Ed25519 key; the old one signs too for a while.',
@@ -186,8 +194,35 @@ function schemaOf(
 
 const hashOf = (description: string) => Type.String({ pattern: '^[0-9a-f]{64}$', description });
 
-/** Members of `data` of events that carry no object. */
+/** Further members of `data` of events that are not about jobs. */
 const ownDetails: Readonly<Partial<Record<EventType, { schema: Record<string, TSchema>; example: object }>>> = {
+  'endpoint.events_expired': {
+    schema: {
+      from: Type.Integer({ minimum: 1, description: 'The first event that is gone.' }),
+      to: Type.Integer({ description: 'The last one. The endpoint goes on after it.' }),
+      lost: Type.Unsafe<number | null>({
+        type: ['integer', 'null'],
+        description:
+          'How many of them its filter takes and it was never sent; null where a replay has to pass over them.',
+      }),
+      dead_letters: Type.Integer({
+        minimum: 0,
+        description: 'How many had been tried, and are dead letters that nobody can send again.',
+      }),
+      replay_id: Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        description: 'The replay that has to pass over them; null: they were owed for the first time.',
+      }),
+    },
+    example: { from: 9_001, to: 10_040, lost: 212, dead_letters: 3, replay_id: null },
+  },
+  'endpoint.events_expiring': {
+    schema: {
+      from: Type.Integer({ minimum: 1, description: 'The first event that will be gone.' }),
+      expires_at: Type.String({ format: 'date-time', description: 'When the first of them leave the log.' }),
+    },
+    example: { from: 9_001, expires_at: '2026-11-28T00:00:00.000Z' },
+  },
   'log.restored': {
     schema: {
       backup_at: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'When the backup was made.' }),

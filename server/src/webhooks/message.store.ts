@@ -145,7 +145,8 @@ export async function listMessages(
     ),
     sql<{ sequence: number }[]>`
       select sequence from dead_letters
-      where world_id = ${worldId} and endpoint_id = ${endpointId} and sequence = any(${sequences}::bigint[]) and state = 'dead'`,
+      where world_id = ${worldId} and endpoint_id = ${endpointId} and sequence = any(${sequences}::bigint[])
+        and state in ('dead', 'expired')`,
   ]);
   const found = {
     tried: new Map(tried.map((row) => [row.sequence, row])),

@@ -12,8 +12,8 @@ export const LETTERS_NAMED_MAX = 200;
 export const DeadLetterId = idOf('dlt', 'Identifier of a dead letter.');
 export const RedriveId = idOf('rdr', 'Identifier of a redrive.');
 
-export const deadLetterStates = ['dead', 'redriving', 'delivered'] as const;
-export const deathReasons = ['tries_used', 'aborted_by_receiver', 'too_large'] as const;
+export const deadLetterStates = ['dead', 'redriving', 'delivered', 'expired'] as const;
+export const deathReasons = ['tries_used', 'aborted_by_receiver', 'too_large', 'expired'] as const;
 
 export const DeadLetterSchema = closed(
   {
@@ -23,8 +23,10 @@ export const DeadLetterSchema = closed(
     type: Type.String(),
     job_id: nullable(Type.String()),
     sequence: Type.Integer({ minimum: 1 }),
-    state: word(deadLetterStates),
-    reason: word(deathReasons),
+    state: word(deadLetterStates, {
+      description: 'expired: its event has left the log (docs/retention.md), so that nobody can send it again.',
+    }),
+    reason: word(deathReasons, { description: 'expired: its event left the log before its tries were used up.' }),
     attempts: Type.Integer({ minimum: 0 }),
     first_attempt_at: Instant,
     died_at: Instant,

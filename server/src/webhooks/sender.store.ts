@@ -136,6 +136,8 @@ export interface CursorRow {
   probe_at: Date | null;
   read_to: number | null;
   filters: string | null;
+  /** How often another than its sender has moved it. */
+  expiries: number;
 }
 
 /**
@@ -152,7 +154,7 @@ export function claimCursors(sql: Sql, endpoints: readonly (EndpointRow & { epoc
       as n (world_id, endpoint_id, epoch, sequence, recorded_at)
     join heads h on h.world_id = n.world_id
     on conflict (world_id, endpoint_id) do update set epoch = excluded.epoch where c.epoch <= excluded.epoch
-    returning world_id, endpoint_id, sequence, recorded_at, previous, broken_since, probes, probe_at, read_to, filters`;
+    returning world_id, endpoint_id, sequence, recorded_at, previous, broken_since, probes, probe_at, read_to, filters, expiries`;
 }
 
 export interface EndpointKey {
@@ -189,7 +191,7 @@ export function readParked(sql: Sql, endpoints: readonly EndpointKey[]): Promise
 /** What lies ahead of the cursors and is over already: delivered, dead or left out. A new owner passes it by. */
 export function readSettledAhead(
   sql: Sql,
-  cursors: readonly CursorRow[],
+  cursors: readonly Pick<CursorRow, 'world_id' | 'endpoint_id' | 'sequence' | 'recorded_at'>[],
 ): Promise<(EndpointKey & { sequence: number; is_left_out: boolean })[]> {
   const worlds = cursors.map((each) => each.world_id);
   const ids = cursors.map((each) => each.endpoint_id);
