@@ -107,7 +107,8 @@ export class Lane {
     const now = this.#pace.remainingMs(commands, this.#options.monotonicMs() - sinceMs);
     const next = this.#next === null ? 0 : this.#pace.expectMs(1, this.#next.batch.length);
     this.#census ??= new Census(this.#waiting);
-    const rest = this.#census.until(worldId, this.#batchMax());
+    const grown = this.#pace.fitGrown(BATCH_EXPECTED_MAX_MS, this.#options.batchCommandsMax);
+    const rest = this.#census.until(worldId, grown);
     return now + next + this.#pace.expectMs(rest.batches, rest.commands);
   }
 

@@ -2,16 +2,23 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pace } from './pace.ts';
 
-function paceOf(batches: readonly [commands: number, tookMs: number][]): Pace {
+const COLD = [1, 900] as const;
+
+function paceOf(batches: readonly (readonly [commands: number, tookMs: number])[]): Pace {
   const pace = new Pace();
-  for (const [commands, tookMs] of batches) pace.learn(commands, tookMs);
+  for (const [commands, tookMs] of [COLD, ...batches]) pace.learn(commands, tookMs);
   return pace;
 }
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < expected * 0.02 + 0.01, `${actual} is not about ${expected}`);
 
-test('nothing is expected before the first batch', () => {
+test('the first batch of a process says nothing, however long it took', () => {
   assert.equal(new Pace().expectMs(10, 2_000), 0);
+  const pace = paceOf([]);
+  assert.equal(pace.expectMs(10, 2_000), 0);
+  assert.equal(pace.fit(1_000, 200), 8);
+  pace.learn(8, 20);
+  near(pace.expectMs(1, 8), 20);
 });
 
 test('batches of one size leave open what a larger one costs: a tenth is taken to be its commands’', () => {
@@ -45,6 +52,7 @@ test('batches grow by steps', () => {
   assert.deepEqual(sizes, [8, 64, 200, 200]);
   pace.learn(1, 5);
   assert.equal(pace.fit(1_000, 200), 8);
+  assert.equal(pace.fitGrown(1_000, 200), 200);
 });
 
 test('a database that becomes slow is believed within some batches', () => {

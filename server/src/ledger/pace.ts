@@ -11,6 +11,8 @@ const GROWTH_MAX = 8;
 const FADING = 0.97;
 
 export class Pace {
+  /** The first batch of a process prepares statements and compiles code: what it took says nothing about others. */
+  #isCold = true;
   #lastCommands = 1;
   #weight = 0;
   #commands = 0;
@@ -21,6 +23,10 @@ export class Pace {
   /** A batch of so many commands took so long, its wait for the locks included. */
   learn(commands: number, tookMs: number): void {
     this.#lastCommands = commands;
+    if (this.#isCold) {
+      this.#isCold = false;
+      return;
+    }
     this.#weight = this.#weight * FADING + 1;
     this.#commands = this.#commands * FADING + commands;
     this.#ms = this.#ms * FADING + tookMs;
@@ -28,7 +34,7 @@ export class Pace {
     this.#commandsMs = this.#commandsMs * FADING + commands * tookMs;
   }
 
-  /** How long so many batches with so many commands together will take; nothing is known before the first batch. */
+  /** How long so many batches with so many commands together will take; nothing is known before the second batch. */
   expectMs(batches: number, commands: number): number {
     const { perBatchMs, perCommandMs } = this.#line();
     return batches * perBatchMs + commands * perCommandMs;
@@ -36,9 +42,13 @@ export class Pace {
 
   /** How many commands the next batch may hold so that it takes no longer than this; at least one, at most `most`. */
   fit(withinMs: number, most: number): number {
+    return this.fitGrown(withinMs, Math.min(most, GROWTH_MAX * this.#lastCommands));
+  }
+
+  /** The same for one that goes out once batches have grown: one or two before it saw to that. */
+  fitGrown(withinMs: number, most: number): number {
     const { perBatchMs, perCommandMs } = this.#line();
-    const max = Math.min(most, GROWTH_MAX * this.#lastCommands);
-    if (perBatchMs + perCommandMs * max <= withinMs) return max;
+    if (perBatchMs + perCommandMs * most <= withinMs) return most;
     return Math.max(1, Math.floor((withinMs - perBatchMs) / perCommandMs));
   }
 
