@@ -11,8 +11,8 @@ import {
   pauseEndpoint,
   requireEndpoint,
   resumeEndpoint,
-  rotateSecret,
 } from '../src/webhooks/endpoint.ts';
+import { rotateSecret } from '../src/webhooks/endpoint-keys.ts';
 import { sealSecret, secretKeyId } from '../src/webhooks/sealed-secret.ts';
 import { writeSecret } from '../src/webhooks/signing.ts';
 import { OK, type SenderKit, startKit } from './sender-kit.ts';

@@ -15,13 +15,8 @@ import { mintId } from '../src/ledger/id.ts';
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys, type SubjectKeys } from '../src/ledger/subject-keys.ts';
 import type { EndpointInput } from '../src/webhooks/endpoint.schema.ts';
-import {
-  createEndpoint,
-  loadForCreate,
-  loadOne,
-  requireEndpoint,
-  type StoredEndpoint,
-} from '../src/webhooks/endpoint.ts';
+import { createEndpoint, loadForCreate, loadOne, requireEndpoint } from '../src/webhooks/endpoint.ts';
+import type { StoredEndpoint } from '../src/webhooks/endpoint-change.ts';
 import { askedBy, requestRedrive } from '../src/webhooks/redrive.ts';
 import { sealCredentials, sealSecret, secretKeyId } from '../src/webhooks/sealed-secret.ts';
 import { type Sender, type SenderOptions, startSender } from '../src/webhooks/sender.loop.ts';

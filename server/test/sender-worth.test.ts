@@ -33,6 +33,12 @@ const parked = ({ kit, id }: Scene) =>
     select sequence, state, attempts from parked_messages where endpoint_id = ${id} order by sequence`;
 const untilTried = (it: Scene, tries: number) =>
   it.kit.eventually(async () => (await parked(it)).some((row) => row.state === 'retry' && row.attempts === tries));
+/** What is to be judged by the rules as they are was read. */
+const untilRead = ({ kit, id }: Scene, sequence: number) =>
+  kit.eventually(async () => {
+    const [cursor] = await kit.db.sql<{ read_to: number }[]>`select read_to from cursors where endpoint_id = ${id}`;
+    return (cursor?.read_to ?? 0) >= sequence;
+  });
 const chain = ({ receiver }: Scene) =>
   receiver.messages.map(({ sequence, headers }) => [sequence, headers['waypost-previous']]);
 
@@ -173,6 +179,7 @@ test('rules are changed while messages are on their way: they hold for what is r
   await it.kit.emit(['a']);
   await it.receiver.until(({ messages }) => messages.length === 1);
   await it.kit.emit(['a', 'a']);
+  await untilRead(it, await it.kit.head());
   const asker = { channel_ids: null, may_read_contacts: true };
   await it.kit.changeWith(it.id, (set, stored, moment) =>
     editEndpoint(set, stored, moment, { worth_sending: [{ types: ['job.*'], latest_wins: true }] }, asker),

@@ -2,7 +2,7 @@
 
 import { type Call, type Operation, operation, replyOf } from '../http/operation.ts';
 import { EndpointSchema, EndpointWithSecret, RotateInput, TestResult } from './endpoint.schema.ts';
-import { pauseEndpoint, resumeEndpoint, rotateSecret, verifyEndpoint } from './endpoint.ts';
+import { pauseEndpoint, resumeEndpoint, verifyEndpoint } from './endpoint.ts';
 import {
   changeOf,
   type EndpointDesk,
@@ -12,6 +12,7 @@ import {
   newSecret,
 } from './endpoint-desk.routes.ts';
 import { attemptExample, endpointExample } from './endpoint-example.ts';
+import { rotateSecret } from './endpoint-keys.ts';
 import { testEndpoint } from './endpoint-tester.ts';
 
 export function endpointActions(desk: EndpointDesk): Operation[] {

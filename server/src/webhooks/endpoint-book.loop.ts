@@ -10,6 +10,7 @@ import { readEndpoint } from './endpoint.store.ts';
 import { readCursorExpiries } from './expiry.store.ts';
 import { endpointName } from './flush.store.ts';
 import { type Revision, revisionOf } from './message-format.ts';
+import type { ParkedMessage } from './parked-message.ts';
 import { startRedrives } from './redrive.loop.ts';
 import { startReplays } from './replay-book.loop.ts';
 import type { SealedKeys } from './sealed-secret.ts';
@@ -28,7 +29,6 @@ import {
 import { targetOf } from './sending.ts';
 import type { SigningKey } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
-import type { ParkedMessage } from './window.ts';
 
 export interface BookOptions {
   sql: Sql;

@@ -14,15 +14,10 @@ import { closed } from '../parties/fields.ts';
 import type { CustomHeaders } from './custom-headers.ts';
 import { EndpointId } from './endpoint.schema.ts';
 import { type FoundEndpoint, findEndpoint, listEndpointChannels } from './endpoint.store.ts';
-import {
-  type Asker,
-  isVisible,
-  loadOne,
-  type NewSigningKey,
-  noEndpoint,
-  requireEndpoint,
-  type StoredEndpoint,
-} from './endpoint.ts';
+import { loadOne, noEndpoint, requireEndpoint } from './endpoint.ts';
+import type { StoredEndpoint } from './endpoint-change.ts';
+import { type Asker, isVisible } from './endpoint-input.ts';
+import type { NewSigningKey } from './endpoint-keys.ts';
 import type { EndpointTester } from './endpoint-tester.ts';
 import { sealCredentials, sealHeaders, sealSecret, sealSigningKey, secretKeyId } from './sealed-secret.ts';
 import {

@@ -8,6 +8,7 @@ import type { LogRow } from '../events/log.store.ts';
 import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { defaults } from './endpoint.schema.ts';
+import { emptyFlush } from './flush.store.ts';
 import { itemOf, type LogItem } from './log-item.ts';
 import type { Surroundings } from './surroundings.loop.ts';
 
@@ -15,7 +16,7 @@ const NOW = Date.parse('2026-11-21T12:00:00.000Z');
 
 interface Post {
   posting: Posting;
-  answer(outcome: Answer['outcome'], status?: number): void;
+  answer(outcome: Answer['outcome'], status?: number, control?: Answer['control']): void;
 }
 
 function startRun(change: Partial<Endpoint>) {
@@ -27,8 +28,11 @@ function startRun(change: Partial<Endpoint>) {
   const around: Surroundings = {
     destination: {
       post(posting: Posting, onAnswer: (answer: Answer) => void) {
-        const rest = { error: null, reply: null, retry_after: null, control: null, duration_ms: 1 };
-        posts.push({ posting, answer: (outcome, status) => onAnswer({ ...rest, outcome, status: status ?? null }) });
+        const rest = { error: null, reply: null, retry_after: null, duration_ms: 1 };
+        posts.push({
+          posting,
+          answer: (outcome, status = 0, control = null) => onAnswer({ ...rest, outcome, status, control }),
+        });
         return { callOff: () => {} };
       },
       close: async () => {},
@@ -101,6 +105,23 @@ test('a probe that was called off is followed by another when its time has come'
   assert.equal(run.circuit.state, 'proving');
 });
 
+test('a probe that is too large to be sent is a dead letter, and another one follows', () => {
+  const { run, clock, posts, offer, dead } = startRun({});
+  for (let index = 0; index < 10; index++) offer(`job_${index}`);
+  for (const post of posts.splice(0)) post.answer('refused', 500);
+  offer('job_large');
+  clock.body = Buffer.alloc(1_048_577);
+  clock.now = run.circuit.probe_at;
+  run.wake(clock.now);
+  assert.deepEqual([posts.length, dead], [0, ['too_large']]);
+  clock.body = Buffer.from('{}');
+  offer('job_small');
+  run.wake(clock.now);
+  assert.equal(posts.length, 1, 'it is probed with the next');
+  posts[0]?.answer('delivered', 200);
+  assert.equal(run.circuit.state, 'proving');
+});
+
 test('without any order the failures of one job do not open the circuit', () => {
   const { run, posts, offer } = startRun({ ordering: 'none' });
   for (let index = 0; index < 12; index++) offer('job_1');
@@ -119,6 +140,23 @@ test('under strict order, too, the circuit counts jobs: one dead letter after an
     for (const post of posts.splice(0)) post.answer('refused', 500);
   }
   assert.equal(run.circuit.state, 'open');
+});
+
+test('a letter that is taken on and dies before either was written down is written down as dead', () => {
+  const { run, posts, offer } = startRun({});
+  offer('job_1');
+  const [first] = posts.splice(0);
+  first?.answer('delivered', 200);
+  const row = { sequence: 1, recorded_at: new Date(NOW).toISOString(), lane: 'job_1', previous: null, attempts: 0 };
+  const letter = { ...row, state: 'retry' as const, rung: 0, due_at: NOW, failed_since: NOW, first_attempt_at: NOW };
+  run.redrive({ ...letter, revision: 1, redrive: 'dlt_1', subject: null, expires_at: null }, 'rdr_1');
+  posts.splice(0)[0]?.answer('refused', 400, 'abort');
+  const flush = emptyFlush();
+  run.outbox.empty(flush);
+  assert.deepEqual(
+    flush.redrives.map(({ dead_letter_id, redrive_id, state }) => [dead_letter_id, redrive_id, state]),
+    [['dlt_1', 'rdr_1', 'dead']],
+  );
 });
 
 test('a body of more than one MiB is never sent: the message is a dead letter', () => {

@@ -1,47 +1,33 @@
 // One endpoint being sent to: takes messages out of its window, posts them, and acts on the answers. It is told of
-// events, of answers and of time; what it has to write down it leaves in its outbox for the next flush.
+// events, of answers and of time; what it has to write down it leaves in its outbox for the next flush. Its parts: what it
+// takes of the log (endpoint-intake.ts), what becomes of messages (endpoint-settling.loop.ts), what is done while it is
+// broken (endpoint-outage.loop.ts), and its replays (endpoint-replays.loop.ts).
 
 import type { Answer, Flight } from '../destinations/destination.ts';
-import {
-  type Circuit,
-  closeCircuit,
-  isBeyondRepair,
-  newCircuit,
-  noteProbe,
-  noteResult,
-  restoreCircuit,
-} from './circuit.ts';
-import { startOf } from './endpoint.ts';
+import type { Circuit } from './circuit.ts';
+import { EndpointIntake } from './endpoint-intake.ts';
+import { EndpointOutage } from './endpoint-outage.loop.ts';
 import { isSamePlace } from './endpoint-place.ts';
 import { EndpointReplays } from './endpoint-replays.loop.ts';
-import { FilterHistory } from './filter-history.ts';
-import type { DeadLetterRow } from './flush.store.ts';
+import { EndpointSettling, type Sending } from './endpoint-settling.loop.ts';
+import type { FilterHistory } from './filter-history.ts';
 import type { Message, Next } from './lane.ts';
-import { type LogItem, readItemTags } from './log-item.ts';
+import type { LogItem } from './log-item.ts';
 import type { MadeMessage, Revision } from './message-format.ts';
-import { type AttemptSubject, Outbox } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { narrow, newPace, noteSent, orderOf, type Pace, room, roomAt, slowDown, widen, widthOf } from './pace.ts';
-import { COMMIT_RETRY_MS, Pings } from './ping.loop.ts';
+import type { ParkedMessage } from './parked-message.ts';
+import { Pings } from './ping.loop.ts';
 import { Punctuality } from './punctuality.ts';
-import { nextTryOf } from './replay.ts';
 import { readRetryAfter } from './retry.ts';
 import { type Cause, causeOf, headersOf, NO_ANSWER, saidOf } from './sending.ts';
 import { liveKeys } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import { judge } from './verdict.ts';
-import { type ParkedMessage, WAITING_LOW, Window } from './window.ts';
-import { compileWorth, reasonToLeaveOut } from './worth.ts';
+import { WAITING_LOW, Window } from './window.ts';
 
 export const BODY_BYTES_MAX = 1_048_576;
-/** How often what is slow is looked for. */
-const OVERDUE_CHECK_MS = 250;
-/** Dead letters of one endpoint that are on their way again at the same time. */
-export const REDRIVEN_MAX = 200;
-
 type SentMessage = Pick<MadeMessage, 'body' | 'headers'>;
-
-/** A message on its way. */
-type Sending = { message: Message<LogItem>; item: LogItem; bytes: number; started_at: number };
 
 export class EndpointRun {
   config: EndpointConfig;
@@ -49,26 +35,17 @@ export class EndpointRun {
   readonly window: Window<LogItem>;
   readonly outbox: Outbox;
   readonly replays: EndpointReplays;
-  readonly filters: FilterHistory;
   readonly punctuality: Punctuality;
-  circuit: Circuit;
+  readonly settling: EndpointSettling;
+  readonly pings: Pings;
   /** Order among those that wait for a block of the log. */
   fed_at = 0;
   isStopped = false;
   readonly #around: Surroundings;
-  readonly #settled: Set<number>;
-  readonly #leftOut: Set<number>;
-  #worthOf: ReturnType<typeof compileWorth>;
-  /** Dead letters that are on their way again. */
-  readonly #redriven = new Set<string>();
+  readonly #intake: EndpointIntake;
+  readonly #outage: EndpointOutage;
   readonly #flights = new Map<Message<LogItem>, Flight>();
-  readonly #pings: Pings;
   #pace: Pace;
-  #overdueAt = 0;
-  #pausing: 'gone' | 'receiver' | 'broken' | null = null;
-  #commitAt = 0;
-  /** The message that a broken endpoint is probed with. */
-  #probing: Message<LogItem> | null = null;
   /** The window has more to send than the pace lets through. */
   #isLimited = false;
   readonly #maySend = (): boolean => !this.isStopped && this.#around.holds(this.config.share);
@@ -80,19 +57,13 @@ export class EndpointRun {
     const { endpoint } = config;
     this.window = new Window<LogItem>(saved.cursor, orderOf(endpoint));
     this.replays = new EndpointReplays(this.window);
-    this.circuit = restoreCircuit(saved.circuit);
-    this.punctuality = new Punctuality(this.circuit.state === 'open');
-    this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, around.now());
-    this.#settled = saved.settled;
-    this.#leftOut = saved.left_out;
-    this.#worthOf = compileWorth(endpoint.worth_sending);
-    this.filters = new FilterHistory(saved.filters, endpoint);
-    this.#pings = new Pings(this, around);
-    for (const row of saved.parked) {
-      this.window.restore(row);
-      if (row.redrive !== null) this.#redriven.add(row.redrive);
-    }
     this.outbox = new Outbox(this, saved.cursor);
+    this.pings = new Pings(this, around);
+    this.settling = new EndpointSettling(this, saved.parked, around);
+    this.#intake = new EndpointIntake(this.window, endpoint, saved);
+    this.#outage = new EndpointOutage(this, saved.circuit, around);
+    this.punctuality = new Punctuality(this.#outage.isOpen);
+    this.#pace = newPace(widthOf(endpoint), endpoint.rate_per_s, around.now());
   }
 
   get id(): string {
@@ -100,7 +71,7 @@ export class EndpointRun {
   }
 
   get isActive(): boolean {
-    return !this.isStopped && this.#pausing === null && this.config.endpoint.status === 'active';
+    return !this.isStopped && !this.#outage.isPausing && this.config.endpoint.status === 'active';
   }
 
   /** True when it takes more events. */
@@ -110,7 +81,7 @@ export class EndpointRun {
 
   /** True when it takes events, now or when there is room again. */
   get takesEvents(): boolean {
-    return this.isActive && this.circuit.state !== 'open';
+    return this.isActive && !this.#outage.isOpen;
   }
 
   /** How wide the window is open now. */
@@ -118,37 +89,22 @@ export class EndpointRun {
     return this.#pace.width;
   }
 
+  get circuit(): Circuit {
+    return this.#outage.circuit;
+  }
+
+  get filters(): FilterHistory {
+    return this.#intake.filters;
+  }
+
   /** How many dead letters it takes on. */
   get redriveRoom(): number {
-    return this.isStopped ? 0 : REDRIVEN_MAX - this.#redriven.size;
+    return this.isStopped ? 0 : this.settling.redriveRoom;
   }
 
   /** Looks at one event of the log; the filter in force when it was read first decides. */
   offer(item: LogItem): void {
-    const { row, place } = item;
-    // What was sent was owed, whatever the filter says by now: the next one names it as its previous.
-    if (this.#settled.delete(row.sequence)) this.window.skipDelivered(place);
-    else if (this.#leftOut.delete(row.sequence)) this.window.skipLeftOut(place);
-    else if (this.#isOwed(item)) this.#admit(item);
-    else this.window.skip(place);
-  }
-
-  #admit(item: LogItem): void {
-    const { row, place, topics } = item;
-    const { type, data_id, job_id, sequence } = row;
-    const worth = this.#worthOf({ type, topics, data_id, recorded_at: place.recorded_at });
-    this.window.offer(place, job_id ?? data_id, item, this.#around.now(), worth, (older) => {
-      older.superseded_by = sequence;
-      this.#leaveOut(older, older.attempts);
-    });
-  }
-
-  #isOwed(item: LogItem): boolean {
-    const { row, place, topics } = item;
-    const start = startOf(this.config.endpoint);
-    if (start !== null && place.recorded_at < start) return false;
-    const { type, channel_id } = row;
-    return this.filters.fits(row.sequence, { type, topics, channel_id, readTags: () => readItemTags(item) });
+    this.#intake.offer(item, this.#around.now(), (older) => this.settling.supersede(older));
   }
 
   /** The endpoint was changed: the new settings hold at once, also for what is in flight. */
@@ -157,8 +113,7 @@ export class EndpointRun {
     const { endpoint } = config;
     const now = this.#around.now();
     this.config = config;
-    this.filters.change(endpoint, this.window.readTo.sequence);
-    this.#worthOf = compileWorth(endpoint.worth_sending);
+    this.#intake.change(endpoint);
     this.window.configure(orderOf(endpoint));
     this.replays.configure(endpoint.ordering);
     if (widthOf(endpoint) !== this.#pace.width_max || endpoint.rate_per_s !== this.#pace.rate_per_s) {
@@ -167,29 +122,25 @@ export class EndpointRun {
     const isLeaving = endpoint.status !== 'active' && endpoint.status !== before.status;
     const isMoving = !isSamePlace(endpoint, before);
     if (isLeaving || isMoving) this.callOff();
-    if (endpoint.status === 'paused') this.#pausing = null;
-    if (isMoving) this.#pings.startAgain(now);
+    if (endpoint.status === 'paused') this.#outage.notePaused();
+    if (isMoving) this.pings.startAgain(now);
     if (endpoint.status === 'active' && before.status !== 'active') {
-      this.#recover(now);
-      if (before.status === 'paused') narrow(this.#pace);
+      this.#outage.recover(now);
+      if (before.status === 'paused') this.narrow();
     }
     this.wake(now);
   }
 
   /** A dead letter that is to be sent again, as a redrive asks. */
   redrive(row: ParkedMessage, redrive_id: string): void {
-    if (row.redrive === null || this.#redriven.has(row.redrive)) return;
-    this.#redriven.add(row.redrive);
-    this.outbox.park(this.window.restore(row));
-    this.outbox.redrive(row.redrive, 'redriving', this.#around.now(), redrive_id);
-    this.#around.changed(this);
+    if (!this.settling.redrive(row, redrive_id)) return;
     this.pump();
   }
 
   /** Sends what may be sent now. */
   pump(): void {
     const now = this.#around.now();
-    if (!this.isActive || this.circuit.state === 'open') {
+    if (!this.takesEvents) {
       this.#plan(now);
       return;
     }
@@ -202,10 +153,10 @@ export class EndpointRun {
         this.#isLimited = false;
         break;
       }
-      if (this.#isLeftOut(next.message, now)) continue;
+      if (this.settling.leavesOut(next.message, now)) continue;
       free--;
       noteSent(this.#pace);
-      if (!this.#trySend(next)) unprepared.push(next);
+      if (!this.trySend(next)) unprepared.push(next);
     }
     if (this.#isLimited && this.window.waiting > 0) this.punctuality.noteFull();
     if (unprepared.length > 0) this.#around.prepare(this, unprepared);
@@ -221,38 +172,19 @@ export class EndpointRun {
     const now = this.#around.now();
     if (item !== null && this.isActive) {
       message.event = item;
-      if (this.#trySend(next)) return;
+      if (this.trySend(next)) return;
     }
     this.replays.putBack(message, now);
-  }
-
-  /** The message cannot be made: that counts as a failed attempt, so that it neither goes round without a pause nor is lost. */
-  giveBack({ message }: Next<LogItem>, item: LogItem | null, fault: string): void {
-    const now = this.#around.now();
-    const answer = { ...NO_ANSWER, error: fault };
-    if (item !== null) {
-      this.#note({ message, item, bytes: 0, started_at: now }, answer);
-      this.#retry(message, item, answer, now);
-    } else {
-      // Nothing is known of it but its number: there is no row to keep as a dead letter in the end.
-      const at = this.#nextTry(message, answer, now);
-      if (at !== null) this.#retryAt(message, at, now);
-      else {
-        if (message.parked) this.outbox.unpark(message);
-        this.replays.bury(message);
-      }
-    }
-    this.#around.changed(this);
   }
 
   /** Time has passed: probes, handshakes, retries and slow messages. */
   wake(now: number): void {
     if (this.isStopped) return;
-    if (this.#pausing !== null) this.#commitPause(now);
-    else if (this.config.endpoint.status === 'unverified') this.#pings.shakeHands(now);
+    if (this.#outage.isPausing) this.#outage.commitPause(now);
+    else if (this.config.endpoint.status === 'unverified') this.pings.shakeHands(now);
     else if (this.isActive) {
-      if (this.circuit.state === 'open') this.#probe(now);
-      else if (now >= this.#overdueAt) this.#parkOverdue(now);
+      if (this.#outage.isOpen) this.#outage.probe(now);
+      else if (now >= this.settling.overdueAt) this.settling.parkOverdue(now);
       this.pump();
       return;
     }
@@ -268,7 +200,7 @@ export class EndpointRun {
   }
 
   get inFlight(): number {
-    return this.#flights.size + (this.#pings.isUnderWay ? 1 : 0);
+    return this.#flights.size + (this.pings.isUnderWay ? 1 : 0);
   }
 
   /** How a message is made: as for its first attempt. */
@@ -277,7 +209,7 @@ export class EndpointRun {
   }
 
   /** False when the event has to be read first. */
-  #trySend(next: Next<LogItem>): boolean {
+  trySend(next: Next<LogItem>): boolean {
     const { message, missing } = next;
     const { endpoint } = this.config;
     const item = message.event;
@@ -291,7 +223,8 @@ export class EndpointRun {
     }
     message.revision ??= endpoint.revision;
     if (made.body.length > BODY_BYTES_MAX) {
-      this.#bury(message, item, 'too_large', { ...NO_ANSWER, error: `the message has ${made.body.length} bytes` });
+      const error = `the message has ${made.body.length} bytes`;
+      this.settling.bury(message, item, 'too_large', { ...NO_ANSWER, error });
       return true;
     }
     const { row } = item;
@@ -322,175 +255,59 @@ export class EndpointRun {
     );
   }
 
-  #onAnswer({ message, item, bytes, started_at }: Sending, answer: Answer): void {
-    const now = this.#around.now();
+  #onAnswer(sending: Sending, answer: Answer): void {
+    const { message, item, started_at } = sending;
     const { row } = item;
-    this.#note({ message, item, bytes, started_at }, answer);
+    const now = this.#around.now();
+    this.settling.note(sending, answer);
     const { verdict, pause, slower } = judge(answer);
     if (verdict === 'called_off') {
-      if (message === this.#probing) this.#probing = null;
+      this.#outage.forget(message);
       this.replays.putBack(message, now);
     } else {
       if (slower) slowDown(this.#pace, readRetryAfter(answer.retry_after, now), started_at, now);
       const isPassed = verdict === 'delivered';
-      if (message === this.#probing) this.#onProbe(isPassed, now);
-      else if (pause === null) noteResult(this.circuit, { passed: isPassed, job: row.job_id ?? row.data_id, now });
-      if (slower || this.circuit.state === 'open') this.punctuality.noteTrouble();
-      if (isPassed) this.#deliver(message, item, answer.duration_ms);
-      else if (verdict === 'abort') this.#bury(message, item, 'aborted_by_receiver', answer);
-      else if (pause !== null || (this.circuit.state === 'open' && !message.parked)) this.replays.putBack(message, now);
-      else this.#retry(message, item, answer, now);
+      this.#outage.note(message, { passed: isPassed, job: row.job_id ?? row.data_id, now }, pause !== null);
+      if (slower || this.#outage.isOpen) this.punctuality.noteTrouble();
+      if (isPassed) {
+        this.settling.deliver(message, item, answer.duration_ms);
+        this.#widen();
+      } else if (verdict === 'abort') this.settling.bury(message, item, 'aborted_by_receiver', answer);
+      else if (pause !== null || (this.#outage.isOpen && !message.parked)) this.replays.putBack(message, now);
+      else this.settling.retry(message, item, answer, now);
     }
-    if (pause !== null) this.#pause(pause, now);
+    if (pause !== null) this.#outage.pause(pause, now);
     this.#around.changed(this);
     this.pump();
   }
 
-  #note({ message, item, bytes, started_at }: Sending, answer: Answer): void {
-    const { event_id, type, correlation_id, traceparent, recorded_at } = item.row;
-    const { sequence, attempts: attempt, redrive, replay } = message;
-    const named = { event_id, type, sequence, correlation_id, traceparent, redrive, replay };
-    const subject: AttemptSubject = { ...named, attempt, recorded_at, bytes };
-    this.outbox.attempt(subject, answer, started_at);
-    this.#around.onAttempt(this, subject, answer);
-  }
-
-  #deliver(message: Message<LogItem>, item: LogItem, duration_ms: number): void {
-    const { redrive, replay, parked, attempts: tries } = message;
-    const [recorded_at, now] = [item.row.recorded_at.getTime(), this.#around.now()];
-    if (redrive === null && replay === null && recorded_at >= Date.parse(this.config.endpoint.status_since))
-      this.punctuality.note({ recorded_at, now, duration_ms, tries, hasWaited: parked });
-    const letter = redrive ?? this.replays.letterOf(message);
-    this.replays.deliver(message, item);
-    if (parked) this.outbox.unpark(message);
-    if (letter !== null) this.outbox.redrive(letter, 'delivered', now);
-    if (redrive !== null) this.#redriven.delete(redrive);
+  #widen(): void {
     widen(this.#pace);
-    if (this.circuit.state === 'proving' && this.#pace.width >= this.#pace.width_max) closeCircuit(this.circuit);
+    if (this.#pace.width >= this.#pace.width_max) this.#outage.close();
   }
 
-  #retry(message: Message<LogItem>, item: LogItem, answer: Answer, now: number): void {
-    const at = this.#nextTry(message, answer, now);
-    if (reasonToLeaveOut(message, at ?? now) !== null) this.#leaveOut(message, message.attempts);
-    else if (at === null) this.#bury(message, item, 'tries_used', answer);
-    else this.#retryAt(message, at, now);
-  }
-
-  /** Null: it was its last. */
-  #nextTry(message: Message<LogItem>, answer: Answer, now: number): number | null {
-    const failed_since = this.window.failedSince(message, now);
-    const retry_after_s = readRetryAfter(answer.retry_after, now);
-    return nextTryOf(message, { failed_since, now, jitter: this.#around.jitter(), retry_after_s });
-  }
-
-  #retryAt(message: Message<LogItem>, at: number, now: number): void {
-    this.replays.retry(message, at, now);
-    if (message.replay === null) this.outbox.park(message);
-  }
-
-  #bury(message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason'], answer: Answer): void {
-    const dead_letter_id = message.redrive ?? this.#around.mintDeadLetterId();
-    if (message.redrive === null && message.replay === null && reason !== 'too_large')
-      this.punctuality.noteDead(this.#around.now());
-    this.#redriven.delete(dead_letter_id);
-    this.outbox.bury(message, item.row, { dead_letter_id, reason, answer, now: this.#around.now() });
-    this.replays.bury(message);
-    this.#around.onDead(this, message, item, reason);
-    this.#around.changed(this);
-  }
-
-  /** It was taken out to be sent, and is not worth it any more. */
-  #isLeftOut(message: Message<LogItem>, now: number): boolean {
-    if (reasonToLeaveOut(message, now) === null) return false;
-    this.#leaveOut(message, message.attempts - 1);
-    return true;
-  }
-
-  #leaveOut(message: Message<LogItem>, tries: number): void {
-    const { superseded_by } = message;
-    const reason = superseded_by === null ? 'expired' : 'superseded';
-    this.outbox.leaveOut(message, { reason, superseded_by, tries, now: this.#around.now() });
-    const namer = this.window.leaveOut(message);
-    if (namer !== null) this.outbox.park(namer);
-    this.#around.changed(this);
-  }
-
-  #parkOverdue(now: number): void {
-    for (const message of this.window.overdue(now)) {
-      this.window.park(message);
-      this.outbox.park(message);
-      this.#around.changed(this);
-    }
-    this.#overdueAt = now + OVERDUE_CHECK_MS;
-  }
-
-  /** Another job's oldest message or, when there is none, a signed endpoint.test. */
-  #probe(now: number): void {
-    if (isBeyondRepair(this.circuit, now)) {
-      this.#pause('broken', now);
-      return;
-    }
-    if (now < this.circuit.probe_at || this.#pings.isUnderWay || this.#probing !== null) return;
-    let next = this.window.takeProbe(now);
-    while (next !== null && this.#isLeftOut(next.message, now)) next = this.window.takeProbe(now);
-    if (next !== null && this.#trySend(next)) {
-      this.#probing = next.message;
-      return;
-    }
-    if (next !== null) this.window.putBack(next.message, now);
-    this.#pings.send(now, (answer) => this.#onProbe(answer.outcome === 'delivered', this.#around.now()));
-  }
-
-  #onProbe(isPassed: boolean, now: number): void {
-    this.#probing = null;
-    noteProbe(this.circuit, isPassed, now);
-    if (this.circuit.state === 'proving') {
-      this.#recover(now);
-      narrow(this.#pace);
-    }
-    this.#around.changed(this);
-  }
-
-  /** The endpoint answers again: what failed before is tried at once. */
-  #recover(now: number): void {
-    if (this.circuit.state === 'open') this.circuit = newCircuit();
-    for (const message of this.window.recover(now)) this.outbox.park(message);
-    this.replays.recover(now);
-    this.#around.changed(this);
-  }
-
-  #pause(reason: 'gone' | 'receiver' | 'broken', now: number): void {
-    if (this.#pausing !== null) return;
-    this.#pausing = reason;
-    this.callOff();
-    this.#commitPause(now);
-  }
-
-  /** Nothing is sent from now on, whether or not the command goes through at the first try. */
-  #commitPause(now: number): void {
-    if (this.#pausing === null || now < this.#commitAt) return;
-    this.#commitAt = now + COMMIT_RETRY_MS;
-    void this.#around.commitPaused(this, this.#pausing);
+  /** After a break everything begins with one message at a time. */
+  narrow(): void {
+    narrow(this.#pace);
   }
 
   /** Ends what is in flight: it waits again where it stood. */
   callOff(): void {
     for (const flight of [...this.#flights.values()]) flight.callOff();
-    this.#pings.callOff();
+    this.pings.callOff();
   }
 
   /** Says when it wants to be woken. */
   #plan(now: number): void {
     if (this.isStopped) return;
     const times: (number | null)[] = [];
-    const isTesting = this.#pings.isUnderWay || this.#probing !== null;
-    if (this.#pausing !== null) times.push(this.#commitAt);
-    else if (this.config.endpoint.status === 'unverified') times.push(isTesting ? null : this.#pings.handshakeAt);
-    else if (this.isActive && this.circuit.state === 'open') times.push(isTesting ? null : this.circuit.probe_at);
+    if (this.#outage.isPausing || (this.isActive && this.#outage.isOpen)) times.push(this.#outage.wakeAt());
+    else if (this.config.endpoint.status === 'unverified')
+      times.push(this.pings.isUnderWay ? null : this.pings.handshakeAt);
     else if (this.isActive) {
       // Without room nothing in the window can go out, however long it has been due: only room is waited for.
       times.push(this.#isLimited ? roomAt(this.#pace, this.replays.inFlight, now) : this.window.wakeAt());
-      if (this.window.in_flight > 0 || this.window.waiting > 0) times.push(this.#overdueAt);
+      if (this.window.in_flight > 0 || this.window.waiting > 0) times.push(this.settling.overdueAt);
       times.push(...this.replays.wakeTimes(now));
     }
     const soonest = times.filter((at) => at !== null).sort((a, b) => a - b)[0];

@@ -22,15 +22,8 @@ import {
   endpointStatuses,
 } from './endpoint.schema.ts';
 import { listEndpoints } from './endpoint.store.ts';
-import {
-  createEndpoint,
-  deleteEndpoint,
-  editEndpoint,
-  loadForCreate,
-  loadForDelete,
-  loadOne,
-  type StartPlace,
-} from './endpoint.ts';
+import { createEndpoint, deleteEndpoint, editEndpoint, loadForCreate, loadForDelete, loadOne } from './endpoint.ts';
+import type { StartPlace } from './endpoint-change.ts';
 import {
   askerOf,
   changeOf,

@@ -7,7 +7,7 @@ import type { Filter } from '../events/filter.ts';
 import type { Instant, Kind, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
 import type { Endpoint } from './endpoint.schema.ts';
-import type { StoredEndpoint } from './endpoint.ts';
+import type { StoredEndpoint } from './endpoint-change.ts';
 import { type Revision, revisionOf } from './message-format.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import { shareOf } from './share.ts';

@@ -5,7 +5,7 @@
 import type { Sql } from '../db/sql.ts';
 import { isRefused } from '../ledger/failure.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
-import { endpointName, type Flush, LeaseLostError, writeFlush } from './flush.store.ts';
+import { emptyFlush, endpointName, type Flush, LeaseLostError, writeFlush } from './flush.store.ts';
 import type { EndpointKey } from './sender.store.ts';
 
 export const FLUSH_INTERVAL_MS = 25;
@@ -66,17 +66,7 @@ export function startFlusher(options: FlusherOptions): Flusher {
   async function write(): Promise<void> {
     const runs = [...marked].filter((run) => !run.isStopped);
     marked.clear();
-    const flush: Flush = {
-      cursors: [],
-      attempts: [],
-      parked: [],
-      unparked: [],
-      dead: [],
-      left_out: [],
-      redrives: [],
-      tallies: [],
-      replays: [],
-    };
+    const flush = emptyFlush();
     for (const run of runs) run.outbox.empty(flush);
     await writeOrSplit(flush, { ...options, runs, refused, isStopped: () => isStopped });
   }

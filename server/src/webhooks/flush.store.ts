@@ -4,9 +4,10 @@
 import type { Sql, Tx } from '../db/sql.ts';
 import type { Answer } from '../destinations/destination.ts';
 import type { Instant } from '../ledger/command.ts';
+import type { ParkedMessage } from './parked-message.ts';
 import { type ReplayUpdate, upsertReplayPlaces } from './replay.store.ts';
 import { addTallies, type TallyRow } from './slo.store.ts';
-import type { Cursor, ParkedMessage } from './window.ts';
+import type { Cursor } from './window.ts';
 import type { LeftOutReason } from './worth.ts';
 
 export interface AttemptRow {
@@ -113,6 +114,11 @@ export interface Flush {
   redrives: RedriveUpdate[];
   tallies: TallyRow[];
   replays: ReplayUpdate[];
+}
+
+export function emptyFlush(): Flush {
+  const rows = { cursors: [], attempts: [], parked: [], unparked: [], dead: [], left_out: [] };
+  return { ...rows, redrives: [], tallies: [], replays: [] };
 }
 
 /** The flush was taken back: these endpoints belong to another sender now. */

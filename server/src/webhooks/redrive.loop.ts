@@ -4,8 +4,8 @@
 import type { Sql } from '../db/sql.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import { endpointName } from './flush.store.ts';
+import type { ParkedMessage } from './parked-message.ts';
 import { closeExhausted, type RedrivenLetter, readAskedLetters } from './redrive.store.ts';
-import type { ParkedMessage } from './window.ts';
 
 /** How often it is looked for further letters while a redrive is not taken on whole. */
 const LOOK_MS = 1_000;

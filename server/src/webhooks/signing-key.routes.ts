@@ -5,9 +5,10 @@ import { type Call, type Operation, operation, replyOf } from '../http/operation
 import { closed } from '../parties/fields.ts';
 import { EndpointSchema, PUBLIC_KEY_EXAMPLE, RotateInput } from './endpoint.schema.ts';
 import { findPublicKeys } from './endpoint.store.ts';
-import { noEndpoint, rotateSigningKey } from './endpoint.ts';
+import { noEndpoint } from './endpoint.ts';
 import { changeOf, type EndpointDesk, endpointPath, endpointTag, newSigningKey } from './endpoint-desk.routes.ts';
 import { endpointExample } from './endpoint-example.ts';
+import { rotateSigningKey } from './endpoint-keys.ts';
 import { jwkOf } from './signing.ts';
 
 /** A receiver that asks again this often has a new key long before the old one ends. */

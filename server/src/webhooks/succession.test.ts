@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Message } from './lane.ts';
-import { type Cursor, type ParkedMessage, Window } from './window.ts';
+import type { ParkedMessage } from './parked-message.ts';
+import { type Cursor, Window } from './window.ts';
 
 const ORIGIN: Cursor = { sequence: 0, recorded_at: '2026-11-21T00:00:00.000Z', previous: null };
 const place = (sequence: number) => ({ sequence, recorded_at: ORIGIN.recorded_at });

@@ -4,15 +4,17 @@
 import type { Answer, Destination, Target } from '../destinations/destination.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
-import type { SavedFilters } from './filter-history.ts';
+import type { SavedIntake } from './endpoint-intake.ts';
+import type { PauseCause } from './endpoint-outage.loop.ts';
 import type { DeadLetterRow } from './flush.store.ts';
 import type { Message, Next } from './lane.ts';
 import type { LogItem } from './log-item.ts';
 import type { MadeMessage, Revision } from './message-format.ts';
 import type { AttemptSubject } from './outbox.ts';
+import type { ParkedMessage } from './parked-message.ts';
 import type { EndReason, ReplayRequest } from './replay.schema.ts';
 import type { SigningKey } from './signing.ts';
-import type { Cursor, ParkedMessage } from './window.ts';
+import type { Cursor } from './window.ts';
 
 /** An endpoint as senders see it. */
 export interface EndpointConfig {
@@ -58,7 +60,7 @@ export interface Surroundings {
   wakeAt(run: EndpointRun, at: number): void;
   /** Commands of the ledger; they answer when they are committed. */
   commitVerified(run: EndpointRun): Promise<void>;
-  commitPaused(run: EndpointRun, reason: 'gone' | 'receiver' | 'broken'): Promise<void>;
+  commitPaused(run: EndpointRun, reason: PauseCause): Promise<void>;
   commitReplayEnded(worldId: number, replayId: string, ending: ReplayEnding): Promise<void>;
   onAttempt(run: EndpointRun, attempt: AttemptSubject, answer: Answer): void;
   onDead(run: EndpointRun, message: Message<LogItem>, item: LogItem, reason: DeadLetterRow['reason']): void;
@@ -70,14 +72,9 @@ export interface ReplayEnding {
   result: ReplayRequest['result'];
 }
 
-export interface SavedEndpoint {
+/** What was found when the endpoint was loaded. */
+export interface SavedEndpoint extends SavedIntake {
   cursor: Cursor;
   circuit: { open_since: number | null; probes: number; probe_at: number };
   parked: readonly ParkedMessage[];
-  /** Events ahead of the cursor that are settled or parked. */
-  settled: Set<number>;
-  /** Events ahead of the cursor that are not sent, and named by no message. */
-  left_out: Set<number>;
-  /** Null: nobody has read for it yet. */
-  filters: SavedFilters | null;
 }

@@ -1,23 +1,23 @@
 // The window of one endpoint: the messages between its saved cursor and the place up to which the log was read, and
 // those that are parked behind the cursor. It says what may be sent next and how far the cursor may move.
-// Pure: a data structure without I/O; the present time is an argument. Order inside a job is in lane.ts.
+// Pure: a data structure without I/O; the present time is an argument. Order inside a job is in lane.ts, whose turn it is
+// in lanes.ts, what holds the cursor in unsettled.ts.
 
 import {
   finish,
   insertInOrder,
-  isEmpty,
   keepForRetry,
   type Lane,
   launch,
   type Message,
   type Next,
-  newLane,
-  nextOf,
   putBack,
-  wakeAt,
   withdraw,
 } from './lane.ts';
+import { Lanes } from './lanes.ts';
+import { messageOf, type ParkedMessage, parkedRowOf } from './parked-message.ts';
 import { Succession } from './succession.ts';
+import { Unsettled } from './unsettled.ts';
 import { WORTH_FOR_EVER, type Worth } from './worth.ts';
 
 export type Ordering = 'per_job' | 'strict' | 'none';
@@ -43,24 +43,6 @@ export interface Cursor extends Place {
   previous: number | null;
 }
 
-/** A parked message as its row says. */
-export interface ParkedMessage {
-  sequence: number;
-  recorded_at: string;
-  lane: string;
-  previous: number | null;
-  state: 'retry' | 'in_flight' | 'behind';
-  attempts: number;
-  rung: number;
-  due_at: number;
-  failed_since: number | null;
-  first_attempt_at: number | null;
-  revision: number | null;
-  redrive: string | null;
-  subject: string | null;
-  expires_at: number | null;
-}
-
 export interface WindowOptions {
   ordering: Ordering;
   order_patience_ms: number;
@@ -79,22 +61,17 @@ export class Window<E> {
   waiting = 0;
   /** Other windows of the same endpoint: of one lane, one message at a time is in flight from all of them together. */
   neighbours: readonly Window<E>[] = [];
-  readonly #lanes = new Map<string, Lane<E>>();
+  readonly #lanes: Lanes<E>;
   readonly #chain = new Succession<E>();
-  /** Messages read and not parked, oldest first, from #first on; what is settled leaves at the front. */
-  #entries: Message<E>[] = [];
-  #first = 0;
-  #open = 0;
-  #listed: Lane<E>[] = [];
-  #timed: { at: number; lane: Lane<E> }[] = [];
+  readonly #unsettled = new Unsettled<E>();
   #lastMatched: number | null;
-  #patience_ms: number;
+  readonly #isTaken = (lane: Lane<E>): boolean => this.neighbours.some((window) => window.isUnderWay(lane.key));
 
   constructor(cursor: Cursor, options: WindowOptions) {
     this.readTo = { sequence: cursor.sequence, recorded_at: cursor.recorded_at };
     this.#lastMatched = cursor.previous;
     this.ordering = options.ordering;
-    this.#patience_ms = options.ordering === 'strict' ? Number.POSITIVE_INFINITY : options.order_patience_ms;
+    this.#lanes = new Lanes<E>(patienceOf(options));
   }
 
   /** True when more events should be read for this endpoint. */
@@ -104,8 +81,9 @@ export class Window<E> {
 
   /** Settled events ahead of the cursor, those that were not owed included. */
   get ahead(): number {
-    const front = this.#front();
-    return this.readTo.sequence - (front === undefined ? this.readTo.sequence : front.sequence - 1) - this.#open;
+    const front = this.#unsettled.front();
+    const settledTo = front === undefined ? this.readTo.sequence : front.sequence - 1;
+    return this.readTo.sequence - settledTo - this.#unsettled.count;
   }
 
   /** An event that is not owed to this endpoint. */
@@ -169,73 +147,48 @@ export class Window<E> {
     this.readTo = { sequence: place.sequence, recorded_at: place.recorded_at };
     this.#lastMatched = place.sequence;
     this.#chain.add(message);
-    this.#entries.push(message);
-    this.#open++;
+    this.#unsettled.add(message);
     this.waiting++;
-    const lane = this.#laneOf(message.lane);
+    const lane = this.#lanes.open(message.lane);
     lane.queue.push(message);
-    this.#list(lane);
+    this.#lanes.list(lane);
   }
 
   /** A message that an earlier owner parked, or a dead letter that is to be sent again. */
   restore(row: ParkedMessage): Message<E> {
-    const { state, failed_since, ...rest } = row;
-    const lane = this.#laneOf(row.lane);
-    const isRetry = state === 'retry';
-    const message: Message<E> = {
-      ...rest,
-      replay: null,
-      event: null,
-      state: isRetry ? 'retry' : 'waiting',
-      parked: true,
-      since: row.due_at,
-      superseded_by: null,
-    };
+    const message = messageOf<E>(row);
+    const lane = this.#lanes.open(row.lane);
     const older = this.#chain.findOlder(row.subject);
     if (older !== null) older.superseded_by = row.sequence;
     if (row.redrive === null) this.#chain.add(message);
-    insertInOrder(isRetry ? lane.stuck : lane.queue, message);
-    if (failed_since !== null) lane.failed_since = Math.min(lane.failed_since ?? failed_since, failed_since);
+    insertInOrder(message.state === 'retry' ? lane.stuck : lane.queue, message);
+    if (row.failed_since !== null)
+      lane.failed_since = Math.min(lane.failed_since ?? row.failed_since, row.failed_since);
     this.parked++;
-    this.#list(lane);
+    this.#lanes.list(lane);
     return message;
   }
 
   /** The next message to send, in flight from now on; null when none may go out now. */
   take(now: number): Next<E> | null {
-    this.#wake(now);
-    for (let lane = this.#listed[0]; lane !== undefined; lane = this.#listed[0]) {
-      this.#listed.shift();
-      lane.listed = false;
-      // Listed again when what a neighbour sends of it is over.
-      if (this.#isTaken(lane)) continue;
-      const next = nextOf(lane, this.#patience_ms, now);
-      if (next === null) {
-        this.#sleep(lane, now);
-        continue;
-      }
-      this.#launch(lane, next.message, now);
-      this.#list(lane);
-      return next;
-    }
-    return null;
+    const turn = this.#lanes.takeTurn(now, this.#isTaken);
+    if (turn === null) return null;
+    this.#launch(turn.lane, turn.next.message, now);
+    this.#lanes.list(turn.lane);
+    return turn.next;
   }
 
   /** The oldest message of a job that has no trouble, to probe a broken endpoint with; in flight from now on. */
   takeProbe(now: number): Next<E> | null {
-    for (const lane of this.#listed) {
-      const [message] = lane.queue;
-      if (lane.stuck.length > 0 || lane.busy !== null || message === undefined || message.parked) continue;
-      if (this.#isTaken(lane)) continue;
-      this.#launch(lane, message, now);
-      return { message, missing: null };
-    }
-    return null;
+    const turn = this.#lanes.findUntroubled(this.#isTaken);
+    if (turn === null) return null;
+    this.#launch(turn.lane, turn.next.message, now);
+    return turn.next;
   }
 
   /** When `take` may find something without anything happening; null when only an event or answer can change it. */
   wakeAt(): number | null {
-    return this.#timed[0]?.at ?? null;
+    return this.#lanes.wakeAt();
   }
 
   deliver(message: Message<E>): void {
@@ -262,31 +215,31 @@ export class Window<E> {
 
   /** It is tried again at `due_at`, and parked until then; one of a replay holds the replay's cursor instead. */
   retry(message: Message<E>, due_at: number, now: number): void {
-    const lane = this.#laneOf(message.lane);
+    const lane = this.#lanes.open(message.lane);
     this.in_flight--;
     keepForRetry(lane, message, due_at, now);
     if (message.replay === null) {
       this.park(message);
       message.event = null;
     }
-    this.#list(lane);
+    this.#lanes.list(lane);
     this.#free(lane.key);
   }
 
   /** The attempt was called off: it waits again where it stood. */
   putBack(message: Message<E>, now: number): void {
-    const lane = this.#laneOf(message.lane);
+    const lane = this.#lanes.open(message.lane);
     this.in_flight--;
     putBack(lane, message, now);
     if (message.state === 'waiting' && !message.parked) this.waiting++;
-    this.#list(lane);
+    this.#lanes.list(lane);
     this.#free(lane.key);
   }
 
   /** Takes out what is not wanted any more, unless it is in flight. */
   drop(isUnwanted: (message: Message<E>) => boolean): void {
-    for (const message of this.#entries.slice(this.#first)) {
-      if (message.state === 'in_flight' || isSettled(message) || !isUnwanted(message)) continue;
+    for (const message of this.#unsettled.list()) {
+      if (message.state === 'in_flight' || !isUnwanted(message)) continue;
       this.#withdraw(message);
       this.#finish(message, false);
     }
@@ -294,12 +247,12 @@ export class Window<E> {
 
   /** How many messages were tried and are not over. */
   tried(): number {
-    return this.#entries.slice(this.#first).filter(({ state, attempts }) => state !== 'done' && attempts > 0).length;
+    return this.#unsettled.list().filter(({ attempts }) => attempts > 0).length;
   }
 
   /** Whether one of its messages of this lane is in flight. */
   isUnderWay(key: string): boolean {
-    const lane = this.#lanes.get(key);
+    const lane = this.#lanes.find(key);
     return lane !== undefined && (lane.busy !== null || lane.stuck.some(({ state }) => state === 'in_flight'));
   }
 
@@ -308,7 +261,7 @@ export class Window<E> {
     if (message.parked) return;
     message.parked = true;
     this.parked++;
-    this.#open--;
+    this.#unsettled.leave();
     if (message.state !== 'waiting') return;
     this.waiting--;
     message.event = null;
@@ -321,15 +274,14 @@ export class Window<E> {
   overdue(now: number): Message<E>[] {
     const found = new Set<Message<E>>();
     const blocked = new Map<Lane<E>, boolean>();
-    for (let index = this.#first; index < this.#entries.length && this.parked + found.size < PARKED_MAX; index++) {
-      const message = this.#entries[index];
-      if (message === undefined || message.parked || message.state === 'done') continue;
+    for (const message of this.#unsettled.list()) {
+      if (this.parked + found.size >= PARKED_MAX) break;
       const isOld = now - message.since >= PARK_AFTER_MS;
       if (message.state === 'in_flight') {
         if (isOld) found.add(message);
         continue;
       }
-      const lane = this.#laneOf(message.lane);
+      const lane = this.#lanes.open(message.lane);
       const isBehind = isOld && (blocked.get(lane) ?? this.#isBlocked(lane, found));
       blocked.set(lane, isBehind);
       if (isBehind) found.add(message);
@@ -340,7 +292,7 @@ export class Window<E> {
   /** The endpoint is whole again: what failed is tried at once, with a new budget. Answers what has changed. */
   recover(now: number): Message<E>[] {
     const changed: Message<E>[] = [];
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes.all()) {
       if (lane.stuck.length === 0) continue;
       lane.failed_since = now;
       for (const message of lane.stuck) {
@@ -348,25 +300,23 @@ export class Window<E> {
         if (message.state === 'retry') message.due_at = now;
         changed.push(message);
       }
-      this.#list(lane);
+      this.#lanes.list(lane);
     }
     return changed;
   }
 
   /** Since when the message's job has been failing; `now` when this is its first failure. */
   failedSince(message: Message<E>, now: number): number {
-    return this.#lanes.get(message.lane)?.failed_since ?? now;
+    return this.#lanes.find(message.lane)?.failed_since ?? now;
   }
 
   rowOf(message: Message<E>): ParkedMessage {
-    const { state, event: _event, parked: _parked, since: _since, superseded_by: _newer, ...rest } = message;
-    const failed_since = this.#lanes.get(message.lane)?.failed_since ?? null;
-    return { ...rest, failed_since, state: state === 'retry' || state === 'in_flight' ? state : 'behind' };
+    return parkedRowOf(message, this.#lanes.find(message.lane)?.failed_since ?? null);
   }
 
   /** How far everything is settled: delivered, dead, parked or not owed. */
   cursor(): Cursor {
-    const front = this.#front();
+    const front = this.#unsettled.front();
     if (front === undefined) return { ...this.readTo, previous: this.#lastMatched };
     return { sequence: front.sequence - 1, recorded_at: front.recorded_at, previous: front.previous };
   }
@@ -374,29 +324,8 @@ export class Window<E> {
   /** Order and patience may change while messages are on their way: it holds for what is read from now on. */
   configure(options: WindowOptions): void {
     this.ordering = options.ordering;
-    this.#patience_ms = options.ordering === 'strict' ? Number.POSITIVE_INFINITY : options.order_patience_ms;
-    for (const lane of this.#lanes.values()) this.#list(lane);
-  }
-
-  /** Every message that is in flight. */
-  inFlight(): Message<E>[] {
-    const found: Message<E>[] = [];
-    for (const lane of this.#lanes.values()) {
-      if (lane.busy !== null) found.push(lane.busy);
-      for (const message of lane.stuck) if (message.state === 'in_flight') found.push(message);
-    }
-    return found;
-  }
-
-  /** The oldest message that is neither settled nor parked. */
-  #front(): Message<E> | undefined {
-    const entries = this.#entries;
-    while (this.#first < entries.length && isSettled(entries[this.#first])) this.#first++;
-    if (this.#first > 1_024 && this.#first * 2 > entries.length) {
-      this.#entries = entries.slice(this.#first);
-      this.#first = 0;
-    }
-    return this.#entries[this.#first];
+    this.#lanes.patience_ms = patienceOf(options);
+    for (const lane of this.#lanes.all()) this.#lanes.list(lane);
   }
 
   #laneKey(place: Place, about: string): string {
@@ -404,47 +333,10 @@ export class Window<E> {
     return this.ordering === 'none' ? `${place.sequence}` : about;
   }
 
-  #laneOf(key: string): Lane<E> {
-    let lane = this.#lanes.get(key);
-    if (lane === undefined) {
-      lane = newLane(key);
-      this.#lanes.set(key, lane);
-    }
-    return lane;
-  }
-
-  #list(lane: Lane<E>): void {
-    if (lane.listed) return;
-    if (isEmpty(lane)) {
-      this.#lanes.delete(lane.key);
-      return;
-    }
-    if (lane.busy !== null && lane.stuck.length === 0) return;
-    lane.listed = true;
-    this.#listed.push(lane);
-  }
-
-  /** Nothing to send now: the lane is looked at again when its time has come. */
-  #sleep(lane: Lane<E>, now: number): void {
-    const at = wakeAt(lane, this.#patience_ms, now);
-    if (at === null || !Number.isFinite(at)) return;
-    let index = this.#timed.length;
-    while (index > 0 && (this.#timed[index - 1]?.at ?? 0) > at) index--;
-    if (this.#timed[index - 1]?.lane !== lane || this.#timed[index - 1]?.at !== at)
-      this.#timed.splice(index, 0, { at, lane });
-  }
-
-  #wake(now: number): void {
-    for (let first = this.#timed[0]; first !== undefined && first.at <= now; first = this.#timed[0]) {
-      this.#timed.shift();
-      if (this.#lanes.get(first.lane.key) === first.lane) this.#list(first.lane);
-    }
-  }
-
   /** Out of its queue. */
   #withdraw(message: Message<E>): void {
     if (message.state !== 'waiting') return;
-    withdraw(this.#laneOf(message.lane), message);
+    withdraw(this.#lanes.open(message.lane), message);
     if (!message.parked) this.waiting--;
   }
 
@@ -455,26 +347,22 @@ export class Window<E> {
   }
 
   #finish(message: Message<E>, delivered: boolean): void {
-    const lane = this.#laneOf(message.lane);
+    const lane = this.#lanes.open(message.lane);
     if (message.state === 'in_flight') this.in_flight--;
     finish(lane, message, delivered);
     this.#chain.remove(message);
     message.event = null;
     if (message.parked) this.parked--;
-    else this.#open--;
-    this.#list(lane);
+    else this.#unsettled.leave();
+    this.#lanes.list(lane);
     this.#free(lane.key);
-  }
-
-  #isTaken(lane: Lane<E>): boolean {
-    return this.neighbours.some((window) => window.isUnderWay(lane.key));
   }
 
   /** Neighbours may send of this lane again. */
   #free(key: string): void {
     for (const window of this.neighbours) {
-      const lane = window.#lanes.get(key);
-      if (lane !== undefined) window.#list(lane);
+      const lane = window.#lanes.find(key);
+      if (lane !== undefined) window.#lanes.list(lane);
     }
   }
 
@@ -486,6 +374,7 @@ export class Window<E> {
   }
 }
 
-function isSettled<E>(message: Message<E> | undefined): boolean {
-  return message === undefined || message.parked || message.state === 'done';
+/** Under strict order they wait without an end. */
+function patienceOf({ ordering, order_patience_ms }: WindowOptions): number {
+  return ordering === 'strict' ? Number.POSITIVE_INFINITY : order_patience_ms;
 }

@@ -105,7 +105,7 @@ export class WorldRun {
         continue;
       }
       this.#context.onFault(new Error(`event ${next.message.sequence} of world ${this.world_id}: ${fault}`));
-      run.giveBack(next, item, fault);
+      run.settling.giveBack(next.message, item, fault);
     }
     run.pump();
   }
@@ -127,7 +127,7 @@ export class WorldRun {
       await this.#prepare(run, [next]);
       return;
     }
-    if (output === null) run.giveBack(next, item, `the transform failed: ${error}`);
+    if (output === null) run.settling.giveBack(next.message, item, `the transform failed: ${error}`);
     else {
       item.transformed = { body: Buffer.from(output), redacted: rendered.redacted, by };
       run.launch(next, item);
