@@ -83,6 +83,15 @@ const wrong: [line: string, code: number, sentence: RegExp, env?: Record<string,
   ['listen --replay x..y', 2, /--replay takes a whole number/],
   ['endpoints attempts --outcome lost', 2, /There is no outcome "lost"/],
   ['dead-letters redrive', 2, /Name dead letters, or an --endpoint, or --all/],
+  ['dead-letters list --state lost', 2, /There is no state "lost": --state takes dead, redriving, delivered, expired/],
+  [
+    'endpoints create http://127.0.0.1:9/ --set in_flight_max',
+    2,
+    /--set takes NAME=VALUE, such as --set in_flight_max=4/,
+  ],
+  ['endpoints create http://127.0.0.1:9/ --set in_flght_max=4', 1, /\/in_flght_max .*did you mean "in_flight_max"/],
+  ['endpoints create http://127.0.0.1:9/ --file /nowhere.json', 2, /There is no file \/nowhere\.json/],
+  ['endpoints update whe_1', 2, /Say what to change, such as --set in_flight_max=4/],
   ['run', 2, /run takes a file/],
   ['run nowhere.ts', 2, /there is no file nowhere\.ts here to run/],
   ['jobs list', 2, /WAYPOST_KEY is not set: start the server \(npm start\), then run eval/, { WAYPOST_KEY: '' }],
@@ -266,6 +275,31 @@ test('an endpoint is made, tested, watched, paused, resumed and deleted', async 
   assert.match(await hear('endpoints list'), /No endpoint yet/);
 });
 
+test('an endpoint takes every setting by its name or from a file, and says what became another', async () => {
+  const settings = join(folder, 'settings.json');
+  const worth_sending = [{ types: ['job.updated'], latest_wins: true }];
+  writeFileSync(settings, JSON.stringify({ worth_sending, headers: { 'X-Shop': 'no 7' }, in_flight_max: 9 }));
+  const more = `--set in_flight_max=4 --set tags=["vip"] --set format=cloudevents_binary --types job.* --file ${settings}`;
+  const made = await hearJson(`endpoints create ${receiver.url}/set ${more}`);
+  const { in_flight_max, tags, format, types, header_names, start_at } = made;
+  assert.deepEqual(
+    [in_flight_max, tags, format, types],
+    [4, ['vip'], 'cloudevents_binary', ['job.*']],
+    'the last word counts',
+  );
+  assert.deepEqual([header_names, start_at], [['x-shop'], 'now']);
+  assert.deepEqual(made.worth_sending, [{ ...worth_sending[0], time_to_live_s: null }]);
+  const changed = await hear(`endpoints update ${made.id} --set rate_per_s=50 --set tags=null --description orders`);
+  assert.match(changed, /\n {2}rate_per_s {2}null → 50\n/);
+  assert.match(changed, /\n {2}tags {2}\["vip"\] → null\n/);
+  assert.match(changed, /\n {2}description {2}null → "orders"\n/);
+  assert.match(await hear(`endpoints update ${made.id} --set rate_per_s=50`), /nothing that is shown is another/);
+  const moved = await hearJson(`endpoints update ${made.id} --url ${receiver.url}/elsewhere`);
+  assert.equal(moved.url, `${receiver.url}/elsewhere`);
+  assert.match((await say(`endpoints update ${made.id} --set rate_per_s=fast`)).err, /\/rate_per_s .*whole number/);
+  await hear(`endpoints delete ${made.id}`);
+});
+
 test('a record of events that lacks one, holds a foreign one and differs in one is told apart', async () => {
   const reference = await givenJob();
   await hear(`jobs assign ${reference}`);
@@ -356,15 +390,26 @@ test('listen waits for what comes', async () => {
 test('dead letters are listed and sent again', async () => {
   const made = await hearJson(`endpoints create ${receiver.url}`);
   await hear('endpoints test');
-  receiver.answer({ status: 500, headers: { 'webhook-delivery': 'abort' } });
+  receiver.answer({ status: 500, headers: { 'webhook-delivery': 'abort' }, body: 'no such table' });
   await givenJob();
   await until(
     async () => ((await hearJson('dead-letters list --state dead')).length > 0 ? true : null),
     'a dead letter',
   );
   assert.match(await hear('dead-letters list'), /dead +\d+ {2}job\.created {2}1 attempt/);
+  const [letter] = await hearJson('dead-letters list --state dead');
+  const shown = await hear(`dead-letters show ${letter.id}`);
+  assert.match(shown, new RegExp(`^${letter.id}  dead  aborted_by_receiver\n  job\\.created, sequence \\d+, evt_`));
+  assert.match(shown, /\n {2}about job_\w+\n {2}to whe_\w+, died at .*\n {2}\S+Z {2}500 {2}.*no such table/);
+  assert.ok(shown.endsWith(`  Send it again: ./waypost dead-letters redrive ${letter.id}\n`));
+  const whole = await hearJson(`dead-letters show ${letter.id}`);
+  assert.deepEqual([whole.id, whole.attempts.length, whole.attempts[0].status], [letter.id, 1, 500]);
+  const unknown = await say('dead-letters show dlt_01m7yhqmb4f0pankpv0n1w71v1');
+  assert.deepEqual([unknown.code, /There is no dead letter/.test(unknown.err)], [1, true]);
   receiver.answer({ status: 204 });
-  assert.match(await hear('dead-letters redrive --all'), /1 dead letter: 1 delivered, 0 died again/);
+  assert.match(await hear(`dead-letters redrive ${letter.id}`), /1 dead letter: 1 delivered, 0 died again/);
+  assert.doesNotMatch(await hear(`dead-letters show ${letter.id}`), /Send it again/);
+  assert.match(await hear('dead-letters redrive --all'), /0 dead letters: 0 delivered, 0 died again/);
   assert.match(await hear('dead-letters list --state dead'), /No dead letter\./);
   await hear(`endpoints delete ${made.id}`);
 });

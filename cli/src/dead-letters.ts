@@ -9,7 +9,7 @@ const LISTED_DEFAULT = 20;
 const POLL_MS = 500;
 const NAMED_MAX = 200;
 const ATTEMPTS_SHOWN_MAX = 200;
-const STATES = ['dead', 'redriving', 'delivered'] as const;
+const STATES = ['dead', 'redriving', 'delivered', 'expired'] as const;
 
 export const deadLettersList: Word = {
   usage: 'dead-letters list [--state …] [--limit N]',
@@ -63,9 +63,11 @@ export const deadLettersShow: Word = {
       `  ${started_at}`,
       String(status ?? outcome),
       formatMs(duration_ms),
-      (error ?? reply ?? '').split('\n')[0] ?? '',
+      // What it answered says more than that it answered.
+      (reply || error || '').split('\n')[0] ?? '',
     ]);
     for (const line of alignRows(rows)) terminal.say(line);
+    if (letter.state === 'expired') terminal.say('  Its event has left the log: it cannot be sent again.');
     if (letter.state === 'dead') terminal.say(`  Send it again: ./waypost dead-letters redrive ${letter.id}`);
     terminal.give({ ...letter, attempts });
   },

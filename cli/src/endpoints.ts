@@ -1,10 +1,11 @@
 // The words `endpoints …`: where events are sent to, how each fares, and what can be done about it.
 
 import type { Waypost } from '@waypost/sdk';
-import type { Endpoint, EndpointInput, EndpointSlo } from '@waypost/sdk/endpoints';
+import type { Endpoint, EndpointInput, EndpointPatch, EndpointSlo } from '@waypost/sdk/endpoints';
+import { readSettings, settingOptions } from './endpoint-settings.ts';
 import { findEndpoint } from './find-endpoint.ts';
 import { alignRows, plural, type Terminal } from './terminal.ts';
-import { countOption, listOption, textOption, type Word, type WordCall, WordError } from './word.ts';
+import { countOption, textOption, type Word, type WordCall, WordError } from './word.ts';
 
 export const endpointsList: Word = {
   usage: 'endpoints list',
@@ -29,24 +30,20 @@ export const endpointsList: Word = {
 };
 
 export const endpointsCreate: Word = {
-  usage: 'endpoints create URL [--types …] [--start-at …] [--description …]',
+  usage: 'endpoints create URL [--types …] [--start-at …] [--description …] [--set NAME=VALUE]… [--file FILE]',
   sentence: 'Makes an endpoint and prints the secret with which its messages are signed.',
   options: {
-    types: { value: 'A,B', meaning: 'only these events, with job.* for all that begin so; all by default' },
+    ...settingOptions,
     'start-at': { value: 'WHEN', meaning: 'now (default), beginning, a sequence or a time' },
-    description: { value: 'TEXT', meaning: 'what it is' },
   },
   names: [1, 1],
   async run(call) {
     const { terminal } = call;
-    const start = textOption(call, 'start-at') ?? 'now';
-    const types = listOption(call, 'types');
-    const description = textOption(call, 'description');
+    const start = textOption(call, 'start-at');
     const input: EndpointInput = {
+      ...(await readSettings(call)),
       url: call.names[0] ?? '',
-      start_at: /^\d+$/.test(start) ? Number(start) : start,
-      ...(types !== undefined && { types }),
-      ...(description !== undefined && { description }),
+      ...(start !== undefined && { start_at: /^\d+$/.test(start) ? Number(start) : start }),
     };
     const made = await call.open().endpoints.create(input);
     terminal.say(`${terminal.paint('green', made.id)}  ${made.url}`);
@@ -55,6 +52,38 @@ export const endpointsCreate: Word = {
     terminal.give(made);
   },
 };
+
+export const endpointsUpdate: Word = {
+  usage: 'endpoints update ENDPOINT [--url URL] [--types …] [--description …] [--set NAME=VALUE]… [--file FILE]',
+  sentence: 'Changes settings of an endpoint; they count at once. One whose URL changes is tested again first.',
+  options: { url: { value: 'URL', meaning: 'where its messages go from now on' }, ...settingOptions },
+  names: [1, 1],
+  async run(call) {
+    const { terminal } = call;
+    const url = textOption(call, 'url');
+    const patch: EndpointPatch = { ...(await readSettings(call)), ...(url !== undefined && { url }) };
+    const [first] = Object.keys(patch);
+    if (first === undefined)
+      throw new WordError('Say what to change, such as --set in_flight_max=4: waypost endpoints update --help.');
+    const client = call.open();
+    const before = await findEndpoint(client, call.names[0]);
+    const after = await client.endpoints.patch(before.id, patch);
+    terminal.say(`${terminal.paint('green', after.id)}  ${after.url}  ${paintEndpoint(after.status, terminal.paint)}`);
+    for (const line of describeChanges(before, after)) terminal.say(line);
+    terminal.give(after);
+  },
+};
+
+/** What is another now; what nobody is shown (headers, credentials) shows by its names alone. */
+function describeChanges(before: Endpoint, after: Endpoint): string[] {
+  const kept = new Set(['version', 'updated_at', 'revision', 'status_since']);
+  const lines = Object.entries(after).flatMap(([name, value]) => {
+    const was = JSON.stringify(before[name as keyof Endpoint]);
+    const is = JSON.stringify(value);
+    return kept.has(name) || was === is ? [] : [`  ${name}  ${was} → ${is}`];
+  });
+  return lines.length === 0 ? ['  nothing that is shown is another than before'] : lines;
+}
 
 export const endpointsTest: Word = {
   usage: 'endpoints test [ENDPOINT]',

@@ -76,8 +76,8 @@ function findWord(argv: readonly string[]): { name: string; word: Word; rest: st
 
 function readArguments(name: string, word: Word, rest: string[]): Pick<WordCall, 'options' | 'names'> {
   const known: ParseArgsOptionsConfig = { json: { type: 'boolean' } };
-  for (const [option, { value }] of Object.entries(word.options))
-    known[option] = { type: value === null ? 'boolean' : 'string' };
+  for (const [option, { value, repeats = false }] of Object.entries(word.options))
+    known[option] = { type: value === null ? 'boolean' : 'string', multiple: repeats };
   const usage = `Usage: waypost ${word.usage}`;
   try {
     const { values, positionals } = parseArgs({ args: rest, options: known, allowPositionals: true });

@@ -11,8 +11,8 @@ export interface Word {
   /** `jobs create [FILE]` */
   usage: string;
   sentence: string;
-  /** By name: what a value is called (null: a switch) and what it means. */
-  options: Readonly<Record<string, { value: string | null; meaning: string }>>;
+  /** By name: what a value is called (null: a switch) and what it means; whether it may be given several times. */
+  options: Readonly<Record<string, { value: string | null; meaning: string; repeats?: true }>>;
   /** How many names may stand after the word, at least and at most. */
   names: readonly [number, number];
   /** Answers the exit code; nothing means 0. */
@@ -24,7 +24,7 @@ export type Speaker = 'source' | 'dispatch';
 
 export interface WordCall {
   names: readonly string[];
-  options: Readonly<Record<string, string | true | undefined>>;
+  options: Readonly<Record<string, string | true | readonly string[] | undefined>>;
   terminal: Terminal;
   /** Throws a sentence when the environment names no server or no key. */
   open(speaker?: Speaker): Waypost;

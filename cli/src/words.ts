@@ -10,6 +10,7 @@ import {
   endpointsResume,
   endpointsSlo,
   endpointsTest,
+  endpointsUpdate,
 } from './endpoints.ts';
 import { example, exampleJobs } from './example.ts';
 import { endpointsHealth } from './health.ts';
@@ -38,6 +39,7 @@ export const words: Readonly<Record<string, Word>> = {
   'endpoints health': endpointsHealth,
   'endpoints slo': endpointsSlo,
   'endpoints create': endpointsCreate,
+  'endpoints update': endpointsUpdate,
   'endpoints verify': endpointsVerify,
   'endpoints test': endpointsTest,
   'endpoints messages': endpointsMessages,

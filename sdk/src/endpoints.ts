@@ -25,6 +25,7 @@ import type { CallOptions, Transport } from './transport.ts';
 
 export type Endpoint = GetEndpointReply;
 export type EndpointInput = CreateEndpointBody;
+export type EndpointPatch = UpdateEndpointBody;
 export type EndpointHealth = GetEndpointHealthReply;
 export type EndpointSlo = GetEndpointSloReply;
 export type Attempt = ListEndpointAttemptsReply['data'][number];

@@ -1,8 +1,9 @@
 // What the tests of replays share: asking for one as an operation would, and looking at what came of it.
 
+import { refTo } from '../src/ledger/resource.ts';
 import { planReplay } from '../src/webhooks/replay.routes.ts';
 import type { Replay, ReplayInput } from '../src/webhooks/replay.schema.ts';
-import { findReplay, replayKind } from '../src/webhooks/replay.store.ts';
+import { findReplay, openReplaysKind, replayKind } from '../src/webhooks/replay.store.ts';
 import { endReplay, requestReplay, showReplay } from '../src/webhooks/replay.ts';
 import type { Received, Receiver, SenderKit } from './sender-kit.ts';
 
@@ -10,7 +11,11 @@ export async function requestOn(kit: SenderKit, input: ReplayInput): Promise<str
   // Attempts are told apart by their time.
   kit.clock.advance(1);
   const plan = await planReplay(kit.db.sql, { world_id: kit.world_id, channel_ids: null } as never, input);
-  const { location } = await kit.commit('test.replay', [], (_set, moment) => requestReplay(moment, input, plan, null));
+  const { location } = await kit.commit(
+    'test.replay',
+    [() => [refTo(openReplaysKind, plan.target_id)]],
+    (set, moment) => requestReplay(set, moment, input, plan, null),
+  );
   return location?.split('/').at(-1) ?? '';
 }
 

@@ -17,13 +17,13 @@ import { closed } from '../parties/fields.ts';
 import { EndpointId } from './endpoint.schema.ts';
 import { findVisible, visibleTo } from './endpoint-desk.routes.ts';
 import { replayExample } from './endpoint-example.ts';
-import { REPLAYS_OPEN_MAX, ReplayId, ReplayInput, type ReplayPlan, ReplaySchema } from './replay.schema.ts';
+import { ReplayId, ReplayInput, type ReplayPlan, ReplaySchema } from './replay.schema.ts';
 import {
-  countOpenReplays,
   type FoundReplay,
   findLivePlace,
   findReplay,
   listReplays,
+  openReplaysKind,
   replayKind,
 } from './replay.store.ts';
 import { endReplay, isReplayVisible, noReplay, requestReplay, requireChoice, showReplay } from './replay.ts';
@@ -63,14 +63,10 @@ function postReplay({ reads, ledger }: ReplayDesk): Operation {
     async run(call) {
       const { caller, body } = call;
       const plan = await planReplay(reads, caller, body);
-      const open = await countOpenReplays(reads, caller.world_id, plan.target_id);
-      if (open >= REPLAYS_OPEN_MAX) {
-        const detail = `${open} replays into this endpoint are not over; wait for one, or cancel one.`;
-        throw new WaypostError('limit_reached', detail, { extra: { limit: REPLAYS_OPEN_MAX } });
-      }
       const total = await countReplay(reads, sourceOf(caller.world_id, plan), COUNT_LOOKS_MAX);
-      const command = commandOf(call as Call, 'replay.create', [], (_set, moment) =>
-        requestReplay(moment, body, plan, total),
+      const load = [() => [refTo(openReplaysKind, plan.target_id)]];
+      const command = commandOf(call as Call, 'replay.create', load, (set, moment) =>
+        requestReplay(set, moment, body, plan, total),
       );
       return replyOf(await ledger.commit(command), call.rendering);
     },

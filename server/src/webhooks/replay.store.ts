@@ -124,12 +124,18 @@ export async function listReplays(
   return rows.map(foundOf);
 }
 
-export async function countOpenReplays(sql: Sql, worldId: number, targetId: string): Promise<number> {
-  const [row] = await sql<{ count: number }[]>`
-    select count(*)::int as count from replays
-    where world_id = ${worldId} and target_id = ${targetId} and ended_at is null`;
-  return row?.count ?? 0;
-}
+/** How many replays into an endpoint are not over; nothing to write, the replays themselves are counted. */
+export const openReplaysKind: Kind<number> = {
+  name: 'open_replays',
+  async load(tx, refs) {
+    const rows = await tx<{ world_id: number; target_id: string; count: number }[]>`
+      select n.world_id, n.target_id, (
+        select count(*)::int from replays r
+        where r.world_id = n.world_id and r.target_id = n.target_id and r.ended_at is null) as count
+      from unnest(${refs.map((ref) => ref.world_id)}::int[], ${refs.map((ref) => ref.key)}::text[]) as n (world_id, target_id)`;
+    return new Map(rows.map((row) => [refKey(row.world_id, row.target_id), row.count]));
+  },
+};
 
 /** How far everything is settled that is sent to an endpoint live, and where that began. */
 export async function findLivePlace(sql: Sql, worldId: number, endpointId: string) {

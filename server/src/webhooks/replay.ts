@@ -4,8 +4,15 @@
 import { WaypostError } from '../errors.ts';
 import { compileFilter, compilePatterns, type Filtered } from '../events/filter.ts';
 import type { Accepted, Document, Instant, Moment, WorkingSet } from '../ledger/command.ts';
-import type { EndReason, Replay, ReplayInput, ReplayPlan, ReplayRequest } from './replay.schema.ts';
-import { replayKind, type StoredReplay } from './replay.store.ts';
+import {
+  type EndReason,
+  REPLAYS_OPEN_MAX,
+  type Replay,
+  type ReplayInput,
+  type ReplayPlan,
+  type ReplayRequest,
+} from './replay.schema.ts';
+import { openReplaysKind, replayKind, type StoredReplay } from './replay.store.ts';
 import { type Failure, JITTER_SHARE, nextTry } from './retry.ts';
 
 /**
@@ -74,7 +81,18 @@ export function requireChoice(input: ReplayInput): void {
   });
 }
 
-export function requestReplay(moment: Moment, input: ReplayInput, plan: ReplayPlan, total: number | null): Accepted {
+export function requestReplay(
+  set: WorkingSet,
+  moment: Moment,
+  input: ReplayInput,
+  plan: ReplayPlan,
+  total: number | null,
+): Accepted {
+  const open = set.get(openReplaysKind, plan.target_id) ?? 0;
+  if (open >= REPLAYS_OPEN_MAX) {
+    const detail = `${open} replays into this endpoint are not over; wait for one, or cancel one.`;
+    throw new WaypostError('limit_reached', detail, { extra: { limit: REPLAYS_OPEN_MAX } });
+  }
   const request: ReplayRequest = {
     id: moment.mint('rpl'),
     endpoint_id: plan.endpoint_id,
@@ -94,8 +112,10 @@ export function requestReplay(moment: Moment, input: ReplayInput, plan: ReplayPl
     result: null,
   };
   const stored: StoredReplay = { request, plan: { ...plan, requested_at: moment.now }, hash: null };
+  const accepted = accept(stored, 'endpoint.replay_requested', {});
   return {
-    ...accept(stored, 'endpoint.replay_requested', {}),
+    ...accepted,
+    puts: [...accepted.puts, { kind: openReplaysKind as never, key: plan.target_id, value: open + 1 }],
     reply: { status: 202, body: showReplay(request, null, null), version: null, location: `/v1/replays/${request.id}` },
   };
 }
