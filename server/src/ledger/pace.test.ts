@@ -2,23 +2,29 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pace } from './pace.ts';
 
-const COLD = [1, 900] as const;
-
 function paceOf(batches: readonly (readonly [commands: number, tookMs: number])[]): Pace {
   const pace = new Pace();
-  for (const [commands, tookMs] of [COLD, ...batches]) pace.learn(commands, tookMs);
+  for (const [commands, tookMs] of batches) pace.learn(commands, tookMs);
   return pace;
 }
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < expected * 0.02 + 0.01, `${actual} is not about ${expected}`);
 
-test('the first batch of a process says nothing, however long it took', () => {
+test('nothing is expected before the first batch', () => {
   assert.equal(new Pace().expectMs(10, 2_000), 0);
-  const pace = paceOf([]);
-  assert.equal(pace.expectMs(10, 2_000), 0);
-  assert.equal(pace.fit(1_000, 200), 8);
-  pace.learn(8, 20);
-  near(pace.expectMs(1, 8), 20);
+});
+
+test('after a slow first batch a burst is taken in one go, and the next batch says what it costs', () => {
+  const pace = paceOf([[1, 900]]);
+  assert.ok(pace.expectMs(1, 120) < 1_500);
+  assert.deepEqual([pace.fit(1_000, 200), pace.fitGrown(1_000, 200)], [8, 179]);
+  pace.learn(8, 7_200);
+  assert.ok(pace.expectMs(1, 100) > 80_000);
+});
+
+test('a batch that costs much for itself is not made smaller than its cost is worth', () => {
+  const pace = paceOf(Array.from({ length: 60 }, (_, index) => [1 + (index % 50), 2_000 + 4 * (1 + (index % 50))]));
+  assert.equal(pace.fitGrown(1_000, 200), 200);
 });
 
 test('batches of one size leave open what a larger one costs: a tenth is taken to be its commands’', () => {

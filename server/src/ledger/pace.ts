@@ -2,17 +2,21 @@
 // long is refused before it is queued. A batch costs something for itself and something for each of its commands; how much
 // is a straight line through the last batches, the latest of which count most.
 
-/** Until sizes differ by about so many commands, this part of what a batch costs is taken to be its commands' cost. */
+/**
+ * Until sizes differ by about so many commands, this part of what a batch costs is taken to be its commands' cost, and no
+ * more than so much for each: the first batches of a process are slow because they prepare statements and compile code.
+ */
 const DOUBT_COMMANDS = 1;
 const DOUBT_SHARE = 0.1;
+const DOUBT_COMMAND_MS_MAX = 5;
+/** Where a batch costs much for itself, making it smaller helps nobody: its commands may cost as much as it does. */
+const COMMANDS_SHARE_MIN = 1;
 /** A batch is at most so many times as large as the one before it: a database that has become slow is learned in small. */
 const GROWTH_MAX = 8;
 /** Each batch weighs so much less than the one after it: about thirty count. */
 const FADING = 0.97;
 
 export class Pace {
-  /** The first batch of a process prepares statements and compiles code: what it took says nothing about others. */
-  #isCold = true;
   #lastCommands = 1;
   #weight = 0;
   #commands = 0;
@@ -23,10 +27,6 @@ export class Pace {
   /** A batch of so many commands took so long, its wait for the locks included. */
   learn(commands: number, tookMs: number): void {
     this.#lastCommands = commands;
-    if (this.#isCold) {
-      this.#isCold = false;
-      return;
-    }
     this.#weight = this.#weight * FADING + 1;
     this.#commands = this.#commands * FADING + commands;
     this.#ms = this.#ms * FADING + tookMs;
@@ -34,13 +34,13 @@ export class Pace {
     this.#commandsMs = this.#commandsMs * FADING + commands * tookMs;
   }
 
-  /** How long so many batches with so many commands together will take; nothing is known before the second batch. */
+  /** How long so many batches with so many commands together will take; nothing is known before the first batch. */
   expectMs(batches: number, commands: number): number {
     const { perBatchMs, perCommandMs } = this.#line();
     return batches * perBatchMs + commands * perCommandMs;
   }
 
-  /** How many commands the next batch may hold so that it takes no longer than this; at least one, at most `most`. */
+  /** How many commands the next batch may hold so that it takes about this long; at least one, at most `most`. */
   fit(withinMs: number, most: number): number {
     return this.fitGrown(withinMs, Math.min(most, GROWTH_MAX * this.#lastCommands));
   }
@@ -48,8 +48,9 @@ export class Pace {
   /** The same for one that goes out once batches have grown: one or two before it saw to that. */
   fitGrown(withinMs: number, most: number): number {
     const { perBatchMs, perCommandMs } = this.#line();
-    if (perBatchMs + perCommandMs * most <= withinMs) return most;
-    return Math.max(1, Math.floor((withinMs - perBatchMs) / perCommandMs));
+    const commandsMs = Math.max(withinMs - perBatchMs, COMMANDS_SHARE_MIN * perBatchMs);
+    if (perCommandMs * most <= commandsMs) return most;
+    return Math.max(1, Math.floor(commandsMs / perCommandMs));
   }
 
   #line(): { perBatchMs: number; perCommandMs: number } {
@@ -60,7 +61,8 @@ export class Pace {
     const together = this.#commandsMs / this.#weight - meanCommands * meanMs;
     // Batches that were all of one size say nothing about others.
     const doubt = DOUBT_COMMANDS * DOUBT_COMMANDS;
-    const slope = (together + (doubt * DOUBT_SHARE * meanMs) / meanCommands) / (Math.max(0, spread) + doubt);
+    const doubted = Math.min((DOUBT_SHARE * meanMs) / meanCommands, DOUBT_COMMAND_MS_MAX);
+    const slope = (together + doubt * doubted) / (Math.max(0, spread) + doubt);
     const perCommandMs = Math.min(Math.max(0, slope), meanMs / meanCommands);
     return { perBatchMs: meanMs - perCommandMs * meanCommands, perCommandMs };
   }
