@@ -110,6 +110,8 @@ export const pureMachinery: Readonly<Record<string, string>> = {
   'ledger/fingerprint.ts': 'comparing requests is a computation',
   'ledger/resource-document.ts': 'what is personal in a document and what differs between two is a computation',
   'ledger/resource.ts': 'the rules that all simple resources share',
+  'ledger/resource-edit.ts': 'the rules that all simple resources share',
+  'ledger/plain-event.ts': 'the draft of an event is computed from its parts',
   'http/api-version.ts': 'the versions of the API are data',
   'http/network.ts': 'whether an address lies in a network is a computation',
   'http/rate-limit.ts': 'what a bucket holds is computed from times that it is given',

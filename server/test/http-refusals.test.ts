@@ -160,7 +160,8 @@ test('unknown paths are 404 and known paths with other methods 405 with Allow', 
   ]) {
     await refuses(send('GET', path), 404, 'not_found');
   }
-  await refuses(send('POST', '/v1/nothing', { raw: '{', as: null }), 404, 'not_found');
+  await refuses(send('POST', '/v1/nothing', { raw: '{', as: null }), 404, 'not_found', /\/docs lists all/);
+  await refuses(send('GET', '/v1/thing'), 404, 'not_found', /Did you mean \/v1\/things\?/);
   const put = await refuses(send('PUT', `/v1/things/${THING}`, { body: {} }), 405, 'method_not_allowed');
   assert.equal(put.headers.allow, 'GET, HEAD, PATCH, DELETE');
   assert.equal((await refuses(send('GET', '/v1/things'), 405, 'method_not_allowed')).headers.allow, 'POST');

@@ -2,6 +2,7 @@
 
 import { API_VERSION } from '../http/api-version.ts';
 import type { Document, Instant } from '../ledger/command.ts';
+import { plainDocument } from '../ledger/plain-event.ts';
 
 export interface Key {
   id: string;
@@ -44,7 +45,6 @@ export function lifetimeOf({ created_at, expires_at }: Pick<Key, 'created_at' | 
   return expires_at === null ? null : Math.round((Date.parse(expires_at) - Date.parse(created_at)) / 1_000);
 }
 
-/** Nothing in a key is personal. */
 export function documentOfKey(key: Key): Document<Key> {
-  return { name: 'key', value: key, cut: (value) => value, cutChange: () => null };
+  return plainDocument('key', key);
 }

@@ -6,6 +6,7 @@ import { parseNetwork } from '../http/network.ts';
 import { isScope, scopes } from '../http/scope.ts';
 import type { Accepted, EventDraft, Instant, Moment } from '../ledger/command.ts';
 import { SPREAD } from '../ledger/command.ts';
+import { draftPlainEvent } from '../ledger/plain-event.ts';
 import { requireVersion } from '../ledger/resource.ts';
 import { keyKind } from './key.store.ts';
 import { documentOfKey, type Key, lifetimeOf, type StoredKey } from './key-document.ts';
@@ -192,24 +193,8 @@ function acceptKey(
   secret: string | null,
 ): Accepted {
   const { key } = stored;
-  const event: EventDraft = {
-    type,
-    topics: [],
-    data_id: key.id,
-    job_id: null,
-    job_sequence: null,
-    channel_id: null,
-    document: documentOfKey(key),
-    changes,
-    occurred_at: null,
-    effective_at: null,
-    implied: false,
-    applied: true,
-    causation_id: null,
-    previous_hash: stored.hash,
-  };
   return {
-    events: [event],
+    events: [draftPlainEvent({ type, document: documentOfKey(key), changes, previous_hash: stored.hash })],
     puts: [{ kind: keyKind, key: key.id, value: stored, document_of: key.id }],
     reply: {
       status,

@@ -5,6 +5,7 @@ import type { Fault } from '../errors.ts';
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Document, Instant, Moment } from '../ledger/command.ts';
 import { DOCUMENT } from '../ledger/command.ts';
+import { draftPlainEvent, plainDocument } from '../ledger/plain-event.ts';
 import type { Channel, ChannelInput, ChannelPatch, GroupRights, Ownership } from './channel.schema.ts';
 import { CHANNELS_MAX, fieldGroups } from './channel.schema.ts';
 import { channelKind } from './channel.store.ts';
@@ -147,22 +148,13 @@ function tellChannel(stored: StoredChannel, type: string, changes: Record<string
   const { channel } = stored;
   return {
     events: [
-      {
+      draftPlainEvent({
         type,
-        topics: [],
-        data_id: channel.id,
-        job_id: null,
-        job_sequence: null,
-        channel_id: channel.id,
         document: documentOfChannel(channel),
         changes,
-        occurred_at: null,
-        effective_at: null,
-        implied: false,
-        applied: true,
-        causation_id: null,
         previous_hash: stored.hash,
-      },
+        channel_id: channel.id,
+      }),
     ],
     puts: [{ kind: channelKind, key: channel.id, value: stored, document_of: channel.id }],
     reply: { status: 200, body: DOCUMENT, version: channel.version, location: null },
@@ -176,7 +168,6 @@ function answerUnchanged(stored: StoredChannel): Accepted {
   return { events: [], puts: [], reply: stored.event_id === null ? shown : { ...shown, event_id: stored.event_id } };
 }
 
-/** Nothing in a channel is personal. */
 function documentOfChannel(channel: Channel): Document<Channel> {
-  return { name: 'channel', value: channel, cut: (value) => value, cutChange: () => null };
+  return plainDocument('channel', channel);
 }

@@ -5,6 +5,7 @@ import { channelKind } from '../channels/channel.store.ts';
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Document, EventDraft, Instant, Moment, WorkingSet } from '../ledger/command.ts';
 import { DOCUMENT } from '../ledger/command.ts';
+import { draftPlainEvent, plainDocument } from '../ledger/plain-event.ts';
 import { type Loads, refTo, requireVersion } from '../ledger/resource.ts';
 import { CONSUMERS_MAX, type ConsumerDocument, type ConsumerInput } from './consumer.schema.ts';
 import { consumerCountKind, consumerKind, consumerNameKind } from './consumer.store.ts';
@@ -140,25 +141,9 @@ export function deleteConsumer(set: WorkingSet, moment: Moment, id: string, if_m
 }
 
 function draftEvent(type: string, { consumer, hash }: StoredConsumer): EventDraft {
-  return {
-    type,
-    topics: [],
-    data_id: consumer.id,
-    job_id: null,
-    job_sequence: null,
-    channel_id: null,
-    document: documentOf(consumer),
-    changes: {},
-    occurred_at: null,
-    effective_at: null,
-    implied: false,
-    applied: true,
-    causation_id: null,
-    previous_hash: hash,
-  };
+  return draftPlainEvent({ type, document: documentOf(consumer), previous_hash: hash });
 }
 
-/** Nothing in it is personal. */
 function documentOf(consumer: ConsumerDocument): Document<ConsumerDocument> {
-  return { name: 'consumer', value: consumer, cut: (value) => value, cutChange: () => null };
+  return plainDocument('consumer', consumer);
 }

@@ -1,14 +1,13 @@
 // What may be done with a driver: make, change, delete.
 
-import { WaypostError } from '../errors.ts';
+import { type Fault, WaypostError } from '../errors.ts';
 import type { Decision, Kind, Moment, Put, WorkingSet } from '../ledger/command.ts';
 import {
   changeResource,
   checkReference,
   createResource,
-  externalIdHolderRefs,
-  externalIdRefs,
   type Loads,
+  type Refs,
   type Request,
   type Resource,
   type ResourceRules,
@@ -16,9 +15,8 @@ import {
   refTo,
   refuseFaults,
   refuseUnknown,
-  requireResource,
-  requireVersion,
 } from '../ledger/resource.ts';
+import { loadsForChange, loadsForNew, requireCurrent } from '../ledger/resource-edit.ts';
 import { checkMetadata } from '../parties/fields.ts';
 import type { Driver, DriverInput, DriverPatch } from './driver.schema.ts';
 import type { Hub } from './hub.schema.ts';
@@ -52,14 +50,7 @@ export interface DriverBook {
 }
 
 export function loadsToCreate(book: DriverBook, input: DriverInput): Loads {
-  return [
-    () => [
-      ...referenceRefs(book.hubs, input.hub_id),
-      ...referenceRefs(book.vehicles, input.vehicle_id),
-      ...externalIdRefs(book.drivers, input.reference),
-    ],
-    (set) => externalIdHolderRefs(book.drivers, set, input.reference),
-  ];
+  return loadsForNew(book.drivers, input.reference, placeRefs(book, input));
 }
 
 export function createDriver(
@@ -90,7 +81,13 @@ export function createDriver(
   return createResource(book.drivers, set, driver, request, { puts: [putState(book, driver)], subjects: [driver.id] });
 }
 
-function checkPlaces(book: DriverBook, set: WorkingSet, stated: Pick<DriverPatch, 'hub_id' | 'vehicle_id'>) {
+type Places = Pick<DriverPatch, 'hub_id' | 'vehicle_id'>;
+
+function placeRefs(book: DriverBook, stated: Places): Refs {
+  return [...referenceRefs(book.hubs, stated.hub_id), ...referenceRefs(book.vehicles, stated.vehicle_id)];
+}
+
+function checkPlaces(book: DriverBook, set: WorkingSet, stated: Places): Fault[] {
   return [
     ...checkReference(book.hubs, set, stated.hub_id, '/hub_id'),
     ...checkReference(book.vehicles, set, stated.vehicle_id, '/vehicle_id'),
@@ -98,15 +95,7 @@ function checkPlaces(book: DriverBook, set: WorkingSet, stated: Pick<DriverPatch
 }
 
 export function loadsToEdit(book: DriverBook, id: string, patch: DriverPatch): Loads {
-  return [
-    () => [
-      refTo(book.drivers.kind, id),
-      ...referenceRefs(book.hubs, patch.hub_id),
-      ...referenceRefs(book.vehicles, patch.vehicle_id),
-      ...externalIdRefs(book.drivers, patch.reference),
-    ],
-    (set) => externalIdHolderRefs(book.drivers, set, patch.reference),
-  ];
+  return loadsForChange(book.drivers, id, patch.reference, placeRefs(book, patch));
 }
 
 export function editDriver(
@@ -117,8 +106,7 @@ export function editDriver(
   patch: DriverPatch,
   request: Request,
 ): Decision {
-  const stored = requireResource(book.drivers, set, id);
-  requireVersion(stored.document, request.if_match);
+  const stored = requireCurrent(book.drivers, set, id, request);
   refuseFaults(checkMetadata(patch.metadata ?? {}, '/metadata'));
   refuseUnknown(checkPlaces(book, set, patch));
   const after: Driver = { ...stored.document, ...patch };
@@ -137,8 +125,7 @@ export function deleteDriver(
   id: string,
   request: Request,
 ): Decision {
-  const stored = requireResource(book.drivers, set, id);
-  requireVersion(stored.document, request.if_match);
+  const stored = requireCurrent(book.drivers, set, id, request);
   const open_tasks = set.get(book.workKind, id) ?? 0;
   if (open_tasks > 0) {
     const detail = `The driver ${id} has ${open_tasks} open tasks: unassign them first, or make the driver inactive.`;

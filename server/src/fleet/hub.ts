@@ -5,17 +5,14 @@ import type { Actor, Command, Decision, Kind, Moment, Put, WorkingSet } from '..
 import {
   changeResource,
   createResource,
-  externalIdHolderRefs,
-  externalIdRefs,
   type Loads,
   type Request,
   type Resource,
   type ResourceRules,
   refTo,
   refuseFaults,
-  requireResource,
-  requireVersion,
 } from '../ledger/resource.ts';
+import { loadsForChange, loadsForNew, requireCurrent } from '../ledger/resource-edit.ts';
 import type { Address } from '../parties/address.schema.ts';
 import { addressOf, checkAddress } from '../parties/address.ts';
 import { checkMetadata } from '../parties/fields.ts';
@@ -41,10 +38,7 @@ export interface HubBook {
 export const DEFAULT_HUB = 'default';
 
 export function loadsToCreate(book: HubBook, input: HubInput): Loads {
-  return [
-    () => [refTo(book.defaultHubKind, DEFAULT_HUB), ...externalIdRefs(book.hubs, input.reference)],
-    (set) => externalIdHolderRefs(book.hubs, set, input.reference),
-  ];
+  return loadsForNew(book.hubs, input.reference, [refTo(book.defaultHubKind, DEFAULT_HUB)]);
 }
 
 export function createHub(book: HubBook, set: WorkingSet, moment: Moment, input: HubInput, request: Request): Decision {
@@ -76,10 +70,7 @@ function checkHub(hub: Hub): void {
 }
 
 export function loadsToEdit(book: HubBook, id: string, patch: HubPatch): Loads {
-  return [
-    () => [refTo(book.hubs.kind, id), ...externalIdRefs(book.hubs, patch.reference)],
-    (set) => externalIdHolderRefs(book.hubs, set, patch.reference),
-  ];
+  return loadsForChange(book.hubs, id, patch.reference);
 }
 
 export function editHub(
@@ -90,8 +81,7 @@ export function editHub(
   patch: HubPatch,
   request: Request,
 ): Decision {
-  const stored = requireResource(book.hubs, set, id);
-  requireVersion(stored.document, request.if_match);
+  const stored = requireCurrent(book.hubs, set, id, request);
   const { address, ...members } = patch;
   const after: Hub = { ...stored.document, ...members };
   if (address !== undefined) after.address = addressOf(address, null);

@@ -6,19 +6,15 @@ import {
   changeResource,
   checkReference,
   createResource,
-  externalIdHolderRefs,
-  externalIdRefs,
   type Loads,
   type Request,
   type Resource,
   type ResourceRules,
   referenceRefs,
-  refTo,
   refuseFaults,
   refuseUnknown,
-  requireResource,
-  requireVersion,
 } from '../ledger/resource.ts';
+import { loadsForChange, loadsForNew, requireCurrent } from '../ledger/resource-edit.ts';
 import { checkMetadata } from '../parties/fields.ts';
 import type { Hub } from './hub.schema.ts';
 import type { Vehicle, VehicleInput, VehiclePatch } from './vehicle.schema.ts';
@@ -39,10 +35,7 @@ export interface VehicleBook {
 }
 
 export function loadsToCreate(book: VehicleBook, input: VehicleInput): Loads {
-  return [
-    () => [...referenceRefs(book.hubs, input.hub_id), ...externalIdRefs(book.vehicles, input.reference)],
-    (set) => externalIdHolderRefs(book.vehicles, set, input.reference),
-  ];
+  return loadsForNew(book.vehicles, input.reference, referenceRefs(book.hubs, input.hub_id));
 }
 
 export function createVehicle(
@@ -72,14 +65,7 @@ export function createVehicle(
 }
 
 export function loadsToEdit(book: VehicleBook, id: string, patch: VehiclePatch): Loads {
-  return [
-    () => [
-      refTo(book.vehicles.kind, id),
-      ...referenceRefs(book.hubs, patch.hub_id),
-      ...externalIdRefs(book.vehicles, patch.reference),
-    ],
-    (set) => externalIdHolderRefs(book.vehicles, set, patch.reference),
-  ];
+  return loadsForChange(book.vehicles, id, patch.reference, referenceRefs(book.hubs, patch.hub_id));
 }
 
 export function editVehicle(
@@ -90,8 +76,7 @@ export function editVehicle(
   patch: VehiclePatch,
   request: Request,
 ): Decision {
-  const stored = requireResource(book.vehicles, set, id);
-  requireVersion(stored.document, request.if_match);
+  const stored = requireCurrent(book.vehicles, set, id, request);
   refuseFaults(checkMetadata(patch.metadata ?? {}, '/metadata'));
   refuseUnknown(checkReference(book.hubs, set, patch.hub_id, '/hub_id'));
   return changeResource(book.vehicles, set, moment, stored, { ...stored.document, ...patch }, 'updated');

@@ -41,6 +41,7 @@ import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
 import { writeStream } from './stream.ts';
 import { type Authenticate, endAll, makeStreamBook, type StreamLimits, watchDeparture } from './stream-book.ts';
+import { nearestWord } from './suggestion.ts';
 import { healthOperations, type MetricsDesk } from './system.ts';
 
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
@@ -419,7 +420,10 @@ function answerUnknown(desk: Desk, routes: readonly Route[], request: FastifyReq
       .filter((route) => matchesPath(route.operation.path, exchange.path))
       .flatMap(({ operation: { method } }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
     if (allowed.length === 0) {
-      throw new WaypostError('not_found', `No operation has the path ${exchange.path.slice(0, 200)}.`);
+      const guess = nearestWord(exchange.path, [...new Set(routes.map(({ operation: { path } }) => path))]);
+      const hint = guess === null ? '' : ` Did you mean ${guess}?`;
+      const detail = `No operation has the path ${exchange.path.slice(0, 200)}.${hint} ${desk.publicUrl}/docs lists all.`;
+      throw new WaypostError('not_found', detail);
     }
     const allow = [...new Set(allowed)].join(', ');
     const detail = `${exchange.method} is not known here; ${allow} ${allowed.length === 1 ? 'is' : 'are'}.`;

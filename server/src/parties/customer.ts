@@ -17,6 +17,7 @@ import {
   requireVersion,
   unchanged,
 } from '../ledger/resource.ts';
+import { requireCurrent } from '../ledger/resource-edit.ts';
 import type { ContactBook, CustomerState } from './contact.ts';
 import { contactHashes, contactPolicyOf, contactRefs, holderRefs, livingHolder } from './contact.ts';
 import type { Customer, CustomerInput, CustomerPatch } from './customer.schema.ts';
@@ -128,8 +129,7 @@ export function eraseCustomer(
   id: string,
   request: Pick<Request, 'if_match'>,
 ): Decision {
-  const stored = requireResource(book.customers, set, id);
-  requireVersion(stored.document, request.if_match);
+  const stored = requireCurrent(book.customers, set, id, request);
   if (stored.document.erased_at !== null) return unchanged(book.customers, stored);
   const after: Customer = {
     ...stored.document,

@@ -15,9 +15,8 @@ import {
   refTo,
   refuseFaults,
   refuseUnknown,
-  requireResource,
-  requireVersion,
 } from '../ledger/resource.ts';
+import { loadsForNew, requireCurrent } from '../ledger/resource-edit.ts';
 import type { Address } from './address.schema.ts';
 import { addressOf, checkAddress, personalOfAddress } from './address.ts';
 import type { ContactBook } from './contact.ts';
@@ -40,13 +39,8 @@ export interface AddressBook {
 }
 
 export function loadsToCreate(book: AddressBook, input: SavedAddressInput): Loads {
-  return [
-    () => [
-      ...(input.customer_id == null ? [] : [refTo(book.stateKind, input.customer_id)]),
-      ...externalIdRefs(book.addresses, input.external_id),
-    ],
-    (set) => externalIdHolderRefs(book.addresses, set, input.external_id),
-  ];
+  const customer = input.customer_id == null ? [] : [refTo(book.stateKind, input.customer_id)];
+  return loadsForNew(book.addresses, input.external_id, customer);
 }
 
 export function createAddress(
@@ -103,8 +97,7 @@ export function editAddress(
   patch: SavedAddressPatch,
   request: Request,
 ): Decision {
-  const stored = requireResource(book.addresses, set, id);
-  requireVersion(stored.document, request.if_match);
+  const stored = requireCurrent(book.addresses, set, id, request);
   const { customer_id } = stored.document;
   if (customer_id !== null && set.get(book.stateKind, customer_id) === 'erased')
     throw new WaypostError('customer_erased', `The customer ${customer_id} of this address was erased.`);
@@ -129,8 +122,7 @@ export function deleteAddress(
   id: string,
   request: Request,
 ): Decision {
-  const stored = requireResource(book.addresses, set, id);
-  requireVersion(stored.document, request.if_match);
+  const stored = requireCurrent(book.addresses, set, id, request);
   const after: SavedAddress = { ...stored.document, deleted_at: moment.now };
   const erased = stored.document.customer_id === null ? [id] : [];
   return changeResource(book.addresses, set, moment, stored, after, 'deleted', { erased });

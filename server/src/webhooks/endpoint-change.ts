@@ -1,6 +1,7 @@
 // An endpoint as it is stored, and a change of it as the ledger takes it: one event, one row, one reply. Pure.
 
 import { type Accepted, type Document, type EventDraft, type Instant, type Moment, SPREAD } from '../ledger/command.ts';
+import { draftPlainEvent, plainDocument } from '../ledger/plain-event.ts';
 import { diffDocuments } from '../ledger/resource-document.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { endpointKind } from './endpoint.store.ts';
@@ -56,24 +57,7 @@ export function acceptEndpoint(
 ): Accepted {
   const { endpoint } = stored;
   return {
-    events: [
-      {
-        type,
-        topics: [],
-        data_id: endpoint.id,
-        job_id: null,
-        job_sequence: null,
-        channel_id: null,
-        document: documentOf(endpoint),
-        changes,
-        occurred_at: null,
-        effective_at: null,
-        implied: false,
-        applied: true,
-        causation_id: null,
-        previous_hash: stored.hash,
-      },
-    ],
+    events: [draftPlainEvent({ type, document: documentOf(endpoint), changes, previous_hash: stored.hash })],
     puts: [{ kind: endpointKind as never, key: endpoint.id, value: stored, document_of: endpoint.id }],
     reply: { status, body: { [SPREAD]: 0 }, version: endpoint.version, location: null },
     config_changed: true,
@@ -97,9 +81,8 @@ export function keepEndpoint(stored: StoredEndpoint): Accepted {
   };
 }
 
-/** Nothing in an endpoint is personal. */
 function documentOf(endpoint: Endpoint): Document<Endpoint> {
-  return { name: 'endpoint', value: endpoint, cut: (value) => value, cutChange: () => null };
+  return plainDocument('endpoint', endpoint);
 }
 
 export function setStatus(

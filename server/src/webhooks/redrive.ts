@@ -3,6 +3,7 @@
 
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Document, Instant, Moment, WorkingSet } from '../ledger/command.ts';
+import { draftPlainEvent, plainDocument } from '../ledger/plain-event.ts';
 import type { Asked, Redrive, RedriveInput, RedriveRequest } from './redrive.schema.ts';
 import { redriveKind, type StoredRedrive } from './redrive.store.ts';
 
@@ -80,31 +81,13 @@ function accept(
 ): Omit<Accepted, 'reply'> {
   const { request } = stored;
   return {
-    events: [
-      {
-        type,
-        topics: [],
-        data_id: request.id,
-        job_id: null,
-        job_sequence: null,
-        channel_id: null,
-        document: documentOf(request),
-        changes,
-        occurred_at: null,
-        effective_at: null,
-        implied: false,
-        applied: true,
-        causation_id: null,
-        previous_hash: stored.hash,
-      },
-    ],
+    events: [draftPlainEvent({ type, document: documentOf(request), changes, previous_hash: stored.hash })],
     puts: [{ kind: redriveKind as never, key: request.id, value: stored, document_of: request.id }],
     // Senders look for what they are asked when the configuration changes.
     config_changed: true,
   };
 }
 
-/** Nothing in it is personal. */
 function documentOf(request: RedriveRequest): Document<RedriveRequest> {
-  return { name: 'redrive', value: request, cut: (value) => value, cutChange: () => null };
+  return plainDocument('redrive', request);
 }

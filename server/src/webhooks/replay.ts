@@ -4,6 +4,7 @@
 import { WaypostError } from '../errors.ts';
 import { compileFilter, compilePatterns, type Filtered } from '../events/filter.ts';
 import type { Accepted, Document, Instant, Moment, WorkingSet } from '../ledger/command.ts';
+import { draftPlainEvent, plainDocument } from '../ledger/plain-event.ts';
 import {
   type EndReason,
   REPLAYS_OPEN_MAX,
@@ -211,31 +212,13 @@ function accept(
 ): Omit<Accepted, 'reply'> {
   const { request } = stored;
   return {
-    events: [
-      {
-        type,
-        topics: [],
-        data_id: request.id,
-        job_id: null,
-        job_sequence: null,
-        channel_id: null,
-        document: documentOf(request),
-        changes,
-        occurred_at: null,
-        effective_at: null,
-        implied: false,
-        applied: true,
-        causation_id: null,
-        previous_hash: stored.hash,
-      },
-    ],
+    events: [draftPlainEvent({ type, document: documentOf(request), changes, previous_hash: stored.hash })],
     puts: [{ kind: replayKind as never, key: request.id, value: stored, document_of: request.id }],
     // Senders look for what they are asked when the configuration changes.
     config_changed: true,
   };
 }
 
-/** Nothing in it is personal. */
 function documentOf(request: ReplayRequest): Document<ReplayRequest> {
-  return { name: 'replay', value: request, cut: (value) => value, cutChange: () => null };
+  return plainDocument('replay', request);
 }
