@@ -10,9 +10,11 @@ import { join } from 'node:path';
 import { readConfig } from '../server/src/config.ts';
 import type { DatabaseAddresses } from '../server/src/db/roles.ts';
 import { openWaypost } from '../server/src/operate/open.ts';
-import { withOperator } from '../server/src/operate/operator.ts';
+import { type Operator, withOperator } from '../server/src/operate/operator.ts';
 import { createTenant, type MadeTenant } from '../server/src/operate/tenants.ts';
 
+/** Tenants. */
+const MADE_AT_ONCE = 50;
 const HUB = { name: 'Hub', lat: 57.7, lng: 11.97, time_zone: 'Europe/Stockholm' };
 const main = join(import.meta.dirname, '../server/src/main.ts');
 
@@ -38,11 +40,7 @@ export async function openHouse(tenantCount: number): Promise<House> {
   // As root, the database runs as another user, who must reach it.
   await chmod(dataDir, 0o755);
   const opened = await openWaypost(readConfig({ WAYPOST_DATA_DIR: dataDir }), () => {});
-  const tenants = await withOperator(opened, async (operator) => {
-    const made: MadeTenant[] = [];
-    for (let n = 0; n < tenantCount; n += 1) made.push(await createTenant(operator, `Tenant ${n}`, HUB));
-    return made;
-  });
+  const tenants = await withOperator(opened, (operator) => makeTenants(operator, tenantCount));
   const open = new Set<Served>();
   return {
     dataDir,
@@ -59,6 +57,19 @@ export async function openHouse(tenantCount: number): Promise<House> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Many at a time, so that the ledger writes them in batches; after the first, which makes what they share. */
+async function makeTenants(operator: Operator, count: number): Promise<MadeTenant[]> {
+  const made = [await createTenant(operator, 'Tenant 0', HUB)];
+  while (made.length < count) {
+    const names = Array.from(
+      { length: Math.min(MADE_AT_ONCE, count - made.length) },
+      (_, n) => `Tenant ${made.length + n}`,
+    );
+    made.push(...(await Promise.all(names.map((name) => createTenant(operator, name, HUB)))));
+  }
+  return made;
 }
 
 async function startServer(dataDir: string, roles: string): Promise<Served> {

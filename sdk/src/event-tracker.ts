@@ -70,7 +70,12 @@ export interface EventTracker {
   ): 'new' | 'duplicate' | 'untracked';
   /** The log goes on from a backup: what came beyond it never happened there. `take` does it with what a message says. */
   restore(epochs: readonly LogEpoch[]): void;
-  /** Everything owed up to here has come, as the API takes it. */
+  /**
+   * What is missing before this number is waited for no longer: it has left the log, as 410 `cursor_expired` says with its
+   * `oldest_sequence`. Compare your data first.
+   */
+  giveUp(oldestSequence: number): void;
+  /** Everything owed up to here has come, or was given up, as the API takes it. */
   readPlace(): string;
   /** What is missing for at least `graceMs`, oldest first. */
   listGaps(nowMs: number, graceMs: number): EventGap[];
@@ -116,6 +121,18 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
     for (const sequence of [...noticed.keys()]) if (sequence > kept) noticed.delete(sequence);
   }
 
+  function giveUp(oldestSequence: number): void {
+    const missing = [...nextOf.keys()].filter((previous) => previous < oldestSequence && !came.has(previous));
+    through = Math.max(through, ...missing);
+    for (const [previous, sequence] of [...nextOf]) {
+      if (previous >= through) continue;
+      nextOf.delete(previous);
+      came.delete(sequence);
+    }
+    for (const sequence of [...noticed.keys()]) if (sequence <= through) noticed.delete(sequence);
+    advance();
+  }
+
   const readPlace = () => (epoch === FIRST_EPOCH ? String(through) : `${epoch}-${through}`);
 
   return {
@@ -140,6 +157,7 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
         .sort((a, b) => a.sequence - b.sequence);
     },
     restore,
+    giveUp,
     has: (sequence) => sequence <= through || came.has(sequence),
     readPlace,
     readState: () => ({ through, beyond: [...nextOf], ...(epoch !== FIRST_EPOCH && { epoch }) }),

@@ -51,7 +51,8 @@ export function eventCalls(transport: Transport) {
 
     /**
      * Fetches what a tracker misses for at least `graceMs`: the events that were owed to the endpoint and did not come.
-     * Hand them to the same code as messages, then tell the tracker of each with `take`.
+     * Hand them to the same code as messages, then tell the tracker of each with `take`. Throws 410 `cursor_expired` where
+     * the log has lost them: then compare your data, and tell the tracker with `giveUp`.
      */
     async *iterateMissing(
       endpoint_id: string,

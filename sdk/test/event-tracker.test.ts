@@ -47,6 +47,22 @@ test('a message without a sequence is no part of the chain', () => {
   assert.equal(createEventTracker().take({ sequence: null, previous: null }, 0), 'untracked');
 });
 
+test('what has left the log is given up, and what came beyond it counts', () => {
+  const tracker = createEventTracker();
+  for (const index of [0, 3, 4]) tracker.take(at(index), 0);
+  tracker.take({ sequence: 20, previous: 17 }, 0);
+  assert.equal(tracker.readPlace(), '3');
+  tracker.giveUp(2);
+  assert.equal(tracker.readPlace(), '3', 'nothing of it is missing');
+  tracker.giveUp(12);
+  assert.equal(tracker.readPlace(), '13');
+  assert.deepEqual(tracker.listGaps(0, 0), [{ sequence: 17, after: '13', noticed_ms: 0 }], 'this one can still be had');
+  tracker.giveUp(18);
+  assert.deepEqual(tracker.readState(), { through: 20, beyond: [] });
+  assert.equal(tracker.take({ sequence: 9, previous: 4 }, 0), 'duplicate');
+  assert.equal(tracker.take({ sequence: 21, previous: 20 }, 0), 'new');
+});
+
 test('after a restore the numbers come again: what was lost is forgotten, what is kept is a duplicate', () => {
   const tracker = createEventTracker();
   for (const message of chain) tracker.take(message, 0);

@@ -8,7 +8,13 @@ import { type TestContext, test } from 'node:test';
 import { type DestinationOptions, requireAllowedUrl, resolveBySystem } from '../src/destinations/checked-address.ts';
 import type { Answer } from '../src/destinations/destination.ts';
 import { parseAllowList } from '../src/destinations/egress.ts';
-import { type HttpDestination, openHttpDestination, REPLY_KEPT_BYTES } from '../src/destinations/http-destination.ts';
+import {
+  CONNECTIONS_MAX,
+  type HttpDestination,
+  openHttpDestination,
+  REPLY_KEPT_BYTES,
+} from '../src/destinations/http-destination.ts';
+import { until } from './until.ts';
 
 const open = { allow: [], loopback_for_test: true };
 
@@ -36,13 +42,14 @@ async function serve(t: TestContext, listener: RequestListener): Promise<string>
 function post(
   destination: HttpDestination,
   origin: string,
-  options: { world?: 'live' | 'test'; timeout_ms?: number; maySend?: () => boolean } = {},
+  options: { tenant_id?: string; world?: 'live' | 'test'; timeout_ms?: number; maySend?: () => boolean } = {},
 ): Promise<Answer> {
-  const { world = 'test', timeout_ms = 15_000, maySend = () => true } = options;
+  const { tenant_id = 'ten_1', world = 'test', timeout_ms = 15_000, maySend = () => true } = options;
   return new Promise((resolve) => {
     destination.post(
       {
         to: { type: 'http', origin, path: '/hooks?x=1' },
+        subject: { tenant_id },
         world,
         headers: ['webhook-id', 'evt_1'],
         body: Buffer.from('{"a":1}'),
@@ -89,6 +96,18 @@ test('connections are used again', async (t) => {
   const destination = destinationOf(t);
   for (let count = 0; count < 5; count++) await post(destination, origin);
   assert.equal(ports.size, 1, 'also after answers that are longer than what is kept');
+});
+
+test('a tenant whose connections to a receiver all hang keeps nobody else from it', async (t) => {
+  let hanging = 0;
+  const origin = await serve(t, (_request, response) => {
+    if (++hanging > CONNECTIONS_MAX) response.writeHead(204).end();
+  });
+  const destination = destinationOf(t);
+  for (let count = 0; count < CONNECTIONS_MAX + 1; count++) void post(destination, origin, { tenant_id: 'ten_slow' });
+  await until(() => hanging === CONNECTIONS_MAX, 'all connections of the one to hang');
+  const answer = await post(destination, origin, { tenant_id: 'ten_other' });
+  assert.deepEqual([answer.outcome, hanging], ['delivered', CONNECTIONS_MAX + 1]);
 });
 
 test('of an answer the first 4 KiB are kept, and one without an end is cut off without harm', async (t) => {
@@ -156,6 +175,7 @@ test('what was called off answers once, and so does what may no longer be sent',
     const flight = destination.post(
       {
         to: { type: 'http', origin, path: '/' },
+        subject: { tenant_id: 'ten_1' },
         world: 'test',
         headers: [],
         body: Buffer.from('{}'),

@@ -30,6 +30,7 @@ test('an attempt during which the clock is set ahead by years has a duration tha
     destination.post(
       {
         to: { type: 'http', origin, path: '/' },
+        subject: { tenant_id: 'ten_1' },
         world: 'test',
         headers: [],
         body,

@@ -12,8 +12,8 @@ export const REPLY_KEPT_BYTES = 4_096;
 /** So much is read at most, so that the connection can be used again. */
 export const REPLY_READ_BYTES = 65_536;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** To one receiver, for all endpoints that lead there; what finds none free waits for its turn. */
-const CONNECTIONS_MAX = 128;
+/** To one receiver, for all endpoints of a tenant that lead there; what finds none free waits for its turn. */
+export const CONNECTIONS_MAX = 128;
 const TURN_TIMEOUT_MS = 60_000;
 const DEADLINE_SWEEP_MS = 50;
 /** Connections to a receiver that nothing was sent to for so long are closed for good. */
@@ -22,6 +22,7 @@ const DURATION_MAX_MS = 3_600_000;
 
 /** A message to an HTTP receiver. */
 export type HttpPosting = Omit<Posting, 'to' | 'subject' | 'body'> & {
+  subject: Pick<Posting['subject'], 'tenant_id'>;
   to: HttpTarget;
   /** POST when absent. */
   method?: string;
@@ -46,10 +47,13 @@ export function openHttpDestination(options: DestinationOptions): HttpDestinatio
   }, DEADLINE_SWEEP_MS);
   sweep.unref();
 
-  /** Worlds do not share connections: one may be allowed to reach what the other may not. */
+  /**
+   * Worlds do not share connections: one may be allowed to reach what the other may not. Nor do tenants: many lead to the
+   * same gateway, and where all connections of one hang there, the other's message would wait for a turn.
+   */
   function poolFor(posting: HttpPosting): Pool {
     const { origin } = posting.to;
-    const key = `${posting.world} ${origin}`;
+    const key = `${posting.world} ${posting.subject.tenant_id} ${origin}`;
     let entry = pools.get(key);
     if (entry === undefined) {
       const connect = checkedConnector(options, posting.world);
