@@ -69,7 +69,8 @@ const claims: Readonly<Record<string, readonly [words: string, ...figures: numbe
     ['for up to # days', foundIn('server/src/ledger/ledger.store.ts', /interval '(\d+) days'/)],
     ['gives up, after # s', foundIn('server/src/operate/open.ts', /AWAY_PATIENCE_MS = ([\d_]+)/) / SECOND_MS],
     ['was down for # days', daysBroken],
-    ['for # days and longer', Number(options.logDays.fallback)],
+    ['the backlog, for [# days]', Number(options.logDays.fallback)],
+    ['the log, [for # days]', Number(options.logDays.fallback)],
   ],
   security: [
     ['# requests a second unless', rate],

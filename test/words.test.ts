@@ -264,7 +264,7 @@ test('an endpoint is made, tested, watched, paused, resumed and deleted', async 
   assert.equal(waiting.code, 1);
   assert.match(waiting.err, /Not there after 1 s: .* is paused/);
   const reference = await givenJob();
-  assert.match(await hear(`jobs trace ${reference}`), /→ http\S+ {2}waits: the endpoint has not come so far/);
+  assert.match(await hear(`jobs trace ${reference}`), /→ http\S+ {2}waits: the endpoint is paused/);
   assert.match(await hear(`endpoints resume ${receiver.url}`), /is active/);
   await hear('endpoints health --wait --within 20');
   assert.match(

@@ -54,9 +54,10 @@ async function waitForAll(call: WordCall, client: Waypost): Promise<Fare[]> {
       return fares;
     }
     const state = fares.length === 0 ? 'no endpoint yet' : late.map(describeLate).join(', ');
-    if (performance.now() >= deadline || signal.aborted)
+    if (signal.aborted) throw new WordError(`No longer waiting: ${state}.`, EXIT.refused);
+    if (performance.now() >= deadline)
       throw new WordError(
-        `Not there after ${withinS} s: ${state}. Does the receiver run? --within waits longer.`,
+        `Not there after ${withinS} s: ${state}. Does the receiver run? A name (endpoints health ENDPOINT --wait) waits for that one alone, --within longer.`,
         EXIT.refused,
       );
     terminal.progress(`waiting: ${state}`);

@@ -7,7 +7,7 @@ import { describeEvent } from './event-line.ts';
 import { formatClock, formatMs, type Terminal } from './terminal.ts';
 
 /** Whom an event was sent to, or for whom it waits. */
-export type Told = NonNullable<TracedEvent['messages']>[number] & { url: string };
+export type Told = NonNullable<TracedEvent['messages']>[number] & { url: string; endpoint_status: string };
 
 export interface Chapter {
   correlation_id: string;
@@ -92,7 +92,7 @@ function describeTold(recordedAt: string, told: Told, paint: Paint): string[] {
 }
 
 /** What comes next; null when nothing does. */
-function describeState({ state, next_attempt_at, dead_letter_id }: Told): string | null {
+function describeState({ state, next_attempt_at, dead_letter_id, endpoint_status }: Told): string | null {
   switch (state) {
     case 'delivered':
       return null;
@@ -109,6 +109,7 @@ function describeState({ state, next_attempt_at, dead_letter_id }: Told): string
     case 'dead':
       return `dead letter ${dead_letter_id}`;
     case 'pending':
-      return 'waits: the endpoint has not come so far';
+      if (endpoint_status === 'unverified') return 'waits: the endpoint has not answered its test yet';
+      return endpoint_status === 'paused' ? 'waits: the endpoint is paused' : 'waits: the endpoint has not come so far';
   }
 }

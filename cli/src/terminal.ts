@@ -47,6 +47,7 @@ export interface TerminalOptions {
 export function openTerminal({ asJson, out, err, env, nowMs }: TerminalOptions): Terminal {
   const isColoured = out.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
   let shownAt = Number.NEGATIVE_INFINITY;
+  let shown = '';
   let isShown = false;
   const clear = () => {
     if (isShown) err.write('\r\x1b[2K');
@@ -78,7 +79,10 @@ export function openTerminal({ asJson, out, err, env, nowMs }: TerminalOptions):
     progress(line) {
       const isLive = err.isTTY === true;
       if (nowMs() - shownAt < (isLive ? REDRAW_MS : PLAIN_LINE_MS)) return;
+      // A log is not filled with what it says already.
+      if (!isLive && line === shown) return;
       shownAt = nowMs();
+      shown = line;
       err.write(isLive ? `\r\x1b[2K${line.slice(0, (err.columns || COLUMNS_DEFAULT) - 1)}` : `${line}\n`);
       isShown = isLive;
     },

@@ -41,15 +41,16 @@ async function findTold(
   events: readonly WaypostEvent[],
 ): Promise<Map<string, Told[]>> {
   const told = new Map<string, Told[]>();
-  const urls = await findUrls(call, client);
-  if (urls === null) return told;
+  const endpoints = await findEndpoints(call, client);
+  if (endpoints === null) return told;
   for (const correlation_id of new Set(events.map((event) => event.correlation_id))) {
     const missing = new Set(events.filter((event) => event.correlation_id === correlation_id).map(({ id }) => id));
     for await (const { id, messages } of client.traces.iterate(correlation_id)) {
       if (!missing.delete(id)) continue;
       const sent = (messages ?? []).map((message) => ({
         ...message,
-        url: urls.get(message.endpoint_id) ?? message.endpoint_id,
+        url: endpoints.get(message.endpoint_id)?.url ?? message.endpoint_id,
+        endpoint_status: endpoints.get(message.endpoint_id)?.status ?? 'deleted',
       }));
       told.set(id, sent);
       if (missing.size === 0) break;
@@ -58,12 +59,15 @@ async function findTold(
   return told;
 }
 
-/** By endpoint. Null: the key may not see who is told. */
-async function findUrls(call: WordCall, client: Waypost): Promise<Map<string, string> | null> {
+/** By id. Null: the key may not see who is told. */
+async function findEndpoints(
+  call: WordCall,
+  client: Waypost,
+): Promise<Map<string, { url: string; status: string }> | null> {
   try {
-    const urls = new Map<string, string>();
-    for await (const { id, url } of client.endpoints.iterate()) urls.set(id, url);
-    return urls;
+    const endpoints = new Map<string, { url: string; status: string }>();
+    for await (const { id, url, status } of client.endpoints.iterate()) endpoints.set(id, { url, status });
+    return endpoints;
   } catch (error) {
     if (!(error instanceof WaypostProblem) || error.status !== 403) throw error;
     call.terminal.note('This key may not see endpoints (webhooks:read): who was told is left out.');

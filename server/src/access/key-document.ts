@@ -37,8 +37,9 @@ type Added = 'ip_ranges' | 'rate_limit_per_s' | 'api_version' | 'lifetime_s';
 
 export function readKey(document: string): Key {
   const key = JSON.parse(document) as Omit<Key, Added> & Partial<Pick<Key, Added>>;
-  const added = { ip_ranges: null, rate_limit_per_s: null, api_version: API_VERSION };
-  return { ...added, lifetime_s: lifetimeOf(key), ...key };
+  const { ip_ranges = null, rate_limit_per_s = null, api_version = API_VERSION, lifetime_s = lifetimeOf(key) } = key;
+  // Behind, so that members which are there keep their place in its replies.
+  return { ...key, ip_ranges, rate_limit_per_s, api_version, lifetime_s };
 }
 
 export function lifetimeOf({ created_at, expires_at }: Pick<Key, 'created_at' | 'expires_at'>): number | null {

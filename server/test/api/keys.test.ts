@@ -26,6 +26,7 @@ test('a key is shown once, opens what it holds, and is listed without its secret
   assert.equal(denied.document.missing_scope, 'jobs:write');
   const shown = await house.call('GET', `/v1/keys/${made.id}`);
   assert.equal(shown.text.includes(made.secret ?? 'none'), false);
+  assert.equal(Object.keys(shown.body)[0], 'id', 'a reply begins with what it is about');
   assert.deepEqual([shown.body.name, shown.body.scopes, shown.body.revoked_at], ['Web shop', ['jobs:read'], null]);
   const { data } = await house.as.source.keys.list({ limit: 1 });
   assert.deepEqual(
