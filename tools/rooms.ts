@@ -134,6 +134,9 @@ export const adapters: Readonly<Record<string, string>> = {
   'destinations/broker-destination.ts': 'carries messages to brokers over connections that it keeps',
   'destinations/nats-session.ts': 'publishes to a JetStream stream',
   'destinations/rabbitmq-session.ts': 'publishes to an exchange of RabbitMQ',
+  'destinations/kafka-session.ts': 'writes to the partitions of a topic of Kafka',
+  'destinations/kafka-connection.ts': 'is the connection to one broker of Kafka',
+  'destinations/kafka-login.ts': 'logs in to a broker of Kafka',
   'destinations/writeback-destination.ts': 'carries out requests to the APIs of shops, ERPs and CRMs',
   'destinations/http-destination.ts': 'carries a message to a URL',
 };

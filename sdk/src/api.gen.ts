@@ -494,21 +494,25 @@ export interface Handover {
 
 /** How messages go out. Absent: over HTTP. */
 export interface Destination {
-  /** http: messages are posted to `url`. nats, rabbitmq: they are published to the broker that `url` names (`nats://`, `tls://`; `amqp://`, `amqps://`). writeback: the request that `transform` makes of each event is sent to the API at `url`. */
-  type: "http" | "nats" | "rabbitmq" | "writeback";
+  /** http: messages are posted to `url`. nats, rabbitmq, kafka: they are published to the broker that `url` names (`nats://`, `tls://`; `amqp://`, `amqps://`; `kafka://`, `kafka+ssl://`). writeback: the request that `transform` makes of each event is sent to the API at `url`. */
+  type: "http" | "nats" | "rabbitmq" | "kafka" | "writeback";
   /** nats: the JetStream stream that has to take the messages; absent: whichever has their subject. */
   stream?: string | undefined;
   /** rabbitmq: the exchange to publish to; absent: the default one, whose routing keys name queues. */
   exchange?: string | undefined;
   /** rabbitmq: the routing key of every message, such as the name of a queue; absent: `waypost.{tenant}.{world}.{type}`. */
   routing_key?: string | undefined;
+  /** kafka: the topic to write to; absent: `waypost.{tenant}.{world}`. */
+  topic?: string | undefined;
+  /** kafka: how `credentials` are told to the broker; absent: plain. */
+  sasl?: "plain" | "scram_sha_256" | "scram_sha_512" | undefined;
   /** writeback: in which words a 200 may still mean no; absent: the status alone counts. */
   answer?: "json_rpc" | "graphql" | undefined;
   /** writeback: where in the body of each request a credential goes (JSON pointers, by name); headers take a token more simply. */
   credentials_at?: Record<string, string> | undefined;
   /** writeback: the request that tests the endpoint, in the form that `transform` makes; it changes nothing there. Absent: GET `url`. */
   check?: Record<string, unknown> | undefined;
-  /** nats, rabbitmq: certificates (PEM) that the certificate of the broker may be signed by, in the place of the public ones. */
+  /** nats, rabbitmq, kafka: certificates (PEM) that the certificate of the broker may be signed by, in the place of the public ones. */
   ca?: string | undefined;
 }
 
@@ -5165,7 +5169,7 @@ export interface CreateEndpointBody {
   headers?: Record<string, string> | undefined;
   /** How messages go out. Absent: over HTTP. */
   destination?: Destination | undefined;
-  /** What the broker wants: `username` and `password`; for nats also `token`, or `creds` (the text of a .creds file); for a writeback those that `credentials_at` names. Replaced as a whole; kept sealed, and never shown again. */
+  /** What the broker wants: `username` and `password`, which `destination.sasl` tells to Kafka; for nats also `token`, or `creds` (the text of a .creds file); for a writeback those that `credentials_at` names. Replaced as a whole; kept sealed, and never shown again. */
   credentials?: Record<string, string> | undefined;
   /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
   worth_sending?: WorthSending2[] | undefined;
@@ -5283,7 +5287,7 @@ export interface UpdateEndpointBody {
   headers?: Record<string, string> | undefined;
   /** How messages go out. Absent: over HTTP. */
   destination?: Destination | undefined;
-  /** What the broker wants: `username` and `password`; for nats also `token`, or `creds` (the text of a .creds file); for a writeback those that `credentials_at` names. Replaced as a whole; kept sealed, and never shown again. */
+  /** What the broker wants: `username` and `password`, which `destination.sasl` tells to Kafka; for nats also `token`, or `creds` (the text of a .creds file); for a writeback those that `credentials_at` names. Replaced as a whole; kept sealed, and never shown again. */
   credentials?: Record<string, string> | undefined;
   /** What is worth sending, by type: the first rule that fits an event decides, for events read from now on. What is left out stays in the log and is shown among the messages. */
   worth_sending?: WorthSending2[] | undefined;

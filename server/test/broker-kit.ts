@@ -31,6 +31,24 @@ export async function givenEventsAcrossAKill(kit: SenderKit, id: string, broker:
   await settleByRetries(kit, id, await kit.head());
 }
 
+/** The same around a broker that stops answering and keeps its connections, until it answers again. */
+export async function givenEventsAcrossAFreeze(kit: SenderKit, id: string, broker: BrokerProcess): Promise<void> {
+  const jobs = (count: number) => Array.from({ length: count }, (_, index) => `job_${(index * 7) % 20}`);
+  await kit.emit(jobs(BEFORE));
+  await settleByRetries(kit, id, await kit.head());
+  broker.freeze();
+  await kit.emit(jobs(WHILE));
+  const hasTimedOut = () => kit.db.sql`select 1 from attempts where endpoint_id = ${id} and outcome = 'timed_out'`;
+  await until(async () => {
+    kit.clock.advance(RETRY_STEP_MS);
+    return (await hasTimedOut()).length > 0;
+  }, 'an attempt that timed out');
+  assert.match(await failureOf(kit, id, 'timed_out'), /^the broker confirmed nothing within 15 s$/);
+  broker.thaw();
+  await kit.emit(jobs(AFTER));
+  await settleByRetries(kit, id, await kit.head());
+}
+
 export function requireEachOnceInOrder(held: readonly Held[]): void {
   assert.equal(held.length, EVENTS);
   assert.equal(new Set(held.map((each) => each.id)).size, EVENTS);
@@ -52,7 +70,11 @@ export async function becomeActive(kit: SenderKit, id: string): Promise<void> {
 }
 
 /** The words of an attempt to this endpoint that came to nothing, once there is one. */
-export async function failureOf(kit: SenderKit, id: string, outcome: 'failed' | 'refused'): Promise<string> {
+export async function failureOf(
+  kit: SenderKit,
+  id: string,
+  outcome: 'failed' | 'refused' | 'timed_out',
+): Promise<string> {
   const find = () =>
     kit.db.sql<{ error: string }[]>`
       select error from attempts where endpoint_id = ${id} and outcome = ${outcome} order by started_at limit 1`;

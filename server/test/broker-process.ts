@@ -23,9 +23,13 @@ export interface BrokerProcess {
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** SIGSTOP: it answers nothing, and keeps its connections. */
+  freeze(): void;
+  /** SIGCONT. */
+  thaw(): void;
 }
 
-interface Program {
+export interface Program {
   command: string;
   args: string[];
   env: NodeJS.ProcessEnv;
@@ -47,6 +51,11 @@ export function hasBroker(name: 'nats-server' | 'rabbitmq-server'): boolean {
     spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', name], { env });
     if (isThere()) return true;
   }
+  return tellMissing(name);
+}
+
+/** Says that the tests of a broker do not run. Throws where it is required. */
+export function tellMissing(name: string): false {
   if (required.includes(name)) throw new Error(`${name} is required and not here`);
   console.log(`not run: what is published to ${name} (there is no ${name} here)`);
   return false;
@@ -71,10 +80,18 @@ export async function makeCertificate(t: TestContext): Promise<{ pem: string; ce
   return { pem: await readFile(cert, 'utf8'), cert, key };
 }
 
-export async function startRabbit(t: TestContext): Promise<BrokerProcess> {
+export interface RabbitProcess extends BrokerProcess {
+  readonly tls_port: number;
+}
+
+export async function startRabbit(t: TestContext, certificate: { cert: string; key: string }): Promise<RabbitProcess> {
   const folder = await folderFor(t, 'rabbit');
-  const [port, distPort, epmdPort] = [await findFreePort(), await findFreePort(), await findFreePort()];
-  await writeFile(join(folder, 'rabbitmq.conf'), `listeners.tcp.1 = 127.0.0.1:${port}\n`);
+  const [port, tls_port] = [await findFreePort(), await findFreePort()];
+  const [distPort, epmdPort] = [await findFreePort(), await findFreePort()];
+  const { cert, key } = certificate;
+  const listeners = [`listeners.tcp.1 = 127.0.0.1:${port}`, `listeners.ssl.1 = 127.0.0.1:${tls_port}`];
+  const tls = [`ssl_options.certfile = ${cert}`, `ssl_options.keyfile = ${key}`, 'ssl_options.verify = verify_none'];
+  await writeFile(join(folder, 'rabbitmq.conf'), `${[...listeners, ...tls].join('\n')}\n`);
   await writeFile(join(folder, 'enabled_plugins'), '[].');
   const env = {
     PATH: process.env.PATH,
@@ -94,16 +111,16 @@ export async function startRabbit(t: TestContext): Promise<BrokerProcess> {
   const epmd = spawn('epmd', ['-port', String(epmdPort), '-address', '127.0.0.1'], { env, stdio: 'ignore' });
   t.after(() => epmd.kill('SIGKILL'));
   const command = RABBIT_SCRIPTS.find((script) => existsSync(script)) ?? 'rabbitmq-server';
-  return startBroker(t, { command, args: [], env, port });
+  return { ...(await startBroker(t, { command, args: [], env, port })), tls_port };
 }
 
-async function folderFor(t: TestContext, name: string): Promise<string> {
+export async function folderFor(t: TestContext, name: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), `waypost-${name}-`));
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
 
-async function startBroker(t: TestContext, { command, args, env, port }: Program): Promise<BrokerProcess> {
+export async function startBroker(t: TestContext, { command, args, env, port }: Program): Promise<BrokerProcess> {
   let child: ChildProcess | null = null;
   let words = '';
 
@@ -134,9 +151,12 @@ async function startBroker(t: TestContext, { command, args, env, port }: Program
     await ended;
   }
 
+  const signal = (name: NodeJS.Signals) => {
+    if (child?.pid !== undefined) process.kill(-child.pid, name);
+  };
   t.after(kill);
   await start();
-  return { port, kill, start };
+  return { port, kill, start, freeze: () => signal('SIGSTOP'), thaw: () => signal('SIGCONT') };
 }
 
 function canConnect(port: number): Promise<boolean> {

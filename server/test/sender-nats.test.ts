@@ -8,6 +8,7 @@ import { Webhook } from 'standardwebhooks';
 import {
   becomeActive,
   failureOf,
+  givenEventsAcrossAFreeze,
   givenEventsAcrossAKill,
   requireEachOnceInOrder,
   settleByRetries,
@@ -86,6 +87,17 @@ if (hasBroker('nats-server')) {
       // The clock of the test was moved by what came later.
       if (sequence === stored[0]?.sequence) verifier.verify(body, headers);
     }
+  });
+
+  test('a server that stops answering is given up, and nothing is lost when it is back', async (t) => {
+    const broker = await startNats(t);
+    await addStream(await connectTo(t, broker));
+    const kit = await startKit(t);
+    await kit.sender();
+    const { id } = await kit.endpoint({ url: urlOf(broker), destination: { type: 'nats' }, types: ['job.*'] });
+    await becomeActive(kit, id);
+    await givenEventsAcrossAFreeze(kit, id, broker);
+    requireEachOnceInOrder((await readStream(await connectTo(t, broker))).filter(({ sequence }) => sequence !== null));
   });
 
   test('what is published a second time is dropped by the stream, which says so', async (t) => {

@@ -8,12 +8,13 @@ import {
   becomeActive,
   EVENTS,
   failureOf,
+  givenEventsAcrossAFreeze,
   givenEventsAcrossAKill,
   type Held,
   requireOrder,
   settleByRetries,
 } from './broker-kit.ts';
-import { type BrokerProcess, hasBroker, startRabbit } from './broker-process.ts';
+import { type BrokerProcess, hasBroker, makeCertificate, startRabbit } from './broker-process.ts';
 import { startKit } from './sender-kit.ts';
 import { until } from './until.ts';
 
@@ -56,11 +57,20 @@ async function takeAll(channel: ConfirmChannel, queue: string): Promise<Taken[]>
   }
 }
 
+/** What was confirmed to a connection that broke is there twice: its message id tells it. */
+function requireOnceInOrder(taken: readonly Taken[]): void {
+  const seen = new Set<string>();
+  const once = taken.filter(({ id }) => !seen.has(id) && seen.add(id));
+  assert.equal(once.length, EVENTS);
+  requireOrder(once);
+}
+
 const urlOf = ({ port }: BrokerProcess) => `amqp://127.0.0.1:${port}`;
 
 if (hasBroker('rabbitmq-server')) {
   test('RabbitMQ as a destination', async (t) => {
-    const broker = await startRabbit(t);
+    const { pem, ...certificate } = await makeCertificate(t);
+    const broker = await startRabbit(t, certificate);
     await t.test(
       'every event reaches a quorum queue, in the order of its job, though the broker is killed in between',
       async (t) => {
@@ -76,11 +86,7 @@ if (hasBroker('rabbitmq-server')) {
         await givenEventsAcrossAKill(kit, id, broker);
         const channel = await until(() => channelTo(t, broker).catch(() => null), 'the broker to let us in');
         const taken = (await takeAll(channel, 'erp')).filter(({ sequence }) => sequence !== null);
-        // What was confirmed to a connection that broke is there twice: its message id tells it.
-        const seen = new Set<string>();
-        const once = taken.filter(({ id }) => !seen.has(id) && seen.add(id));
-        assert.equal(once.length, EVENTS);
-        requireOrder(once);
+        requireOnceInOrder(taken);
         const verifier = new Webhook(secret);
         for (const { id, headers, body, properties, sequence, job_id } of taken) {
           assert.equal(id, headers['webhook-id']);
@@ -92,6 +98,48 @@ if (hasBroker('rabbitmq-server')) {
         }
       },
     );
+
+    await t.test('a broker that stops answering is given up, and nothing is lost when it is back', async (t) => {
+      await (await channelTo(t, broker)).assertQueue('frozen', quorum);
+      const kit = await startKit(t);
+      await kit.sender();
+      const destination = { type: 'rabbitmq' as const, routing_key: 'frozen' };
+      const { id } = await kit.endpoint({ url: urlOf(broker), destination, types: ['job.*'] });
+      await becomeActive(kit, id);
+      await givenEventsAcrossAFreeze(kit, id, broker);
+      const taken = await takeAll(await channelTo(t, broker), 'frozen');
+      requireOnceInOrder(taken.filter(({ sequence }) => sequence !== null));
+    });
+
+    await t.test('a sender stops soon though its broker has stopped answering', { timeout: 20_000 }, async (t) => {
+      await (await channelTo(t, broker)).assertQueue('silent', quorum);
+      const kit = await startKit(t);
+      const sender = await kit.sender();
+      const { id } = await kit.endpoint({
+        url: urlOf(broker),
+        destination: { type: 'rabbitmq', routing_key: 'silent' },
+        types: ['job.*'],
+      });
+      await becomeActive(kit, id);
+      broker.freeze();
+      await sender.stop();
+      broker.thaw();
+    });
+
+    await t.test('amqps:// encrypts, with a certificate that has to be good for the host', async (t) => {
+      await (await channelTo(t, broker)).assertQueue('sealed', quorum);
+      const kit = await startKit(t);
+      await kit.sender();
+      const sealed = { type: 'rabbitmq' as const, routing_key: 'sealed' };
+      const url = `amqps://localhost:${broker.tls_port}`;
+      const trusted = await kit.endpoint({ url, destination: { ...sealed, ca: pem }, types: ['job.*'] });
+      await becomeActive(kit, trusted.id);
+      assert.equal((await takeAll(await channelTo(t, broker), 'sealed')).length, 1);
+      const stranger = await kit.endpoint({ url, destination: sealed });
+      assert.match(await failureOf(kit, stranger.id, 'failed'), /self-signed certificate/);
+      const misnamed = { url: `amqps://127.0.0.1:${broker.tls_port}`, destination: { ...sealed, ca: pem } };
+      assert.match(await failureOf(kit, (await kit.endpoint(misnamed)).id, 'failed'), /altnames|certificate/);
+    });
 
     await t.test('what no queue takes is a failure in words, and is delivered once a queue is bound', async (t) => {
       const channel = await channelTo(t, broker);

@@ -1,7 +1,14 @@
 // Reading the URL of a broker: where to connect, whether by TLS, and what its path says. Pure.
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { nats: 4_222, tls: 4_222, amqp: 5_672, amqps: 5_671 };
-const SECURE = ['tls', 'amqps'];
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  nats: 4_222,
+  tls: 4_222,
+  amqp: 5_672,
+  amqps: 5_671,
+  kafka: 9_092,
+  'kafka+ssl': 9_093,
+};
+const SECURE = ['tls', 'amqps', 'kafka+ssl'];
 
 export interface BrokerAddress {
   /** A name or an address, without brackets. */

@@ -37,6 +37,14 @@ export class BrokerRefusal extends Error {
   }
 }
 
+/** What was to be published has not been, and must not be any more: `maySend` said so when its turn came. */
+export class CalledOff extends Error {
+  constructor() {
+    super('called off: another process sends for this endpoint now');
+    this.name = 'CalledOff';
+  }
+}
+
 /** The connection to one broker, as it comes and goes. */
 interface Link {
   session: Promise<Session> | null;
@@ -164,15 +172,15 @@ class BrokerFlight implements Flight {
     try {
       const session = await connected;
       if (session === null || this.#answer === null) return;
-      if (!this.#posting.maySend()) {
-        this.#end('called_off', 'called off: another process sends for this endpoint now');
-        return;
-      }
+      // A session in which messages wait for their turn asks again.
+      const maySend = () => this.#answer !== null && this.#posting.maySend();
+      if (!maySend()) throw new CalledOff();
       this.started_at = this.#now();
       this.#isPublished = true;
-      this.#end('delivered', null, await session.publish(this.#posting));
+      this.#end('delivered', null, await session.publish({ ...this.#posting, maySend }));
     } catch (error) {
-      this.#end(error instanceof BrokerRefusal ? 'refused' : 'failed', wordsFor(error));
+      if (error instanceof CalledOff) this.#end('called_off', error.message);
+      else this.#end(error instanceof BrokerRefusal ? 'refused' : 'failed', wordsFor(error));
     }
   }
 
@@ -205,7 +213,7 @@ class BrokerFlight implements Flight {
 }
 
 /** What went wrong, for people who look after the broker. */
-function wordsFor(error: unknown): string {
+export function wordsFor(error: unknown): string {
   if (error instanceof EgressError || error instanceof BrokerRefusal) return error.message;
   const cause = rootOf(error);
   const { code = '', message } = cause as { code?: unknown; message: string };

@@ -93,6 +93,7 @@ export async function requireAllowedUrl(
   type: DestinationType = 'http',
 ): Promise<void> {
   const kind = destinationKinds[type];
+  if (type === 'kafka' && /^[^/]*\/\/[^/]*,/.test(text)) throw urlRefused(ONE_BROKER);
   const { url, refusal } = checkUrl(text, kind.schemes);
   if (refusal !== null) throw urlRefused(refusal);
   if ((kind.path === 'none' && url.pathname.length > 1) || (kind.path !== 'any' && url.search !== ''))
@@ -107,6 +108,13 @@ export async function requireAllowedUrl(
     if (found !== null) throw urlRefused(literal === null ? named(url.hostname, found) : found);
   }
 }
+
+/** Kafka's own clients take a list. */
+const ONE_BROKER: Refusal = {
+  rule: 'malformed',
+  sentence:
+    'Name one broker in the URL, which tells where the others are, or a name that has the addresses of several.',
+};
 
 function urlRefused({ rule, sentence }: Refusal): WaypostError {
   return new WaypostError('url_not_allowed', sentence, {

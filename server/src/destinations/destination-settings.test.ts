@@ -10,6 +10,9 @@ test('settings belong to their kind of destination, and so does the scheme of th
   assert.deepEqual(settingsFaults({ type: 'http' }, 'https://a.example/'), []);
   assert.deepEqual(settingsFaults({ type: 'nats', stream: 'S' }, 'tls://a.example'), []);
   assert.deepEqual(settingsFaults({ type: 'rabbitmq', exchange: 'e' }, 'amqps://a.example'), []);
+  assert.deepEqual(settingsFaults({ type: 'kafka', topic: 't', sasl: 'plain' }, 'kafka+ssl://a.example'), []);
+  assert.deepEqual(pointersOf(settingsFaults({ type: 'kafka', stream: 'S' }, 'kafka://a')), ['/destination/stream']);
+  assert.deepEqual(pointersOf(settingsFaults({ type: 'kafka' }, 'kafkas://a')), ['/url']);
   assert.deepEqual(pointersOf(settingsFaults({ type: 'http', stream: 'S' }, 'https://a/')), ['/destination/stream']);
   assert.deepEqual(pointersOf(settingsFaults({ type: 'nats', exchange: 'e' }, 'nats://a')), ['/destination/exchange']);
   assert.deepEqual(pointersOf(settingsFaults({ type: 'nats' }, 'https://a.example/')), ['/url']);
@@ -36,12 +39,14 @@ test('the URL of a broker is read with the port of its scheme and the host that 
   assert.deepEqual(read('tls://nats.example:80'), ['nats.example', 80, true, '']);
   assert.deepEqual(read('amqps://mq.example/shop%2Flive'), ['mq.example', 5_671, true, 'shop/live']);
   assert.deepEqual(read('amqp://[::1]:5673'), ['::1', 5_673, false, '']);
+  assert.deepEqual(read('kafka://kafka.example'), ['kafka.example', 9_092, false, '']);
+  assert.deepEqual(read('kafka+ssl://kafka.example'), ['kafka.example', 9_093, true, '']);
   assert.deepEqual(read('amqp://2130706433/'), ['127.0.0.1', 5_672, false, '']);
 });
 
 test('the address of a broker is refused like any other, however it is written', async () => {
   const rules = { allow: [], loopback_for_test: false };
-  const check = (text: string, type: 'http' | 'nats' | 'rabbitmq') =>
+  const check = (text: string, type: 'http' | 'nats' | 'rabbitmq' | 'kafka') =>
     requireAllowedUrl(text, rules, 'live', async () => [{ address: '93.184.216.34', family: 4 }], type);
   await check('nats://nats.example:4222', 'nats');
   const refusals = [
@@ -51,6 +56,9 @@ test('the address of a broker is refused like any other, however it is written',
     ['amqp://a:b@mq.example', 'rabbitmq', 'userinfo'],
     ['nats://nats.example/path', 'nats', 'path'],
     ['amqp://mq.example/v?heartbeat=0', 'rabbitmq', 'path'],
+    ['kafka+ssl://0x7f000001:9093', 'kafka', 'loopback'],
+    ['kafka://a.example:9092,b.example:9092', 'kafka', 'malformed'],
+    ['kafka://kafka.example/topic', 'kafka', 'path'],
     ['https://nats.example', 'nats', 'scheme'],
     ['nats:nats.example', 'nats', 'malformed'],
     ['nats://nats.example', 'http', 'scheme'],

@@ -31,6 +31,12 @@ export const destinationKinds: Readonly<Record<DestinationType, Kind>> = {
     credentials: [LOGIN],
     path: 'virtual_host',
   },
+  kafka: {
+    schemes: ['kafka+ssl', 'kafka'],
+    settings: ['topic', 'sasl', 'ca'],
+    credentials: [LOGIN],
+    path: 'none',
+  },
   writeback: {
     schemes: WEB_SCHEMES,
     settings: ['answer', 'credentials_at', 'check'],

@@ -4,8 +4,12 @@ import type { Static } from 'typebox';
 import Type from 'typebox';
 import { closed, word } from '../parties/fields.ts';
 
-export const destinationTypes = ['http', 'nats', 'rabbitmq', 'writeback'] as const;
+export const destinationTypes = ['http', 'nats', 'rabbitmq', 'kafka', 'writeback'] as const;
 export type DestinationType = (typeof destinationTypes)[number];
+
+/** How Kafka is told who we are. */
+export const saslMechanisms = ['plain', 'scram_sha_256', 'scram_sha_512'] as const;
+export type SaslMechanism = (typeof saslMechanisms)[number];
 
 const CA_LENGTH_MAX = 16_384;
 export const CREDENTIALS_MAX = 10;
@@ -17,7 +21,7 @@ export const DestinationSchema = closed(
   {
     type: word(destinationTypes, {
       description:
-        'http: messages are posted to `url`. nats, rabbitmq: they are published to the broker that `url` names (`nats://`, `tls://`; `amqp://`, `amqps://`). writeback: the request that `transform` makes of each event is sent to the API at `url`.',
+        'http: messages are posted to `url`. nats, rabbitmq, kafka: they are published to the broker that `url` names (`nats://`, `tls://`; `amqp://`, `amqps://`; `kafka://`, `kafka+ssl://`). writeback: the request that `transform` makes of each event is sent to the API at `url`.',
     }),
     stream: Type.Optional(
       Type.String({
@@ -40,6 +44,15 @@ export const DestinationSchema = closed(
         description:
           'rabbitmq: the routing key of every message, such as the name of a queue; absent: `waypost.{tenant}.{world}.{type}`.',
       }),
+    ),
+    topic: Type.Optional(
+      Type.String({
+        pattern: '^[a-zA-Z0-9._-]{1,249}$',
+        description: 'kafka: the topic to write to; absent: `waypost.{tenant}.{world}`.',
+      }),
+    ),
+    sasl: Type.Optional(
+      word(saslMechanisms, { description: 'kafka: how `credentials` are told to the broker; absent: plain.' }),
     ),
     answer: Type.Optional(
       word(['json_rpc', 'graphql'] as const, {
@@ -72,7 +85,7 @@ export const DestinationSchema = closed(
         maxLength: CA_LENGTH_MAX,
         pattern: '^\\s*-----BEGIN CERTIFICATE-----',
         description:
-          'nats, rabbitmq: certificates (PEM) that the certificate of the broker may be signed by, in the place of the public ones.',
+          'nats, rabbitmq, kafka: certificates (PEM) that the certificate of the broker may be signed by, in the place of the public ones.',
       }),
     ),
   },
@@ -89,6 +102,6 @@ export const CredentialsSchema = Type.Unsafe<Record<string, string>>({
   propertyNames: { pattern: CREDENTIAL_NAME },
   additionalProperties: { type: 'string', minLength: 1, maxLength: CREDENTIAL_LENGTH_MAX },
   description:
-    'What the broker wants: `username` and `password`; for nats also `token`, or `creds` (the text of a .creds file); for a writeback those that `credentials_at` names. Replaced as a whole; kept sealed, and never shown again.',
+    'What the broker wants: `username` and `password`, which `destination.sasl` tells to Kafka; for nats also `token`, or `creds` (the text of a .creds file); for a writeback those that `credentials_at` names. Replaced as a whole; kept sealed, and never shown again.',
   examples: [{ username: 'waypost', password: '7d1c' }],
 });

@@ -15,7 +15,7 @@ export interface HttpTarget {
 }
 
 export interface BrokerTarget {
-  type: 'nats' | 'rabbitmq';
+  type: 'nats' | 'rabbitmq' | 'kafka';
   /** Names the connection: it is another one for each endpoint, and for each change of where and how it is sent to. */
   link: string;
   address: BrokerAddress;

@@ -10,6 +10,7 @@ import { openWritebackDestination } from './writeback-destination.ts';
 const sessions: Readonly<Record<BrokerTarget['type'], OpenSession>> = {
   nats: async (...given) => (await import('./nats-session.ts')).openNatsSession(...given),
   rabbitmq: async (...given) => (await import('./rabbitmq-session.ts')).openRabbitSession(...given),
+  kafka: async (...given) => (await import('./kafka-session.ts')).openKafkaSession(...given),
 };
 
 export function openDestinations(options: DestinationOptions): Destination {

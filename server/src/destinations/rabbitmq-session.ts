@@ -1,6 +1,8 @@
 // RabbitMQ: each message is published with the mandatory flag, persistent, and counts once the broker has confirmed it.
 // A quorum queue or stream confirms when most of its members have it; what no queue takes comes back and is a failure.
 
+import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import {
   type BrokerPosting,
@@ -13,6 +15,7 @@ import { subjectOf } from './broker-subject.ts';
 import { checkedLookup, requireAllowedLiteral } from './checked-address.ts';
 
 const HEARTBEAT_S = 20;
+const GOODBYE_MS = 2_000;
 /** What a broker has to say to us is short. */
 const FRAME_BYTES_MAX = 1_048_576;
 
@@ -70,7 +73,7 @@ function sessionOver(connection: ChannelModel, channel: ConfirmChannel): Session
 
   return {
     closed: new Promise((resolve) => connection.once('close', resolve)),
-    close: () => connection.close(),
+    close: () => sayGoodbye(connection),
     publish(posting) {
       if (blocked !== null) {
         const refusal = new BrokerRefusal(`the broker takes nothing for now: ${blocked}`);
@@ -90,6 +93,16 @@ function sessionOver(connection: ChannelModel, channel: ConfirmChannel): Session
       });
     },
   };
+}
+
+/** A broker that has stopped answering says no goodbye either: nobody waits for it. */
+async function sayGoodbye(connection: ChannelModel): Promise<void> {
+  const late = new AbortController();
+  const closed = connection.close().catch(() => {});
+  await Promise.race([closed, pause(GOODBYE_MS, null, { signal: late.signal }).catch(() => {})]);
+  late.abort();
+  // Its declaration leaves out the socket, and nothing else ends it.
+  (connection.connection as unknown as { stream: Socket }).stream.destroy();
 }
 
 function wordsOf({ to, subject, world, headers: list }: BrokerPosting) {

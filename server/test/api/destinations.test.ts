@@ -45,6 +45,10 @@ test('settings, credentials and URL that do not fit the destination are refused,
   assert.deepEqual([elsewhere.status, elsewhere.body.rule], [422, 'scheme']);
   const inside = await ask({ url: 'amqp://10.0.0.7', destination: { type: 'rabbitmq', routing_key: 'q' } });
   assert.deepEqual([inside.status, inside.body.rule], [422, 'private']);
+  const list = { url: 'kafka://a.example:9092,b.example:9092', destination: { type: 'kafka' } };
+  assert.match((await ask(list)).body.detail, /^Name one broker in the URL/);
+  const misplaced = { url: 'kafka://a.example', destination: { type: 'kafka', exchange: 'x', sasl: 'gssapi' } };
+  assert.equal((await ask(misplaced)).status, 422);
   const login = await ask({ ...nats, url: 'nats://a:b@127.0.0.1' });
   assert.deepEqual([login.status, login.body.rule], [422, 'userinfo']);
 });
