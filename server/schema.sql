@@ -513,6 +513,19 @@ grant select on job_histories to waypost_app;
 grant select on job_histories to waypost_ledger;
 grant select on job_histories to waypost_sender;
 
+create table job_receipts (
+  world_id integer not null,
+  job_id text collate "C" not null,
+  day date not null,
+  part integer not null,
+  receipts text not null,
+  constraint job_receipts_pkey PRIMARY KEY (world_id, job_id, day, part)
+);
+CREATE INDEX job_receipts_by_day ON public.job_receipts USING btree (day);
+grant select on job_receipts to waypost_app;
+grant select on job_receipts to waypost_ledger;
+grant select on job_receipts to waypost_sender;
+
 create table job_terms (
   world_id integer not null,
   term text collate "C" not null,

@@ -1983,6 +1983,26 @@ export type JobPickupUpdatedEvent = (Event) & ({
   };
 });
 
+export interface JobReceipts {
+  event_id: string;
+  /** Number among the events of the job, without gaps. */
+  job_sequence: number;
+  type: string;
+  /** RFC 3339, UTC, milliseconds. */
+  recorded_at: string;
+  /** One for each endpoint that took it, also one that is deleted by now. */
+  receipts: {
+    /** Identifier of an endpoint. */
+    endpoint_id: string;
+    /** When its answer was there, the first time. */
+    delivered_at: string;
+    /** HTTP status; null: no answer came. */
+    status: number | null;
+    /** Which try it was. */
+    attempt: number;
+  }[];
+}
+
 /** The job as a whole was changed: assigned, edited, cancelled. */
 export type JobUpdatedEvent = (Event) & ({
   type: "job.updated";
@@ -4259,6 +4279,20 @@ export interface GetTraceQuery {
 }
 
 export type GetTraceReply = Trace;
+
+export interface ListJobReceiptsQuery {
+  /** The job_sequence after which to go on; absent: from the first. */
+  after?: number | undefined;
+  /** Events, at most 200; 50 when absent. */
+  limit?: number | undefined;
+}
+
+export interface ListJobReceiptsReply {
+  data: JobReceipts[];
+  has_more: boolean;
+  /** Pass it as `after` to go on. */
+  next: string;
+}
 
 export interface ListDeadLettersQuery {
   /** How many at most; 50 when absent, in an export all. */

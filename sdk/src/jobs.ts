@@ -6,6 +6,8 @@ import type {
   GetJobReply,
   GetJobTimelineQuery,
   GetJobTimelineReply,
+  ListJobReceiptsQuery,
+  ListJobReceiptsReply,
   ListJobsQuery,
   ReplaceJobQuery,
   ReplaceJobReply,
@@ -49,6 +51,9 @@ export function jobCalls(transport: Transport) {
     /** Its life, line by line: one page; go on with `after: Number(page.next)`. */
     timeline: (id: string, query?: GetJobTimelineQuery, call?: CallOptions): Promise<GetJobTimelineReply> =>
       transport.send({ method: 'GET', path: memberPath(PATH, id, '/timeline'), query }, call),
+    /** Which endpoint took which of its events, and when: one page; go on with `after: Number(page.next)`. */
+    receipts: (id: string, query?: ListJobReceiptsQuery, call?: CallOptions): Promise<ListJobReceiptsReply> =>
+      transport.send({ method: 'GET', path: memberPath(PATH, id, '/receipts'), query }, call),
     /** By the number that the source gave it. */
     getByReference: (channel: string, reference: string, call?: CallOptions): Promise<Job> =>
       transport.send({ method: 'GET', path: PATH, query: { channel, reference } }, call),

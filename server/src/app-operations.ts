@@ -45,6 +45,7 @@ import { endpointActions } from './webhooks/endpoint-action.routes.ts';
 import { describeWebhooks } from './webhooks/event-catalogue.ts';
 import { catalogueOf, eventTypeOperations } from './webhooks/event-type.routes.ts';
 import { messageOperations } from './webhooks/message.routes.ts';
+import { receiptOperations } from './webhooks/receipt.routes.ts';
 import { replayOperations } from './webhooks/replay.routes.ts';
 import { signingKeyOperations } from './webhooks/signing-key.routes.ts';
 import { traceOperations } from './webhooks/trace.routes.ts';
@@ -118,6 +119,7 @@ function listServing(house: House): Operation[] {
     ...transformOperations({ reads, keys, transforms: house.transforms }),
     ...messageOperations(reads),
     ...traceOperations(reads),
+    ...receiptOperations(reads),
     ...deadLetterOperations({ reads, ledger }),
     ...replayOperations({ reads, ledger }),
     ...auditOperations({ reads, keys }),

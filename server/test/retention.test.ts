@@ -18,6 +18,10 @@ const DAY_MS = 86_400_000;
 const KEPT = { log_days: 90, hold_days: 7, attempt_days: 30, history_days: 400 };
 const noonOfToday = new Date(`${new Date().toISOString().slice(0, 10)}T12:00:00.000Z`).getTime();
 
+interface Receipted {
+  receipts: { endpoint_id: string; status: number | null }[];
+}
+
 let database: TestDatabase;
 let clock: ShiftedClock;
 let server: TestServer;
@@ -26,6 +30,7 @@ let world_id = 0;
 let endpointId = '';
 let jobId = '';
 let lifeBefore = '';
+let receiptsBefore = '';
 let secondDay = 0;
 const warned: object[] = [];
 
@@ -85,6 +90,7 @@ before(async () => {
   ).first_sequence;
   await call('PATCH', `/v1/jobs/${jobId}`, { priority: 'standard' });
   lifeBefore = (await call('GET', `/v1/jobs/${jobId}/events`)).text;
+  receiptsBefore = (await call('GET', `/v1/jobs/${jobId}/receipts`)).text;
 });
 
 test('a day that a named consumer has not read is kept, and who keeps it is told', async () => {
@@ -139,6 +145,14 @@ test('a day goes when nobody needs it, and the life of its jobs goes on to be re
     await database.sql`select from pg_class where relname = ${`events_${dayOf(0).replaceAll('-', '')}`}`;
   assert.equal(partitions.length, 0);
   assert.equal((await call('GET', `/v1/jobs/${jobId}/events`)).text, lifeBefore);
+  const receipts = await call('GET', `/v1/jobs/${jobId}/receipts`);
+  assert.equal(receipts.text, receiptsBefore, 'also who was told, though the attempts are gone');
+  assert.deepEqual(
+    receipts.body.data.map((event: Receipted) =>
+      event.receipts.map(({ endpoint_id, status }) => [endpoint_id, status]),
+    ),
+    [[[endpointId, 204]], [[endpointId, 204]], []],
+  );
   const page = (await call('GET', `/v1/jobs/${jobId}/events?limit=1`)).body;
   assert.deepEqual([page.data[0].job_sequence, page.has_more, page.next], [1, true, '1']);
   const rest = (await call('GET', `/v1/jobs/${jobId}/timeline?after=1`)).body;
@@ -211,6 +225,8 @@ test('nothing is ever dropped where the days are 0, and histories go after their
     expiring: [],
   });
   assert.equal((await database.sql`select from job_histories`).length, 2);
+  assert.ok((await database.sql`select from job_receipts`).length > 0);
   await turnRetention({ sql: database.sql, kept: { ...none, history_days: 400 }, log }, far);
   assert.equal((await database.sql`select from job_histories`).length, 0);
+  assert.equal((await database.sql`select from job_receipts`).length, 0);
 });

@@ -46,7 +46,7 @@ const ASKED = ['redrives'];
 const APPENDED = ['access_entries', 'event_marks', 'events', 'idempotency_keys', 'log_epochs', 'log_seals'];
 
 /** What only the process that drops days of the log writes, as the owner; everybody may read it. */
-const LEFT = ['job_histories', 'log_holds'];
+const LEFT = ['job_histories', 'job_receipts', 'log_holds'];
 
 /** The addresses of the roles, each with a password derived from the owner's: whoever has that one has them all. */
 export function addressesOf(owner: DatabaseAddress, separated: boolean): DatabaseAddresses {

@@ -2,6 +2,7 @@
 
 import type { Attempt, Endpoint, Health, Message } from './endpoint.schema.ts';
 import { IN_FLIGHT_DEFAULT } from './pace.ts';
+import type { JobReceipts } from './receipt.schema.ts';
 import type { DeadLetter, Redrive } from './redrive.schema.ts';
 import type { Replay } from './replay.schema.ts';
 import type { TracePage } from './trace.schema.ts';
@@ -175,6 +176,21 @@ export const replayExample: Replay = {
     per_s: 99.4,
     as_of: '2026-11-21T14:00:30.402Z',
   },
+};
+
+export const receiptsExample: JobReceipts = {
+  event_id: 'evt_01m7yhqmb4e008000004ph4vfp',
+  job_sequence: 1,
+  type: 'job.created',
+  recorded_at: '2026-11-21T13:00:00.156Z',
+  receipts: [
+    {
+      endpoint_id: 'whe_01m7yhqmb4f0pankpv0n1w71v1',
+      delivered_at: '2026-11-21T13:00:00.171Z',
+      status: 204,
+      attempt: 1,
+    },
+  ],
 };
 
 export const traceExample: TracePage = {

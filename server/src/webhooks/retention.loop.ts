@@ -8,6 +8,7 @@ import { forgetHistories, keepHistories } from '../events/job-history.store.ts';
 import { forgetDays } from '../ledger/log-floor.store.ts';
 import { type Expired, expireDay, warnEndpoints } from './expiry.loop.ts';
 import { forgetTold } from './expiry.store.ts';
+import { forgetReceipts, keepReceipts } from './receipt.store.ts';
 import { type Expiring, findHolders, saveHolds } from './retention.store.ts';
 
 const DAY_MS = 86_400_000;
@@ -20,8 +21,8 @@ const TOLD_KEPT_DAYS = 30;
 /** So many holders are told in lines; `waypost doctor` lists all. */
 const HOLDERS_TOLD_MAX = 20;
 
-/** What was sent and what came of it: kept for the same time. */
-const SENT_TABLES = ['attempts', 'left_out_messages', 'delivery_tallies'];
+/** What was sent and what came of it: kept as long as attempts. */
+const SENT_TABLES = ['left_out_messages', 'delivery_tallies'];
 
 /** How many days each is kept; 0: for ever. */
 export interface Kept {
@@ -61,7 +62,10 @@ export async function turnRetention(parts: RetentionParts, now: Date): Promise<D
       const log = await dropDays(parts, now);
       await forgetTold(sql, new Date(now.getTime() - TOLD_KEPT_DAYS * DAY_MS).toISOString());
       const over = daysBefore(now, kept.history_days);
-      if (over !== null) await forgetHistories(sql, over.toISOString().slice(0, 10));
+      if (over !== null) {
+        await forgetHistories(sql, dayOf(over.getTime()));
+        await forgetReceipts(sql, dayOf(over.getTime()));
+      }
       return { attempts, ...log };
     } finally {
       await lock`select pg_advisory_unlock(${RETENTION_LOCK})`;
@@ -79,6 +83,11 @@ function daysBefore(now: Date, days: number): Date | null {
 async function dropAttempts({ sql, log }: RetentionParts, before: Date | null): Promise<string[]> {
   if (before === null) return [];
   const dropped: string[] = [];
+  for (const { name, day } of await listOldPartitions(sql, 'attempts', before)) {
+    await keepReceipts(sql, name, day);
+    await dropPartition(sql, 'attempts', name);
+    dropped.push(name);
+  }
   for (const table of SENT_TABLES) dropped.push(...(await dropPartitions(sql, table, before)));
   if (dropped.length > 0) log.info({ partitions: dropped }, 'attempts.dropped');
   return dropped;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
-import { type House, startHouse, type Who } from '../house.ts';
+import { type Answer, type House, startHouse, type Who } from '../house.ts';
 import { type Receiver, startReceiver } from '../receiver.ts';
 import { until } from '../until.ts';
 import { orderFor } from './given.ts';
@@ -74,6 +74,39 @@ test('it goes from the request over its events and messages to each attempt, and
   }, 'the trace to say that the endpoint is paused');
   const held = paused.data[0].messages.find(({ endpoint_id }: { endpoint_id: string }) => endpoint_id === broken);
   assert.deepEqual([held.state, held.attempts], ['pending', []]);
+});
+
+test('the receipts of a job say who took which of its events; a key sees those of its own endpoints', async () => {
+  const receipts = (id: string, as: Who, query = '') =>
+    house.call('GET', `/v1/jobs/${id}/receipts${query}`, undefined, { as });
+  const idsIn = ({ body }: Answer) =>
+    body.data.map((event: { receipts: { endpoint_id: string }[] }) => event.receipts.map((one) => one.endpoint_id));
+  const all = await givenEndpoint('all-receipts', ['job.*']);
+  const { id: own } = (
+    await house.call('POST', '/v1/endpoints', { url: `${receiver.url}/own`, types: ['job.created'] }, { as: 'bound' })
+  ).body;
+  await until(
+    async () => (await house.call('GET', `/v1/endpoints/${own}`)).body.status === 'active',
+    'the endpoint of the bound key',
+  );
+  const { id } = await house.as.source.jobs.create(orderFor(house));
+  await house.as.source.jobs.patch(id, { priority: 'express' });
+  const taken = await until(async () => {
+    const told = await receipts(id, 'source');
+    const [created = [], changed = []] = idsIn(told);
+    return created.includes(all) && created.includes(own) && changed.includes(all) ? told : null;
+  }, 'both events to be taken');
+  const [created] = taken.body.data;
+  const receipt = created.receipts.find((one: { endpoint_id: string }) => one.endpoint_id === all);
+  assert.deepEqual([created.type, created.job_sequence, receipt.status, receipt.attempt], ['job.created', 1, 204, 1]);
+  assert.ok(receipt.delivered_at >= created.recorded_at);
+  assert.deepEqual(idsIn(await receipts(id, 'bound')), [[own], []]);
+  const page = await receipts(id, 'source', '?limit=1');
+  assert.deepEqual([page.body.data.length, page.body.has_more, page.body.next], [1, true, '1']);
+  assert.deepEqual((await receipts(id, 'source', '?after=2')).body, { data: [], has_more: false, next: '2' });
+  assert.equal((await receipts(id, 'stranger')).status, 404);
+  await house.call('DELETE', `/v1/endpoints/${all}`);
+  assert.ok(idsIn(await receipts(id, 'source'))[0].includes(all), 'also one that is deleted by now');
 });
 
 test('an id that many events share is read page by page, each once and in order', async () => {
