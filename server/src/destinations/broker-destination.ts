@@ -137,7 +137,8 @@ export function openBrokerDestination(options: DestinationOptions, openSession: 
 
 function endSpan(span: Span, { to, about }: BrokerPosting, { outcome, error }: Answer): void {
   const { type, address } = to;
-  span.end({ 'messaging.system': type, 'server.address': address.host, 'waypost.outcome': outcome, ...about }, error);
+  const attributes = { 'messaging.system': type, 'server.address': address.host, 'waypost.outcome': outcome, ...about };
+  span.end(() => attributes, error);
 }
 
 /** What comes too late is closed when it comes. */

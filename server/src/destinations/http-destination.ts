@@ -90,9 +90,7 @@ export function openHttpDestination(options: DestinationOptions): HttpDestinatio
   return {
     post(posting, onAnswer) {
       const span = startSpan('POST webhook', 'sends', posting.trace);
-      const traced = span.context === null ? [] : ['traceparent', writeTraceparent(span.context)];
-      const own = { ...posting, headers: [...posting.headers, ...traced] };
-      const flight = new HttpFlight(own, options.now, (answer) => {
+      const flight = new HttpFlight(traced(posting, span), options.now, (answer) => {
         flights.delete(flight);
         endSpan(span, posting, answer);
         tellLater(() => onAnswer(answer));
@@ -111,15 +109,21 @@ export function openHttpDestination(options: DestinationOptions): HttpDestinatio
   };
 }
 
+/** With the name of its span, where there is a trace. */
+function traced(posting: HttpPosting, { context }: Span): HttpPosting {
+  if (context === null) return posting;
+  return { ...posting, headers: [...posting.headers, 'traceparent', writeTraceparent(context)] };
+}
+
 function endSpan(span: Span, { to, about, method = 'POST' }: HttpPosting, { outcome, status, error }: Answer): void {
   span.end(
-    {
+    () => ({
       'http.request.method': method,
       'server.address': new URL(to.origin).hostname,
       'waypost.outcome': outcome,
       ...(status !== null && { 'http.response.status_code': status }),
       ...about,
-    },
+    }),
     error,
   );
 }

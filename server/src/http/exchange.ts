@@ -245,14 +245,14 @@ export interface Result extends Pick<Completion, 'status' | 'bytes_out' | 'repla
 
 function endSpan({ span, method, route, correlation_id, caller }: Exchange, { status, error }: Result): void {
   span?.end(
-    {
+    () => ({
       'http.request.method': method,
       'http.response.status_code': status,
       'waypost.correlation_id': correlation_id,
       ...(route !== null && { 'http.route': route.operation.path, 'waypost.operation': route.operation.operation_id }),
       ...(caller !== null && caller.tenant_id !== '' && { 'waypost.tenant_id': caller.tenant_id }),
       ...(error !== null && { 'waypost.code': error.code }),
-    },
+    }),
     status < 500 ? null : (error?.code ?? 'internal'),
   );
 }

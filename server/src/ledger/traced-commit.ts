@@ -12,12 +12,12 @@ export function trackCommit(command: Command, submit: (traced: Command) => Promi
     (outcome) => {
       const { status, event_ids, replayed } = outcome;
       const result = { 'waypost.status': status, 'waypost.events': event_ids.length, 'waypost.replayed': replayed };
-      span.end({ ...attributes, ...result }, null);
+      span.end(() => ({ ...attributes, ...result }), null);
       return outcome;
     },
     (error: unknown) => {
       const code = error instanceof WaypostError ? error.code : 'internal';
-      span.end({ ...attributes, 'waypost.code': code }, errorCodes[code].status < 500 ? null : code);
+      span.end(() => ({ ...attributes, 'waypost.code': code }), errorCodes[code].status < 500 ? null : code);
       throw error;
     },
   );

@@ -19,8 +19,11 @@ const current = new AsyncLocalStorage<TraceContext>();
 export interface Span {
   /** What is caused by this work belongs to; null where there is no trace. */
   readonly context: TraceContext | null;
-  /** `failure`: what went wrong on our side or the other's; null when it went as it should. */
-  end(attributes: Attributes, failure: string | null): void;
+  /**
+   * `attributes` is asked where somebody collects them. `failure`: what went wrong on our side or the other's; null when it
+   * went as it should.
+   */
+  end(attributes: () => Attributes, failure: string | null): void;
 }
 
 export function startSpan(name: string, kind: keyof typeof kinds, parent: TraceContext | null): Span {
@@ -64,9 +67,9 @@ class ApiSpan implements Span {
     this.context = isNew ? { trace_id, span_id, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 } : parent;
   }
 
-  end(attributes: Attributes, failure: string | null): void {
+  end(attributes: () => Attributes, failure: string | null): void {
     if (this.#span.isRecording()) {
-      this.#span.setAttributes(attributes);
+      this.#span.setAttributes(attributes());
       if (failure !== null) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
     }
     this.#span.end();

@@ -4,6 +4,7 @@
 
 import type { Message, Next } from './lane.ts';
 import type { LogItem } from './log-item.ts';
+import { soonerOf } from './pace.ts';
 import type { ReplayRun } from './replay.loop.ts';
 import type { ReplayUpdate } from './replay.store.ts';
 import type { Ordering, Window } from './window.ts';
@@ -114,8 +115,11 @@ export class EndpointReplays {
     for (const { window } of this.#runs.values()) window.recover(now);
   }
 
-  wakeTimes(now: number): (number | null)[] {
-    return [...this.#runs.values()].map((replay) => replay.wakeAt(now));
+  /** When one of them may have something to send without anything happening. */
+  wakeAt(now: number): number | null {
+    let soonest: number | null = null;
+    for (const replay of this.#runs.values()) soonest = soonerOf(soonest, replay.wakeAt(now));
+    return soonest;
   }
 
   /** What is to be written down with the endpoint's cursor. */

@@ -15,7 +15,19 @@ import type { Message, Next } from './lane.ts';
 import type { LogItem } from './log-item.ts';
 import type { MadeMessage, Revision } from './message-format.ts';
 import { Outbox } from './outbox.ts';
-import { narrow, newPace, noteSent, orderOf, type Pace, room, roomAt, slowDown, widen, widthOf } from './pace.ts';
+import {
+  narrow,
+  newPace,
+  noteSent,
+  orderOf,
+  type Pace,
+  room,
+  roomAt,
+  slowDown,
+  soonerOf,
+  widen,
+  widthOf,
+} from './pace.ts';
 import type { ParkedMessage } from './parked-message.ts';
 import { Pings } from './ping.loop.ts';
 import { Punctuality } from './punctuality.ts';
@@ -299,18 +311,17 @@ export class EndpointRun {
 
   /** Says when it wants to be woken. */
   #plan(now: number): void {
-    if (this.isStopped) return;
-    const times: (number | null)[] = [];
-    if (this.#outage.isPausing || (this.isActive && this.#outage.isOpen)) times.push(this.#outage.wakeAt());
-    else if (this.config.endpoint.status === 'unverified')
-      times.push(this.pings.isUnderWay ? null : this.pings.handshakeAt);
-    else if (this.isActive) {
-      // Without room nothing in the window can go out, however long it has been due: only room is waited for.
-      times.push(this.#isLimited ? roomAt(this.#pace, this.replays.inFlight, now) : this.window.wakeAt());
-      if (this.window.in_flight > 0 || this.window.waiting > 0) times.push(this.settling.overdueAt);
-      times.push(...this.replays.wakeTimes(now));
-    }
-    const soonest = times.filter((at) => at !== null).sort((a, b) => a - b)[0];
-    if (soonest !== undefined) this.#around.wakeAt(this, soonest);
+    const at = this.isStopped ? null : this.#wakeAt(now);
+    if (at !== null) this.#around.wakeAt(this, at);
+  }
+
+  #wakeAt(now: number): number | null {
+    if (this.#outage.isPausing || (this.isActive && this.#outage.isOpen)) return this.#outage.wakeAt();
+    if (this.config.endpoint.status === 'unverified') return this.pings.isUnderWay ? null : this.pings.handshakeAt;
+    if (!this.isActive) return null;
+    // Without room nothing in the window can go out, however long it has been due: only room is waited for.
+    const sending = this.#isLimited ? roomAt(this.#pace, this.replays.inFlight, now) : this.window.wakeAt();
+    const isBusy = this.window.in_flight > 0 || this.window.waiting > 0;
+    return soonerOf(soonerOf(sending, isBusy ? this.settling.overdueAt : null), this.replays.wakeAt(now));
   }
 }

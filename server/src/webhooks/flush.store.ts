@@ -1,7 +1,7 @@
 // What a sender writes: attempts, parked messages, dead letters and cursors, all in one transaction that counts only
 // while its leases are ours.
 
-import type { Sql, Tx } from '../db/sql.ts';
+import { type Sql, type Tx, textsOf } from '../db/sql.ts';
 import type { Answer } from '../destinations/destination.ts';
 import type { Instant } from '../ledger/command.ts';
 import type { ParkedMessage } from './parked-message.ts';
@@ -175,6 +175,7 @@ function moveCursors(tx: Tx, rows: readonly CursorUpdate[]) {
 }
 
 export function insertAttempts(sql: Sql | Tx, rows: readonly AttemptRow[]) {
+  const texts = (of: (row: AttemptRow) => string) => textsOf(sql, rows.map(of));
   return sql`
     insert into attempts (world_id, endpoint_id, sequence, started_at, attempt, event_id, type, correlation_id, outcome,
       duration_ms, status, error, reply, redrive, control, retry_after_s, replay)
@@ -184,9 +185,9 @@ export function insertAttempts(sql: Sql | Tx, rows: readonly AttemptRow[]) {
     from unnest(
       ${rows.map((row) => row.world_id)}::int[], ${rows.map((row) => row.endpoint_id)}::text[],
       ${rows.map((row) => row.sequence)}::bigint[], ${rows.map((row) => row.started_at)}::bigint[],
-      ${rows.map((row) => row.attempt)}::int[], ${rows.map((row) => row.event_id)}::text[],
-      ${rows.map((row) => row.type)}::text[], ${rows.map((row) => row.correlation_id)}::text[],
-      ${rows.map((row) => row.outcome)}::text[], ${rows.map((row) => row.duration_ms)}::int[],
+      ${rows.map((row) => row.attempt)}::int[], ${texts((row) => row.event_id)},
+      ${texts((row) => row.type)}, ${texts((row) => row.correlation_id)},
+      ${texts((row) => row.outcome)}, ${rows.map((row) => row.duration_ms)}::int[],
       ${rows.map((row) => row.status)}::smallint[], ${rows.map((row) => row.error)}::text[],
       ${rows.map((row) => row.reply)}::text[], ${rows.map((row) => row.redrive)}::text[],
       ${rows.map((row) => row.control)}::text[], ${rows.map((row) => row.retry_after_s)}::int[],

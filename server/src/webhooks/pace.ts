@@ -49,6 +49,12 @@ export function roomAt(pace: Pace, in_flight: number, now: number): number | nul
   return pace.tokens >= 1 ? now : now + Math.ceil(((1 - pace.tokens) / pace.rate_per_s) * 1_000);
 }
 
+/** The earlier of two times; null: never. */
+export function soonerOf(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
+}
+
 export function noteSent(pace: Pace): void {
   if (pace.rate_per_s !== null) pace.tokens -= 1;
 }

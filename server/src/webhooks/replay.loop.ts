@@ -5,7 +5,7 @@
 import type { LogCursor } from '../events/log.store.ts';
 import type { Message, Next } from './lane.ts';
 import type { LogItem } from './log-item.ts';
-import { newPace, noteSent, type Pace, room, roomAt } from './pace.ts';
+import { newPace, noteSent, type Pace, room, roomAt, soonerOf } from './pace.ts';
 import type { ReplayPlan, ReplayRequest } from './replay.schema.ts';
 import type { ReplayUpdate, SavedReplayPlace } from './replay.store.ts';
 import type { ReplayBlock, ReplayHead } from './replay-log.store.ts';
@@ -98,8 +98,7 @@ export class ReplayRun {
   wakeAt(now: number): number | null {
     if (this.isClosed) return null;
     const isThrottled = this.window.waiting > 0 && room(this.#pace, 0, now) <= 0;
-    const times = [this.window.wakeAt(), isThrottled ? roomAt(this.#pace, 0, now) : null];
-    return times.reduce<number | null>((soonest, at) => (at === null ? soonest : Math.min(soonest ?? at, at)), null);
+    return soonerOf(this.window.wakeAt(), isThrottled ? roomAt(this.#pace, 0, now) : null);
   }
 
   /** The dead letter that is settled when this event is delivered. */

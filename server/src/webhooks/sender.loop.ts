@@ -268,7 +268,7 @@ class SenderLoop implements Sender {
       make: (run, item, revision) => makeMessage(item, keys, revision, this.#worldOf(run).config_version),
       prepare: (run, nexts) => this.#worldOf(run).prepare(run, nexts),
       changed: (run) => this.#flusher.mark(run),
-      hungry: (run) => this.#worldOf(run).feed(),
+      hungry: (run) => this.#worldOf(run).feedMore(run),
       wakeAt: (run, at) => void this.#wakes.set(run, at),
       commitVerified: (run) =>
         this.#commit(run, 'endpoint.verify', (stored, moment) =>

@@ -68,6 +68,11 @@ export class WorldRun {
     });
   }
 
+  /** There is room for more at this endpoint: as often as an answer comes, and mostly there is nothing to give it. */
+  feedMore(run: EndpointRun): void {
+    if (this.#hasMoreFor(run)) this.feed();
+  }
+
   stop(): void {
     this.#isStopped = true;
   }
@@ -172,7 +177,7 @@ export class WorldRun {
   #nextReader(): EndpointRun | null {
     let reader: EndpointRun | null = null;
     for (const run of this.runs.values()) {
-      if (!run.isHungry) continue;
+      if (!this.#hasMoreFor(run) || !run.isHungry) continue;
       if (this.#give(run, this.#tail)) run.pump();
       if (!run.isHungry || !this.#hasMoreFor(run)) continue;
       if (reader === null || run.fed_at < reader.fed_at) reader = run;
