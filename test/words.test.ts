@@ -376,6 +376,19 @@ test('listen hands events, signed, to a program of the developer; what it answer
   assert.match((await say(`listen --forward ${local.url} --replay 5 --limit 1`)).out, /no answer: ECONNREFUSED/);
 });
 
+test('run gives the SDK to a program that lies anywhere', async () => {
+  const file = join(folder, 'mine.ts');
+  writeFileSync(
+    file,
+    `import { Waypost } from '@waypost/sdk';
+    import { WaypostProblem } from '@waypost/sdk/errors';
+    const client: Waypost = new Waypost({ url: process.env.WAYPOST_URL ?? '', key: process.env.WAYPOST_KEY ?? '' });
+    const error = await client.jobs.get('nowhere').catch((thrown: unknown) => thrown);
+    console.log(error instanceof WaypostProblem, process.argv.slice(2).join());`,
+  );
+  assert.equal(await hear(`run ${file} --one two`), 'true --one,two\n');
+});
+
 test('listen waits for what comes', async () => {
   const local = await startReceiver();
   const listening = say(`listen --forward ${local.url} --limit 1`);

@@ -33,7 +33,6 @@ export const taskStatuses = [
   'exception',
   'cancelled',
 ] as const;
-export type TaskKind = (typeof taskKinds)[number];
 export type TaskStatus = (typeof taskStatuses)[number];
 export const onFailureRules = ['reattempt', 'return', 'hold_at_hub', 'dispose'] as const;
 export const ITEMS_MAX = 500;
@@ -112,7 +111,6 @@ export const eta = Type.Object(
   },
   { additionalProperties: false, description: 'The estimate last published.' },
 );
-export type Eta = Static<typeof eta>;
 
 export const task = Type.Object(
   {
