@@ -88,3 +88,15 @@ export function textsOf(sql: Sql | Tx, texts: readonly (string | null)[]) {
   const joined = texts.map((text) => text ?? TEXT_ABSENT).join(TEXT_SEPARATOR);
   return sql`string_to_array(${joined}, ${TEXT_SEPARATOR}, ${TEXT_ABSENT})`;
 }
+
+/**
+ * Sends an insert that is planned once and not for each batch: its rows are given, so that no value changes the plan,
+ * and planning anew copies all documents of the batch several times. Whatever looks for rows is planned each time.
+ */
+export function insertAsPlanned(tx: Tx, insert: () => Sent): Sent {
+  return Promise.all([
+    tx`set local plan_cache_mode to force_generic_plan`.execute(),
+    insert(),
+    tx`set local plan_cache_mode to default`.execute(),
+  ]);
+}

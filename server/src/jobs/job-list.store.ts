@@ -19,6 +19,11 @@ export interface JobRow {
   personal: Buffer;
 }
 
+/** The same with what its channel says about skipped steps: a reply tells what is allowed next. */
+export interface FoundJob extends JobRow {
+  strict_transitions: boolean;
+}
+
 /** Null in `channel_ids`: all channels. */
 export interface JobScope {
   world_id: number;
@@ -26,7 +31,7 @@ export interface JobScope {
 }
 
 /** Reads one job; questions that come at the same time share a statement. */
-export function openJobFinder(sql: Sql): (scope: JobScope, jobId: string) => Promise<JobRow | null> {
+export function openJobFinder(sql: Sql): (scope: JobScope, jobId: string) => Promise<FoundJob | null> {
   const find = gather(async (refs) => {
     const rows = await findJobs(sql, refs);
     return new Map(rows.map((row) => [refKey(row.world_id, row.job_id), row]));
@@ -39,10 +44,12 @@ export function openJobFinder(sql: Sql): (scope: JobScope, jobId: string) => Pro
 }
 
 function findJobs(sql: Sql, refs: readonly { world_id: number; key: string }[]) {
-  return sql<JobRow[]>`
-    select j.world_id, j.job_id, j.channel_id, j.version, j.created_at, j.updated_at, j.event_id, j.body, j.personal
+  return sql<FoundJob[]>`
+    select j.world_id, j.job_id, j.channel_id, j.version, j.created_at, j.updated_at, j.event_id, j.body, j.personal,
+      coalesce(c.strict_transitions, false) as strict_transitions
     from unnest(${refs.map((ref) => ref.world_id)}::int[], ${refs.map((ref) => ref.key)}::text[]) as n (world_id, job_id)
-    join jobs j on j.world_id = n.world_id and j.job_id = n.job_id and j.deleted_at is null`;
+    join jobs j on j.world_id = n.world_id and j.job_id = n.job_id and j.deleted_at is null
+    left join channels c on c.world_id = j.world_id and c.channel_id = j.channel_id`;
 }
 
 /** The job that holds the reference. */

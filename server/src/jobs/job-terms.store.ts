@@ -14,12 +14,16 @@ interface TermsLine {
   terms: readonly string[];
 }
 
+/** A job to be written, with the terms that it has from now on. */
+export interface JobLine extends WrittenLine<StoredJob> {
+  terms: readonly string[];
+}
+
 /** Only what differs is written: most changes of a job touch no term. */
-export function writeTerms(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent[] {
+export function writeTerms(tx: Tx, lines: readonly JobLine[]): Sent[] {
   const added: TermsLine[] = [];
   const gone: TermsLine[] = [];
-  for (const { world_id, value, before } of lines) {
-    const after = termsOf(value.job);
+  for (const { world_id, value, before, terms: after } of lines) {
     const earlier = before === undefined ? [] : termsOf(before.job);
     const job_id = value.job.id;
     addLine(added, { world_id, job_id, terms: after.filter((term) => !earlier.includes(term)) });

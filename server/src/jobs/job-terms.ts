@@ -25,6 +25,9 @@ export const priorityTerm = (priority: Priority) => `p/${priority}`;
 /** What all terms begin with whose words begin with this text. */
 export const wordTerm = (text: string) => `w/${normaliseWord(text)}`;
 
+/** Whether it is one of those, whose word begins behind the slash. */
+export const isWordTerm = (term: string) => term.startsWith('w/');
+
 function shortenTerm(kind: string, text: string): string {
   const isShort = text.length <= TERM_LENGTH_MAX || [...text].length <= TERM_LENGTH_MAX;
   return isShort ? `${kind}/${text}` : `${kind}#${hash('sha256', text).slice(0, 32)}`;
@@ -55,7 +58,7 @@ export function dayTerms(start: string, end: string, daysMax = WINDOW_DAYS_MAX):
 }
 
 /** What `q` looks for the beginning of: references and the numbers in them, references and barcodes of items. */
-export function wordsOf(job: Pick<Job, 'reference' | 'group_reference' | 'pickups' | 'deliveries'>): Set<string> {
+function wordsOf(job: Pick<Job, 'reference' | 'group_reference' | 'pickups' | 'deliveries'>): Set<string> {
   const words = new Set<string>();
   const addReference = (text: string | null) => {
     if (text !== null) for (const word of referenceWords(text)) words.add(word);

@@ -17,7 +17,7 @@ import { DUPLICATES_HEADER } from './duplicate-orders.ts';
 import { type JobInput, jobInput, jobReply } from './job.schema.ts';
 import { referenceKey } from './job.ts';
 import { makeJobExample, orderExample } from './job-example.ts';
-import { type JobRow, type JobScope, openJobFinder } from './job-list.store.ts';
+import { type FoundJob, type JobRow, type JobScope, openJobFinder } from './job-list.store.ts';
 import { liveOf } from './job-reply.ts';
 import { normaliseInstant } from './order.ts';
 import {
@@ -166,7 +166,7 @@ async function answerPast(
   call: Pick<Call, 'caller' | 'rendering' | 'shown'>,
   jobId: string,
   stated: string,
-  row: JobRow | null,
+  row: FoundJob | null,
 ): Promise<Reply> {
   const asOf = normaliseInstant(stated);
   const since = new Date(timeOfId(jobId) ?? 0).toISOString();
@@ -182,19 +182,20 @@ function documentOf({ world_id, channel_id, event_id, body, personal }: PastEven
   return { world_id, channel_id: channel_id ?? '', event_id, personal, body: documentIn(body) ?? '{}' };
 }
 
-type KeptJob = Pick<JobRow, 'world_id' | 'channel_id' | 'event_id' | 'body' | 'personal'>;
+type KeptJob = Pick<JobRow, 'world_id' | 'channel_id' | 'event_id' | 'body' | 'personal'> &
+  Partial<Pick<FoundJob, 'strict_transitions'>>;
 
-export async function answerJob(desk: JobReading, row: JobRow, view: View): Promise<Reply> {
+export async function answerJob(desk: JobReading, row: KeptJob & Pick<JobRow, 'version'>, view: View): Promise<Reply> {
   const [text = ''] = await renderJobs(desk, [row], view);
   return { status: 200, body: new JsonText(text), version: row.version };
 }
 
-/** Documents as they are kept, each with `live` as its last member. */
+/** Documents as they are kept, each with `live` as its last member. Whoever did not find them by id asks for their channels. */
 export async function renderJobs(desk: JobReading, rows: readonly KeptJob[], view: View): Promise<string[]> {
   if (rows.length === 0) return [];
   const [texts, strict] = await Promise.all([
     desk.keys.open(desk.reads, rows, view),
-    Promise.all(rows.map((row) => desk.isStrict(row.world_id, row.channel_id))),
+    Promise.all(rows.map((row) => row.strict_transitions ?? desk.isStrict(row.world_id, row.channel_id))),
   ]);
   return texts.map((text, index) => {
     const options = { strict_transitions: strict[index] ?? false, undo: false };

@@ -1,14 +1,14 @@
 // The statements with which the ledger loads and writes jobs and their index rows. Reading for lists is in
 // job-list.store.ts.
 
-import { type Sent, type Tx, textsOf } from '../db/sql.ts';
+import { insertAsPlanned, type Sent, type Tx, textsOf } from '../db/sql.ts';
 import type { Kind, Ref, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { Job } from './job.schema.ts';
 import type { StoredJob } from './job.ts';
-import { writeTerms } from './job-terms.store.ts';
-import { wordsOf } from './job-terms.ts';
+import { type JobLine, writeTerms } from './job-terms.store.ts';
+import { isWordTerm, termsOf } from './job-terms.ts';
 import { isFinalJob, tasksOf } from './status.ts';
 import type { Task } from './task.schema.ts';
 
@@ -38,13 +38,14 @@ export const jobKind: Kind<StoredJob> = {
     return new Map(rows.map((row, index) => [refKey(row.world_id, row.job_id), storedOf(row, texts[index] ?? '')]));
   },
 
-  write(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent[] {
+  write(tx: Tx, written: readonly WrittenLine<StoredJob>[]): Sent[] {
+    const lines = written.map((line) => ({ ...line, terms: termsOf(line.value.job) }));
     const fresh = lines.filter((line) => line.before === undefined);
     const known = lines.filter((line) => line.before !== undefined);
     // Known jobs first: a superseded or deleted one frees the reference that a new one takes.
     return [
       ...(known.length > 0 ? [updateJobs(tx, known)] : []),
-      ...(fresh.length > 0 ? [insertJobs(tx, fresh)] : []),
+      ...(fresh.length > 0 ? [insertAsPlanned(tx, () => insertJobs(tx, fresh))] : []),
       ...writeTasks(tx, lines),
       ...writeTerms(tx, lines),
     ];
@@ -63,7 +64,7 @@ function storedOf(row: LoadedJob, text: string): StoredJob {
 }
 
 /** The columns that lists filter by, as arrays for `unnest`. */
-function columnsOf(lines: readonly WrittenLine<StoredJob>[]) {
+function columnsOf(lines: readonly JobLine[]) {
   const jobs = lines.map((line) => line.value.job);
   const windows = jobs.map(spanOf);
   return {
@@ -73,7 +74,7 @@ function columnsOf(lines: readonly WrittenLine<StoredJob>[]) {
     reference: jobs.map((job) => job.reference),
     holds_reference: lines.map((line) => line.value.holds_reference),
     status: jobs.map((job) => job.status),
-    search_text: jobs.map(searchTextOf),
+    search_text: lines.map(({ terms }) => searchTextOf(terms)),
     metadata: jobs.map((job) => JSON.stringify(job.metadata)),
     window_start: windows.map((span) => span.start),
     window_end: windows.map((span) => span.end),
@@ -91,7 +92,7 @@ function columnsOf(lines: readonly WrittenLine<StoredJob>[]) {
   };
 }
 
-function insertJobs(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent {
+function insertJobs(tx: Tx, lines: readonly JobLine[]): Sent {
   const of = columnsOf(lines);
   return tx`
     insert into jobs (world_id, job_id, channel_id, reference, holds_reference, status, search_text, metadata,
@@ -113,7 +114,7 @@ function insertJobs(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent {
 }
 
 /** A job that only gives its reference away (superseded) has no new document: it keeps the one that it has. */
-function updateJobs(tx: Tx, lines: readonly WrittenLine<StoredJob>[]): Sent {
+function updateJobs(tx: Tx, lines: readonly JobLine[]): Sent {
   const of = columnsOf(lines);
   return tx`
     update jobs j set holds_reference = n.holds_reference, status = n.status, search_text = n.search_text,
@@ -209,8 +210,8 @@ function spanOf(job: Job): { start: string; end: string } {
 }
 
 /** Each word that `?q=` finds, on a line of its own. */
-function searchTextOf(job: Job): string {
-  return [...wordsOf(job)].map((word) => `\n${word}`).join('');
+function searchTextOf(terms: readonly string[]): string {
+  return terms.map((term) => (isWordTerm(term) ? `\n${term.slice(2)}` : '')).join('');
 }
 
 /** From `referenceKey(channel, reference)` to the id of the job that holds the reference; null once it is free again. */

@@ -1,7 +1,7 @@
 // The bytes of an event: how a draft becomes the JSON that is stored, sent and read for ever.
 // A line belongs here if it puts a member into an event.
 
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Command, Document, EventDraft, Instant } from './command.ts';
 import { startCutting } from './personal.ts';
 
@@ -86,7 +86,7 @@ export function writeEventBody(cut: CutEvent, command: Command, world: World, pl
 
 /** Hash of one event as stored: SHA-256(body, sealed values), hex. The next event of the same object names it. */
 export function hashEvent(body: string, personal: Buffer): string {
-  return hash('sha256', Buffer.concat([Buffer.from(body), personal]), 'hex');
+  return createHash('sha256').update(body).update(personal).digest('hex');
 }
 
 /** The chain over a world's log: SHA-256(chain before, hash of the event). */

@@ -1,7 +1,7 @@
 // The end of a batch: what the rules decided gets its numbers, is sealed, chained and answered, and all of it is
 // written with one statement a table.
 
-import type { Sent, Tx } from '../db/sql.ts';
+import { insertAsPlanned, type Sent, type Tx } from '../db/sql.ts';
 import type { Accepted, Command, Instant, Outcome, ReplyDraft, StoredDocument } from './command.ts';
 import { refKey } from './command.ts';
 import { type CutEvent, chainEvent, hashEvent, type World, writeEventBody } from './event-text.ts';
@@ -210,7 +210,7 @@ export class Placing {
       outcome: makeOutcome({
         ...told,
         headers,
-        envelope: writeEnvelope(accepted.reply, true),
+        envelope: accepted.reply.secret === undefined ? envelope : writeEnvelope(accepted.reply, true),
         replayed: false,
         api_version: null,
       }),
@@ -231,7 +231,7 @@ export class Placing {
     if (this.#newKeys.size > 0) sent.push(insertSubjects(tx, [...this.#newKeys.values()]));
     const nowOf = (worldId: number) => this.#sites.get(worldId)?.now ?? '';
     for (const { kind, lines } of this.#ground.set.changed(nowOf)) sent.push(...(kind.write?.(tx, lines) ?? []));
-    if (this.events.length > 0) sent.push(appendEvents(tx, this.events));
+    if (this.events.length > 0) sent.push(insertAsPlanned(tx, () => appendEvents(tx, this.events)));
     if (this.#remembered.length > 0) sent.push(rememberReplies(tx, this.#remembered));
     if (this.erased.length > 0) sent.push(eraseSubjects(tx, this.erased));
     const moves = [...this.#ground.heads.values()].flatMap((head) => this.#moveOf(head));

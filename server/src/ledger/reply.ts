@@ -43,9 +43,10 @@ export function makeOutcome(reply: ReplyParts): Outcome {
   };
 }
 
+/** The document goes in last: it is long, and no mark is looked for in it. */
 function fillEnvelope(envelope: string, document: string | null, eventIds: readonly string[]): string {
-  let text = replaceMark(envelope, EVENT_IDS_MARK, () => JSON.stringify(eventIds));
-  text = replaceMark(text, SPREAD_MARK, () => (document ?? '{}').slice(1, -1));
+  const text = replaceMark(envelope, EVENT_IDS_MARK, () => JSON.stringify(eventIds));
+  if (text.includes(SPREAD_MARK)) return replaceMark(text, SPREAD_MARK, () => (document ?? '{}').slice(1, -1));
   return replaceMark(text, DOCUMENT_MARK, () => document ?? 'null');
 }
 

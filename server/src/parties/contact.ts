@@ -27,13 +27,19 @@ export interface Reachable {
   email?: string | null;
 }
 
+/** A command asks for the hashes of a contact three times: twice to load, once to decide. */
+const hashed = new WeakMap<Reachable, { hashKey: Buffer; worldId: number; hashes: readonly string[] }>();
+
 /** Hashes of a person's ways, the telephone number first. Under a key: numbers are few enough to be guessed. */
-export function contactHashes(hashKey: Buffer, worldId: number, contact: Reachable): string[] {
+export function contactHashes(hashKey: Buffer, worldId: number, contact: Reachable): readonly string[] {
+  const known = hashed.get(contact);
+  if (known?.hashKey === hashKey && known.worldId === worldId) return known.hashes;
   const hashes: string[] = [];
   const hashOf = (way: string, value: string) =>
     createHmac('sha256', hashKey).update(`${worldId}|${way}|${value}`).digest('base64url');
   if (contact.phone != null) hashes.push(hashOf('phone', contact.phone));
   if (contact.email != null) hashes.push(hashOf('email', contact.email.normalize('NFC').toLowerCase()));
+  hashed.set(contact, { hashKey, worldId, hashes });
   return hashes;
 }
 
