@@ -240,6 +240,26 @@ test('doctor is content with a healthy house, and names the event that was chang
   }
 });
 
+test('doctor says who will lose events of the log, and when; that is no fault', async () => {
+  const embedded = await startEmbedded({ dataDir, log: () => {} });
+  const sql = openPool(embedded.address, { name: 'waypost test', connectionsMax: 1 });
+  try {
+    const hold = { world_id: 1, day: '2026-08-20', sequence: 4, since: new Date(), expires_at: '2026-11-19T00:00:00Z' };
+    await sql`insert into log_holds ${sql([
+      { ...hold, kind: 'endpoint', holder_id: 'whe_1' },
+      { ...hold, kind: 'dead_letter', holder_id: 'whe_2' },
+    ])}`;
+    const { out } = await say(['doctor']);
+    const needs = String.raw`\(ten_\w+ live\) needs the log from 5 on, of 2026-08-20, which is dropped on 2026-11-19\.`;
+    assert.match(out, new RegExp(`warning +database +The endpoint whe_1 ${needs}`));
+    assert.match(out, new RegExp(`warning +database +A dead letter of the endpoint whe_2 ${needs}`));
+    await sql`delete from log_holds`;
+  } finally {
+    await sql.end();
+    await embedded.stop();
+  }
+});
+
 async function untilStatus(url: string, key: string, status: number): Promise<void> {
   await until(async () => (await listKeysWith(url, key)).status === status, `status ${status}`);
 }
