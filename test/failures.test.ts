@@ -3,13 +3,24 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { runWords } from '../server/test/say.ts';
 import { findFreePort, makeDataDir } from '../server/test/server-process.ts';
+import { until } from '../server/test/until.ts';
 import { copyTree } from './clone.ts';
 
 const root = dirname(import.meta.dirname);
@@ -130,4 +141,29 @@ test('before anything is installed: no Node, one that is too old, no npm, no net
 test('the receiver says so when nobody told it where the server is', async () => {
   const receiver = join(root, 'examples/receiver.ts');
   checkSentence(await runWords(['run', receiver], {}), /^receiver: url must begin with .* Is WAYPOST_URL set\?\n$/);
+});
+
+test('a demo that is interrupted while its server starts leaves nothing behind', async () => {
+  const folder = await makeDataDir();
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [join(root, 'cli/src/demo.ts'), '--jobs', '5'], {
+    env: { PATH, HOME, TMPDIR: folder },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let err = '';
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk));
+  const ended = once(child, 'close');
+  const made = await until(async () => {
+    const [name = ''] = readdirSync(folder);
+    return name !== '' && existsSync(join(folder, name, 'data')) ? join(folder, name) : null;
+  }, 'its server is being made');
+  child.kill('SIGTERM');
+  assert.equal((await ended)[0], 130, err);
+  assert.equal(err, '');
+  assert.deepEqual(readdirSync(folder), []);
+  // What a server that was still starting had begun ends when it finds its folder gone.
+  await until(async () => {
+    const { stdout } = spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+    return stdout.includes(made) ? null : true;
+  }, 'nothing goes on');
 });

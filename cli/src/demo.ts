@@ -32,6 +32,7 @@ const PATIENCE_MS = 20_000;
 /** After a kill, messages wait on the retry ladder (5 s, 30 s, 2 min ± 20 %). */
 const PATIENCE_CHAOS_MS = 180_000;
 const REFRESH_MS = 100;
+const EXIT_INTERRUPTED = 130;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -49,24 +50,34 @@ async function main(args: readonly string[]): Promise<number> {
   const hub = [TOWN.name, TOWN.centre.lat, TOWN.centre.lng, TOWN.time_zone].join(',');
   if (options.chaos && process.env.WAYPOST_URL !== undefined)
     progress.tell('--chaos kills its server, so that of WAYPOST_URL is left alone.');
-  const stage = await openStage(options.chaos ? {} : process.env, hub, progress.tell);
-  let receiver: Receiver | null = null;
-  const leave = async (): Promise<void> => {
-    await receiver?.stop();
-    await stage.close();
+  // What has to be ended and removed, from the first moment on at which there is something.
+  const endings: (() => Promise<void>)[] = [];
+  let left: Promise<void> | null = null;
+  const leave = (): Promise<void> => {
+    left ??= (async () => {
+      for (const end of endings.toReversed()) await end();
+    })();
+    return left;
   };
   const interrupted = (): void => {
-    leave().finally(() => process.exit(130));
+    leave().finally(() => process.exit(EXIT_INTERRUPTED));
   };
   for (const signal of SIGNALS) process.once(signal, interrupted);
   // Whoever reads along may stop reading; the server must be ended all the same.
   process.stdout.on('error', () => undefined);
   try {
-    receiver = await startReceiver(stage.folder, prefix);
+    const onMade = (end: () => Promise<void>): void => void endings.push(end);
+    const stage = await openStage(options.chaos ? {} : process.env, hub, progress.tell, onMade);
+    const receiver = await startReceiver(stage.folder, prefix);
+    onMade(receiver.stop);
     return await play({ options, day, stage, receiver, progress });
+  } catch (error) {
+    if (left === null) throw error;
+    // What was ended under it has failed.
+    return EXIT_INTERRUPTED;
   } finally {
-    for (const signal of SIGNALS) process.off(signal, interrupted);
     await leave();
+    for (const signal of SIGNALS) process.off(signal, interrupted);
   }
 }
 

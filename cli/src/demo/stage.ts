@@ -27,7 +27,6 @@ export interface Stage {
   server: OwnServer | null;
   /** Receiver's journal and the like. */
   folder: string;
-  close(): Promise<void>;
 }
 
 export interface OwnServer {
@@ -36,8 +35,16 @@ export interface OwnServer {
   restart(): Promise<void>;
 }
 
-/** `town` becomes the hub: NAME,LAT,LNG,TZ. */
-export async function openStage(env: NodeJS.ProcessEnv, hub: string, tell: (sentence: string) => void): Promise<Stage> {
+/**
+ * `hub`: NAME,LAT,LNG,TZ. `onMade` gets what ends it as soon as there is something to be ended: whoever is interrupted in the
+ * middle of a start leaves nothing behind.
+ */
+export async function openStage(
+  env: NodeJS.ProcessEnv,
+  hub: string,
+  tell: (sentence: string) => void,
+  onMade: (end: () => Promise<void>) => void,
+): Promise<Stage> {
   const { WAYPOST_URL: url, WAYPOST_KEY: key, WAYPOST_DISPATCH_KEY: dispatchKey } = env;
   if ((url === undefined) !== (key === undefined)) {
     throw new Error('WAYPOST_URL and WAYPOST_KEY belong together: set both to use a running server, or neither.');
@@ -45,13 +52,10 @@ export async function openStage(env: NodeJS.ProcessEnv, hub: string, tell: (sent
   const folder = await mkdtemp(join(tmpdir(), 'waypost-demo-'));
   // The embedded database may run as another user, who must be able to pass through.
   await chmod(folder, 0o755);
-  if (url === undefined || key === undefined) return openOwnStage(folder, hub, tell);
-  try {
-    return await openGuestStage(url, key, dispatchKey, folder);
-  } catch (error) {
-    await removeFolder(folder);
-    throw error;
-  }
+  onMade(() => removeFolder(folder));
+  return url === undefined || key === undefined
+    ? openOwnStage(folder, hub, tell, onMade)
+    : openGuestStage(url, key, dispatchKey, folder, onMade);
 }
 
 /** On somebody else's server: keys of our own for as long as we are there, and its first channel. */
@@ -60,51 +64,46 @@ async function openGuestStage(
   key: string,
   dispatchKey: string | undefined,
   folder: string,
+  onMade: (end: () => Promise<void>) => void,
 ): Promise<Stage> {
   const client = new Waypost({ url, key });
   const [channel] = (await client.channels.list({ limit: 1 })).data;
   if (channel === undefined) throw new Error('The tenant of WAYPOST_KEY has no channel that orders could come from.');
   const makers = dispatchKey ? makersOfTwo(client, new Waypost({ url, key: dispatchKey })) : makersOf(client);
   const { keys, revoke } = await makeRoleKeys(makers, channel.id);
-  const close = async (): Promise<void> => {
-    await removeFolder(folder);
-    await revoke();
-  };
-  return { url, keys, channel_id: channel.id, server: null, folder, close };
+  onMade(revoke);
+  return { url, keys, channel_id: channel.id, server: null, folder };
 }
 
-async function openOwnStage(folder: string, hub: string, tell: (sentence: string) => void): Promise<Stage> {
+async function openOwnStage(
+  folder: string,
+  hub: string,
+  tell: (sentence: string) => void,
+  onMade: (end: () => Promise<void>) => void,
+): Promise<Stage> {
   const port = await findFreePort();
   const server = createOwnServer(folder, port);
-  const close = async (): Promise<void> => {
-    await server.stop();
-    await removeFolder(folder);
+  onMade(server.stop);
+  tell('Starting a server of its own in a temporary folder.');
+  await server.restart();
+  const tenant = await server.ask(['tenant', 'create', 'Demo', '--hub', hub]);
+  const makeKey = async (role: Role): Promise<string> => {
+    const options = [
+      '--authority',
+      role,
+      '--scopes',
+      roleScopes[role].join(','),
+      '--tenant',
+      textIn(tenant, 'tenant_id'),
+    ];
+    return textIn(await server.ask(['key', 'create', `demo ${role}`, ...options]), 'secret');
   };
-  try {
-    tell('Starting a server of its own in a temporary folder.');
-    await server.restart();
-    const tenant = await server.ask(['tenant', 'create', 'Demo', '--hub', hub]);
-    const makeKey = async (role: Role): Promise<string> => {
-      const options = [
-        '--authority',
-        role,
-        '--scopes',
-        roleScopes[role].join(','),
-        '--tenant',
-        textIn(tenant, 'tenant_id'),
-      ];
-      return textIn(await server.ask(['key', 'create', `demo ${role}`, ...options]), 'secret');
-    };
-    const keys = {
-      source: await makeKey('source'),
-      dispatch: await makeKey('dispatch'),
-      driver: await makeKey('driver'),
-    };
-    return { url: server.url, keys, channel_id: textIn(tenant, 'channel_id'), server, folder, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const keys = {
+    source: await makeKey('source'),
+    dispatch: await makeKey('dispatch'),
+    driver: await makeKey('driver'),
+  };
+  return { url: server.url, keys, channel_id: textIn(tenant, 'channel_id'), server, folder };
 }
 
 interface OwnServerWithEnd extends OwnServer {
@@ -127,6 +126,7 @@ function createOwnServer(folder: string, port: number): OwnServerWithEnd {
     WAYPOST_LOG_LEVEL: 'warn',
   };
   let child: ChildProcess | null = null;
+  let wasStarted = false;
 
   async function end(signal: NodeJS.Signals): Promise<void> {
     const ending = child;
@@ -157,11 +157,12 @@ function createOwnServer(folder: string, port: number): OwnServerWithEnd {
       const started = spawn(LAUNCHER, ['serve'], { env, cwd: ROOT, stdio: ['ignore', sink, sink] });
       closeSync(sink);
       child = started;
+      wasStarted = true;
       await awaitReady(url, started, log);
     },
     async stop() {
       // Killed and not started again: its database still runs. A word that uses it takes it along when it leaves.
-      if (child === null) await ask(['doctor']).catch(() => undefined);
+      if (child === null && wasStarted) await ask(['doctor']).catch(() => undefined);
       await end('SIGTERM');
     },
   };
