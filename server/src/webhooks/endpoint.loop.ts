@@ -36,7 +36,7 @@ import { type Cause, causeOf, headersOf, NO_ANSWER, saidOf } from './sending.ts'
 import { liveKeys } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 import { judge } from './verdict.ts';
-import { WAITING_LOW, Window } from './window.ts';
+import { Window } from './window.ts';
 
 export const BODY_BYTES_MAX = 1_048_576;
 type SentMessage = Pick<MadeMessage, 'body' | 'headers'>;
@@ -174,7 +174,7 @@ export class EndpointRun {
     if (unprepared.length > 0) this.#around.prepare(this, unprepared);
     // By what was sent first is known how far was read under which filter: it is written down before answers come.
     if (this.window.in_flight > 0 && this.window.readTo.sequence > this.outbox.savedReadTo) this.#around.changed(this);
-    if (this.window.waiting <= WAITING_LOW && this.window.isHungry) this.#around.hungry(this);
+    if (this.window.isLow && this.window.isHungry) this.#around.hungry(this);
     this.#plan(now);
   }
 

@@ -25,7 +25,7 @@ export type Ordering = 'per_job' | 'strict' | 'none';
 /** Messages in memory that wait to be sent, before reading stops. */
 export const WAITING_MAX = 128;
 /** With so few left more are asked for. */
-export const WAITING_LOW = 64;
+const WAITING_LOW = 64;
 /** Events that are settled but lie ahead of the cursor; after a crash these are looked up among the attempts. */
 export const AHEAD_MAX = 5_000;
 export const PARKED_MAX = 10_000;
@@ -77,6 +77,16 @@ export class Window<E> {
   /** True when more events should be read for this endpoint. */
   get isHungry(): boolean {
     return this.waiting < WAITING_MAX && this.parked < PARKED_MAX && this.ahead < AHEAD_MAX;
+  }
+
+  /** True when so few are left that more are asked for. */
+  get isLow(): boolean {
+    return this.waiting <= WAITING_LOW;
+  }
+
+  /** How many messages it takes before reading stops. */
+  get room(): number {
+    return Math.max(0, WAITING_MAX - this.waiting);
   }
 
   /** Settled events ahead of the cursor, those that were not owed included. */

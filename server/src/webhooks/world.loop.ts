@@ -179,7 +179,8 @@ export class WorldRun {
     for (const run of this.runs.values()) {
       if (!this.#hasMoreFor(run) || !run.isHungry) continue;
       if (this.#give(run, this.#tail)) run.pump();
-      if (!run.isHungry || !this.#hasMoreFor(run)) continue;
+      // A block for every few that were sent would cost more than the sending.
+      if (!run.isHungry || !run.window.isLow || !this.#hasMoreFor(run)) continue;
       if (reader === null || run.fed_at < reader.fed_at) reader = run;
     }
     this.#trim();
@@ -201,9 +202,7 @@ export class WorldRun {
   async #read(after: Place, reader: EndpointRun | null): Promise<void> {
     const wasPoked = this.#isPoked;
     this.#isPoked = false;
-    const limit = Math.round(
-      Math.min(BLOCK_EVENTS_MAX, Math.max(BLOCK_EVENTS_MIN, BLOCK_BYTES_AIMED / this.#bytesOfEvent)),
-    );
+    const limit = this.#limitFor(after, reader);
     const rows = await readBlock(this.#context.sql, this.world_id, after, limit);
     await this.#fetchKeys(rows, this.#context.keys);
     const items = rows.map((row) => itemOf(row, this.config_version));
@@ -217,6 +216,14 @@ export class WorldRun {
       const isReader = run === reader && run.window.readTo === after;
       if (run.isHungry && this.#give(run, items, isReader)) run.pump();
     }
+  }
+
+  /** How many events are read. Of a block that is not kept for others the reader alone takes what it has room for. */
+  #limitFor(after: Place, reader: EndpointRun | null): number {
+    const fitting = Math.round(BLOCK_BYTES_AIMED / this.#bytesOfEvent);
+    const isKept = after.sequence >= (this.#tail.at(-1)?.place.sequence ?? 0);
+    const wanted = reader === null || isKept ? BLOCK_EVENTS_MAX : reader.window.room;
+    return Math.min(BLOCK_EVENTS_MAX, Math.max(BLOCK_EVENTS_MIN, Math.min(fitting, wanted)));
   }
 
   /** Offers what follows the run's place; true when anything did. The reader itself may jump over what the log lost. */
