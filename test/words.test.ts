@@ -92,6 +92,11 @@ const wrong: [line: string, code: number, sentence: RegExp, env?: Record<string,
   ['endpoints create http://127.0.0.1:9/ --set in_flght_max=4', 1, /\/in_flght_max .*did you mean "in_flight_max"/],
   ['endpoints create http://127.0.0.1:9/ --file /nowhere.json', 2, /There is no file \/nowhere\.json/],
   ['endpoints update whe_1', 2, /Say what to change, such as --set in_flight_max=4/],
+  [
+    'endpoints create ftp://x',
+    1,
+    /^waypost: 422 url_not_allowed {2}Only http and https can be sent to, not ftp\.\n {2}correlation/,
+  ],
   ['run', 2, /run takes a file/],
   ['run nowhere.ts', 2, /there is no file nowhere\.ts here to run/],
   ['jobs list', 2, /WAYPOST_KEY is not set: start the server \(npm start\), then run eval/, { WAYPOST_KEY: '' }],
@@ -304,6 +309,9 @@ test('a record of events that lacks one, holds a foreign one and differs in one 
   const reference = await givenJob();
   await hear(`jobs assign ${reference}`);
   const tail = (await hear(`events tail --after 0 --limit 6 --json`)).trim().split('\n');
+  const [newest] = (await hear('events tail --limit 1 --json')).trim().split('\n');
+  assert.equal(JSON.parse(newest ?? '').data.job.reference, reference, 'the newest, where no more are wanted');
+  assert.match(await hear('jobs list --text nobody-has-this'), /^No job is like that\.\n$/);
   const whole = join(folder, 'whole.ndjson');
   // The log goes on meanwhile: only what is there now is compared.
   const all = (await house.as.bound.events.list({ limit: 200 })).data;

@@ -95,7 +95,9 @@ export const jobsList: Word = {
     const jobs: Job[] = [];
     for await (const job of call.open().jobs.iterate(query)) if (jobs.push(job) >= limit) break;
     for (const line of listJobs(jobs, terminal.paint)) terminal.say(line);
-    if (jobs.length === 0) terminal.say('No job yet: ./waypost example job | ./waypost jobs create');
+    const isAll = status === undefined && text === undefined;
+    if (jobs.length === 0)
+      terminal.say(isAll ? 'No job yet: ./waypost example job | ./waypost jobs create' : 'No job is like that.');
     terminal.give(jobs);
   },
 };

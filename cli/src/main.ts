@@ -157,7 +157,9 @@ function readFailure(error: unknown, terminal: Terminal): { code: number; lines:
 
 /** Every fault on a line of its own: where, and what to do about it. */
 function describeProblem(problem: WaypostProblem, paint: Terminal['paint']): string[] {
-  const { status, code, detail, errors, correlation_id } = problem;
+  const { status, code, detail, correlation_id } = problem;
+  // A fault that is alone is often all that the detail says, and is not said twice.
+  const errors = problem.errors.filter(({ message }) => problem.errors.length > 1 || !detail.includes(message));
   const width = Math.max(0, ...errors.map(({ pointer }) => pointer.length));
   const lines = [
     `${paint('bold', `${status} ${code}`)}  ${detail.replace('; `errors` lists them.', ':')}`,
