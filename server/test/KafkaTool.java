@@ -23,7 +23,7 @@ public class KafkaTool {
       try {
         switch (words[0]) {
           case "format" -> format(words);
-          case "create" -> create(words[1], words[2], Integer.parseInt(words[3]), words[4]);
+          case "create" -> create(words[1], words[2], Integer.parseInt(words[3]), Short.parseShort(words[4]), words[5]);
           case "read" -> read(words[1], words[2]);
           default -> throw new IllegalArgumentException(words[0]);
         }
@@ -43,12 +43,12 @@ public class KafkaTool {
     if (code != 0) throw new IllegalStateException("format ended with " + code);
   }
 
-  static void create(String bootstrap, String topic, int partitions, String settings) throws Exception {
+  static void create(String bootstrap, String topic, int partitions, short replicas, String settings) throws Exception {
     Map<String, String> configs = Arrays.stream(settings.split(","))
         .filter(each -> !each.isEmpty())
         .collect(Collectors.toMap(each -> each.split("=")[0], each -> each.split("=")[1]));
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
-      admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(configs))).all().get();
+      admin.createTopics(List.of(new NewTopic(topic, partitions, replicas).configs(configs))).all().get();
     }
   }
 

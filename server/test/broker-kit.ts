@@ -18,9 +18,20 @@ export interface Held {
   job_id: string;
 }
 
+const jobs = (count: number) => Array.from({ length: count }, (_, index) => `job_${(index * 7) % 20}`);
+
+/** Emits events before, while and after a broker is killed that others stand in for; returns once all are settled. */
+export async function givenEventsAcrossTheEndOf(kit: SenderKit, id: string, broker: BrokerProcess): Promise<void> {
+  await kit.emit(jobs(BEFORE));
+  const isSentWhileKilled = kit.emit(jobs(WHILE));
+  await broker.kill();
+  await isSentWhileKilled;
+  await kit.emit(jobs(AFTER));
+  await settleByRetries(kit, id, await kit.head());
+}
+
 /** Emits events before, while and after the broker is killed; returns once all are settled with the broker back. */
 export async function givenEventsAcrossAKill(kit: SenderKit, id: string, broker: BrokerProcess): Promise<void> {
-  const jobs = (count: number) => Array.from({ length: count }, (_, index) => `job_${(index * 7) % 20}`);
   await kit.emit(jobs(BEFORE));
   const isSentWhileKilled = kit.emit(jobs(WHILE));
   await broker.kill();
@@ -33,7 +44,6 @@ export async function givenEventsAcrossAKill(kit: SenderKit, id: string, broker:
 
 /** The same around a broker that stops answering and keeps its connections, until it answers again. */
 export async function givenEventsAcrossAFreeze(kit: SenderKit, id: string, broker: BrokerProcess): Promise<void> {
-  const jobs = (count: number) => Array.from({ length: count }, (_, index) => `job_${(index * 7) % 20}`);
   await kit.emit(jobs(BEFORE));
   await settleByRetries(kit, id, await kit.head());
   broker.freeze();

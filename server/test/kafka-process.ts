@@ -75,7 +75,7 @@ export interface KafkaMessage {
 
 export interface KafkaTool {
   format(config: string, cluster: string, users: readonly string[]): Promise<void>;
-  create(port: number, topic: string, partitions: number, settings?: string): Promise<void>;
+  create(port: number, topic: string, partitions: number, settings?: string, replicas?: number): Promise<void>;
   read(port: number, topic: string): Promise<KafkaMessage[]>;
 }
 
@@ -100,8 +100,8 @@ export function startKafkaTool(t: TestContext): KafkaTool {
   const at = (port: number) => `127.0.0.1:${port}`;
   return {
     format: async (config, cluster, users) => void (await ask('format', config, cluster, ...users)),
-    create: async (port, topic, partitions, settings = '') =>
-      void (await ask('create', at(port), topic, String(partitions), settings)),
+    create: async (port, topic, partitions, settings = '', replicas = 1) =>
+      void (await ask('create', at(port), topic, String(partitions), String(replicas), settings)),
     read: async (port, topic) => (await ask('read', at(port), topic)).map(readMessage),
   };
 }
@@ -126,6 +126,8 @@ export interface KafkaProcess extends BrokerProcess {
   readonly sasl_port: number;
   /** Leads to a cluster that says it is in a private network. */
   readonly elsewhere_port: number;
+  /** Starts a second broker of the cluster. */
+  join(t: TestContext): Promise<BrokerProcess>;
   /** By which a message and its answer go through `road`. */
   readonly road: Road;
 }
@@ -203,44 +205,66 @@ export async function startKafka(t: TestContext, certificate: { cert: string; ke
   const road = await startRoad(t, road_port);
   const keystore = join(folder, 'keystore.pem');
   await writeFile(keystore, `${await readFile(certificate.key, 'utf8')}${await readFile(certificate.cert, 'utf8')}`);
-  const config = join(folder, 'server.properties');
   const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
   const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${USER.username}="${USER.password}";`;
-  const properties = {
-    'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAIN',
-    listeners: `PLAIN://127.0.0.1:${port},TLS://127.0.0.1:${tls_port},SASL://127.0.0.1:${sasl_port},ELSEWHERE://127.0.0.1:${elsewhere_port},ROAD://127.0.0.1:${road_port},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAIN://127.0.0.1:${port},TLS://localhost:${tls_port},SASL://127.0.0.1:${sasl_port},ELSEWHERE://${ELSEWHERE},ROAD://127.0.0.1:${road.port}`,
-    'listener.security.protocol.map':
-      'PLAIN:PLAINTEXT,TLS:SSL,SASL:SASL_PLAINTEXT,ELSEWHERE:PLAINTEXT,ROAD:PLAINTEXT,CONTROLLER:PLAINTEXT',
+  const guarded = {
     'listener.name.tls.ssl.keystore.type': 'PEM',
     'listener.name.tls.ssl.keystore.location': keystore,
     'listener.name.sasl.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
     'listener.name.sasl.plain.sasl.jaas.config': plain,
     'listener.name.sasl.scram-sha-256.sasl.jaas.config': scram,
     'listener.name.sasl.scram-sha-512.sasl.jaas.config': scram,
-    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-    'super.users': `User:ANONYMOUS;User:${USER.username}`,
-    'log.dirs': join(folder, 'data'),
-    'auto.create.topics.enable': true,
-    'offsets.topic.replication.factor': 1,
-    'num.network.threads': 1,
-    'num.io.threads': 2,
-    'log.cleaner.enable': false,
-    // One that was killed is missed for less time when it comes back.
-    'broker.session.timeout.ms': 2_000,
-    'broker.heartbeat.interval.ms': 500,
   };
-  const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`);
-  await writeFile(config, `${lines.join('\n')}\n`);
   const users = [USER, GUEST].flatMap(({ username, password }) =>
     ['SCRAM-SHA-256', 'SCRAM-SHA-512'].map((kind) => `${kind}=[name=${username},iterations=4096,password=${password}]`),
   );
-  await tool.format(config, randomBytes(16).toString('base64url'), users);
-  const args = [...JVM, '-cp', classpath(), 'kafka.Kafka', config];
-  const broker = await startBroker(t, { command: 'java', args, env: process.env, port });
-  return { ...broker, tool, tls_port, sasl_port, elsewhere_port, road };
+  const cluster = randomBytes(16).toString('base64url');
+  const here = (name: string, at: number) => `${name}://127.0.0.1:${at}`;
+
+  async function startNode(t: TestContext, node: number, at: number, properties: Record<string, string>) {
+    const home = await folderFor(t, `kafka-${node}`);
+    const config = join(home, 'server.properties');
+    const whole = { 'node.id': node, 'log.dirs': join(home, 'data'), ...propertiesFor(controller), ...properties };
+    await writeFile(
+      config,
+      Object.entries(whole)
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+    );
+    await tool.format(config, cluster, users);
+    const args = [...JVM, '-cp', classpath(), 'kafka.Kafka', config];
+    return await startBroker(t, { command: 'java', args, env: process.env, port: at });
+  }
+
+  const broker = await startNode(t, 1, port, {
+    'process.roles': 'broker,controller',
+    listeners: `${here('PLAIN', port)},${here('TLS', tls_port)},${here('SASL', sasl_port)},${here('ELSEWHERE', elsewhere_port)},${here('ROAD', road_port)},${here('CONTROLLER', controller)}`,
+    'advertised.listeners': `${here('PLAIN', port)},TLS://localhost:${tls_port},${here('SASL', sasl_port)},ELSEWHERE://${ELSEWHERE},${here('ROAD', road.port)}`,
+    ...guarded,
+  });
+  const joinCluster = async (t: TestContext) => {
+    const at = await findFreePort();
+    return await startNode(t, 2, at, { 'process.roles': 'broker', listeners: here('PLAIN', at) });
+  };
+  return { ...broker, tool, tls_port, sasl_port, elsewhere_port, road, join: joinCluster };
 }
+
+/** Of each broker of the cluster. */
+const propertiesFor = (controller: number) => ({
+  'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+  'controller.listener.names': 'CONTROLLER',
+  'inter.broker.listener.name': 'PLAIN',
+  'listener.security.protocol.map':
+    'PLAIN:PLAINTEXT,TLS:SSL,SASL:SASL_PLAINTEXT,ELSEWHERE:PLAINTEXT,ROAD:PLAINTEXT,CONTROLLER:PLAINTEXT',
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'super.users': `User:ANONYMOUS;User:${USER.username}`,
+  // What Waypost does not ask for is not made all the same.
+  'auto.create.topics.enable': true,
+  'offsets.topic.replication.factor': 1,
+  'num.network.threads': 1,
+  'num.io.threads': 2,
+  'log.cleaner.enable': false,
+  // One that was killed is missed for less time when it comes back.
+  'broker.session.timeout.ms': 2_000,
+  'broker.heartbeat.interval.ms': 500,
+});

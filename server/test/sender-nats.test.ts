@@ -76,16 +76,16 @@ if (hasBroker('nats-server')) {
     });
     await becomeActive(kit, id);
     await givenEventsAcrossAKill(kit, id, broker);
-    const stored = (await readStream(await connectTo(t, broker))).filter(({ sequence }) => sequence !== null);
+    const [tested, ...all] = await readStream(await connectTo(t, broker));
+    const stored = all.filter(({ sequence }) => sequence !== null);
     requireEachOnceInOrder(stored);
-    const verifier = new Webhook(secret);
-    for (const { subject, id: messageId, headers, body, sequence } of stored) {
+    // The test came first, before the clock was moved.
+    new Webhook(secret).verify(tested?.body ?? '', tested?.headers ?? {});
+    for (const { subject, id: messageId, headers, sequence } of stored) {
       assert.equal(subject, 'waypost.ten_1.test.job.updated');
       assert.equal(messageId, headers['webhook-id']);
       assert.equal(headers['waypost-sequence'], String(sequence));
       assert.ok('waypost-previous' in headers);
-      // The clock of the test was moved by what came later.
-      if (sequence === stored[0]?.sequence) verifier.verify(body, headers);
     }
   });
 

@@ -85,16 +85,16 @@ if (hasBroker('rabbitmq-server')) {
         await becomeActive(kit, id);
         await givenEventsAcrossAKill(kit, id, broker);
         const channel = await until(() => channelTo(t, broker).catch(() => null), 'the broker to let us in');
-        const taken = (await takeAll(channel, 'erp')).filter(({ sequence }) => sequence !== null);
+        const [tested, ...all] = await takeAll(channel, 'erp');
+        const taken = all.filter(({ sequence }) => sequence !== null);
         requireOnceInOrder(taken);
-        const verifier = new Webhook(secret);
-        for (const { id, headers, body, properties, sequence, job_id } of taken) {
+        // The test came first, before the clock was moved.
+        new Webhook(secret).verify(tested?.body ?? '', tested?.headers ?? {});
+        for (const { id, headers, properties, sequence, job_id } of taken) {
           assert.equal(id, headers['webhook-id']);
           assert.equal(headers['waypost-sequence'], String(sequence));
           assert.equal(headers['waypost-key'], job_id);
           assert.deepEqual(properties, { contentType: 'application/json', deliveryMode: 2, type: 'job.updated' });
-          // The clock of the test was moved by what came later.
-          if (sequence === taken[0]?.sequence) verifier.verify(body, headers);
         }
       },
     );

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { connect as connectPlainly, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectByTls, type PeerCertificate } from 'node:tls';
-import { BrokerRefusal, CONNECT_TIMEOUT_MS, rootOf } from './broker-destination.ts';
+import { BrokerRefusal, rootOf } from './broker-destination.ts';
 import type { BrokerTarget } from './destination.ts';
 import { login } from './kafka-login.ts';
 import type { Api } from './kafka-request.ts';
@@ -16,7 +16,6 @@ const KEEP_ALIVE_MS = 30_000;
 export interface KafkaConnection {
   /** What the broker answers. Rejects when it does not do so in time, and then the connection is at its end. */
   ask(api: Api, body: Buffer, within_ms: number): Promise<WireReader>;
-  isOpen(): boolean;
   /** Resolves when it is gone. */
   readonly closed: Promise<void>;
   close(): void;
@@ -31,11 +30,15 @@ export interface BrokerPlace {
 }
 
 /** Connects to one broker and says who we are. */
-export async function connectToKafka(place: BrokerPlace, to: BrokerTarget): Promise<KafkaConnection> {
-  const socket = await connectToAny(place, to);
+export async function connectToKafka(
+  place: BrokerPlace,
+  to: BrokerTarget,
+  within_ms: number,
+): Promise<KafkaConnection> {
+  const socket = await connectToAny(place, to, within_ms);
   const connection = connectionOver(socket);
   try {
-    await login(connection, to);
+    await login(connection, to, within_ms);
   } catch (error) {
     connection.close();
     throw error;
@@ -43,11 +46,11 @@ export async function connectToKafka(place: BrokerPlace, to: BrokerTarget): Prom
   return connection;
 }
 
-async function connectToAny(place: BrokerPlace, to: BrokerTarget): Promise<Socket> {
+async function connectToAny(place: BrokerPlace, to: BrokerTarget, within_ms: number): Promise<Socket> {
   let fault: unknown = new Error('no address');
   for (const address of place.addresses) {
     try {
-      return await connectTo(address, place, to);
+      return await connectTo(address, place, to, within_ms);
     } catch (error) {
       fault = error;
     }
@@ -55,7 +58,12 @@ async function connectToAny(place: BrokerPlace, to: BrokerTarget): Promise<Socke
   throw fault;
 }
 
-async function connectTo(ip: string, { host, port }: BrokerPlace, to: BrokerTarget): Promise<Socket> {
+async function connectTo(
+  ip: string,
+  { host, port }: BrokerPlace,
+  to: BrokerTarget,
+  within_ms: number,
+): Promise<Socket> {
   const { is_secure } = to.address;
   const { ca } = to.settings;
   const where = { host: ip, port };
@@ -66,7 +74,7 @@ async function connectTo(ip: string, { host, port }: BrokerPlace, to: BrokerTarg
   const socket = is_secure ? connectByTls({ ...where, ...tls }) : connectPlainly(where);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
-  const late = setTimeout(() => socket.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })), CONNECT_TIMEOUT_MS);
+  const late = setTimeout(() => socket.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })), within_ms);
   try {
     await once(socket, is_secure ? 'secureConnect' : 'connect');
     return socket;
@@ -141,13 +149,12 @@ function connectionOver(socket: Socket): KafkaConnection {
         waiting.set(last, { resolve, reject, timer });
         socket.write(frameOf(api, last, body));
       }),
-    isOpen: () => !socket.destroyed && !socket.readableEnded,
     closed,
     close: () => void socket.destroy(),
   };
 }
 
-const CLOSED = 'the connection to the broker was closed';
+export const CLOSED = 'the connection to the broker was closed';
 const HINT = ': it may want TLS (kafka+ssl://) or credentials';
 const NO_KAFKA =
   'what answers there is not Kafka without TLS: let the URL begin with kafka+ssl:// if it is Kafka with TLS';

@@ -2,7 +2,7 @@
 // SCRAM (RFC 5802). With SCRAM the broker has to show that it knows the password too.
 
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
-import { BrokerRefusal, CONNECT_TIMEOUT_MS } from './broker-destination.ts';
+import { BrokerRefusal } from './broker-destination.ts';
 import type { SaslMechanism } from './destination.schema.ts';
 import type { BrokerTarget } from './destination.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
@@ -21,8 +21,12 @@ const NONCE_BYTES = 24;
 /** Fewer would let whoever plays the broker guess the password; more would keep us busy. */
 const ITERATIONS = { min: 4_096, max: 1_000_000 };
 
-export async function login(connection: KafkaConnection, { settings, credentials }: BrokerTarget): Promise<void> {
-  const ask = (api: Api, body: Buffer) => connection.ask(api, body, CONNECT_TIMEOUT_MS);
+export async function login(
+  connection: KafkaConnection,
+  { settings, credentials }: BrokerTarget,
+  within_ms: number,
+): Promise<void> {
+  const ask = (api: Api, body: Buffer) => connection.ask(api, body, within_ms);
   const { code, missing } = readMissingApis(await ask(apis.versions, Buffer.alloc(0)));
   if (code !== OK || missing.length > 0) {
     const names = missing.map(({ name, version }) => `${name} ${version}`).join(', ');

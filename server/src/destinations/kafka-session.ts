@@ -14,7 +14,7 @@ import {
 } from './broker-destination.ts';
 import { type DestinationOptions, EgressError, findAllowedAddresses } from './checked-address.ts';
 import type { BrokerTarget } from './destination.ts';
-import { connectToKafka, type KafkaConnection } from './kafka-connection.ts';
+import { CLOSED, connectToKafka, type KafkaConnection } from './kafka-connection.ts';
 import { type ProducerNumber, partitionOf, writeBatch } from './kafka-record.ts';
 import {
   isCertainlyNotWritten,
@@ -42,17 +42,24 @@ const PLAN_AGE_MAX_MS = 300_000;
 /** The broker is told how long it may wait for replicas, and has so much longer to say what came of it. */
 const ANSWER_GRACE_MS = 1_000;
 const SEQUENCES = 2 ** 31;
+/** Who leads a partition now is known to all brokers so much later. */
+const MOVE_PAUSE_MS = 200;
 const NUMBERS_TRIES = 20;
 const NUMBERS_PAUSE_MS = 100;
-/** Numbers of messages of which nobody knows whether they were written. The oldest are forgotten. */
-const OPEN_NUMBERS_MAX = 10_000;
+/** Of what outlives a connection, the oldest is forgotten. */
+const REMEMBERED_MAX = 10_000;
 
-/** The number of a message that was sent, and the partition where it means something. */
+/** The number of a message of which nobody knows whether it was written, and the partition where it means something. */
 interface OpenNumber extends ProducerNumber {
   partition: number;
 }
-/** They outlive the connection: what belongs together is what one process sends. */
-const openNumbers = new WeakMap<DestinationOptions, Map<string, OpenNumber>>();
+/** What outlives a connection, of whatever one process sends. */
+interface Memory {
+  open: Map<string, OpenNumber>;
+  /** The brokers of a cluster as it last named them, by link: one of them may be there when that of the URL is not. */
+  members: Map<string, readonly Member[]>;
+}
+const memories = new WeakMap<DestinationOptions, Memory>();
 
 /** A partition as we write to it. */
 interface Lane {
@@ -65,19 +72,30 @@ interface Lane {
 }
 
 export const openKafkaSession: OpenSession = async (to, world, options) => {
+  const memory: Memory = memories.get(options) ?? { open: new Map(), members: new Map() };
+  memories.set(options, memory);
   const { host, port } = to.address;
-  const addresses = await findAllowedAddresses(options, world, host);
-  const first = await connectToKafka({ host, port, addresses }, to);
-  const open = openNumbers.get(options) ?? new Map<string, OpenNumber>();
-  openNumbers.set(options, open);
-  return new KafkaSession({ to, world, options, open }, first);
+  const others = (memory.members.get(to.link) ?? []).filter((each) => each.host !== host || each.port !== port);
+  const places = [{ host, port }, ...others];
+  let fault: unknown = null;
+  for (const place of places) {
+    try {
+      const addresses = await findAllowedAddresses(options, world, place.host);
+      const within_ms = CONNECT_TIMEOUT_MS / places.length;
+      const first = await connectToKafka({ ...place, addresses }, to, within_ms);
+      return new KafkaSession({ to, world, options, memory }, first, nameOfPlace(place));
+    } catch (error) {
+      fault ??= error;
+    }
+  }
+  throw fault;
 };
 
 interface Surroundings {
   to: BrokerTarget;
   world: 'live' | 'test';
   options: DestinationOptions;
-  open: Map<string, OpenNumber>;
+  memory: Memory;
 }
 
 class KafkaSession implements Session {
@@ -91,13 +109,12 @@ class KafkaSession implements Session {
   #end: () => void = () => {};
   #isClosed = false;
 
-  constructor(around: Surroundings, first: KafkaConnection) {
+  constructor(around: Surroundings, first: KafkaConnection, name: string) {
     this.#around = around;
     this.closed = new Promise<void>((resolve) => {
       this.#end = resolve;
     });
-    const { host, port } = around.to.address;
-    this.#keep(`${host}:${port}`, Promise.resolve(first));
+    this.#keep(name, Promise.resolve(first));
     this.#watch(first);
   }
 
@@ -111,7 +128,7 @@ class KafkaSession implements Session {
     const { subject, to, world } = posting;
     const topic = to.settings.topic ?? `waypost.${subject.tenant_id}.${world}`;
     const { leaders } = await this.#planOf(topic);
-    const sent = this.#around.open.get(nameOf(posting));
+    const sent = this.#around.memory.open.get(nameOf(posting));
     const partition = sent?.partition ?? partitionOf(Buffer.from(subject.key), leaders.length);
     const lane = this.#laneOf(topic, partition);
     const turn = lane.tail.then(() => this.#write(lane, posting, true));
@@ -132,11 +149,14 @@ class KafkaSession implements Session {
   /** Writes the message when its turn has come; once more where it certainly was not written and may be elsewhere. */
   async #write(lane: Lane, posting: BrokerPosting, mayRepeat: boolean): Promise<string> {
     if (!posting.maySend()) throw new CalledOff();
+    if (this.#isClosed) throw new Error(CLOSED);
     const { topic, partition } = lane;
-    const { open } = this.#around;
+    const { open } = this.#around.memory;
     const name = nameOf(posting);
     const connection = await this.#leaderOf(lane);
-    const sent = open.get(name);
+    const kept = open.get(name);
+    // Elsewhere it means nothing: the topic has got partitions meanwhile.
+    const sent = kept?.partition === partition ? kept : undefined;
     const number = sent ?? lane.next ?? (await this.#askForNumbers(connection, topic));
     lane.next = sent === undefined ? number : lane.next;
     if (!posting.maySend()) throw new CalledOff();
@@ -162,7 +182,10 @@ class KafkaSession implements Session {
     if (isWithoutMeaning || (sent === undefined && isCertainlyNotWritten(code))) open.delete(name);
     if (sent === undefined && !isWithoutMeaning && isCertainlyNotWritten(code)) lane.next = number;
     if (isMoved(code)) this.#plans.delete(topic);
-    if (mayRepeat && (isMoved(code) || isWithoutMeaning)) return await this.#write(lane, posting, false);
+    if (mayRepeat && (isMoved(code) || isWithoutMeaning)) {
+      if (isMoved(code)) await pause(MOVE_PAUSE_MS);
+      return await this.#write(lane, posting, false);
+    }
     throw new BrokerRefusal(wordsForCode(code, topic));
   }
 
@@ -190,9 +213,11 @@ class KafkaSession implements Session {
 
   async #askForPlan(topic: string): Promise<TopicPlan> {
     const [connection] = this.#live;
-    if (connection === undefined) throw new Error('the connection to the broker was closed');
+    if (connection === undefined) throw new Error(CLOSED);
     const plan = readMetadata(await connection.ask(apis.metadata, writeMetadata(topic), CONNECT_TIMEOUT_MS));
     if (plan.code !== OK || plan.leaders.length === 0) throw new BrokerRefusal(wordsForCode(plan.code, topic));
+    const { memory, to } = this.#around;
+    remember(memory.members, to.link, plan.members);
     return plan;
   }
 
@@ -203,7 +228,7 @@ class KafkaSession implements Session {
       this.#plans.delete(topic);
       throw new BrokerRefusal(wordsForCode(NO_LEADER, topic));
     }
-    const name = `${member.host}:${member.port}`;
+    const name = nameOfPlace(member);
     return await (this.#connections.get(name) ?? this.#keep(name, this.#connectTo(member)));
   }
 
@@ -223,7 +248,7 @@ class KafkaSession implements Session {
     const { to, world, options } = this.#around;
     try {
       const addresses = await findAllowedAddresses(options, world, host);
-      return this.#watch(await connectToKafka({ host, port, addresses }, to));
+      return this.#watch(await connectToKafka({ host, port, addresses }, to, CONNECT_TIMEOUT_MS));
     } catch (error) {
       const sentence = `the cluster says that its broker ${node} is at ${host}:${port} (advertised.listeners): ${wordsFor(error)}`;
       if (error instanceof EgressError) throw new EgressError({ rule: 'advertised', sentence });
@@ -236,7 +261,7 @@ class KafkaSession implements Session {
     if (this.#isClosed) connection.close();
     void connection.closed.then(() => {
       this.#live.delete(connection);
-      if (this.#live.size === 0) this.#end();
+      if (this.#live.size === 0) void this.close();
     });
     return connection;
   }
@@ -247,10 +272,12 @@ const NO_LEADER = 5;
 /** A message has one number for each endpoint that it goes to. */
 const nameOf = ({ to, subject }: BrokerPosting): string => `${to.link} ${subject.event_id}`;
 
-function remember(open: Map<string, OpenNumber>, name: string, number: OpenNumber): void {
-  open.set(name, number);
-  const [oldest] = open.keys();
-  if (open.size > OPEN_NUMBERS_MAX && oldest !== undefined) open.delete(oldest);
+const nameOfPlace = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
+
+function remember<T>(kept: Map<string, T>, name: string, value: T): void {
+  kept.set(name, value);
+  const [oldest] = kept.keys();
+  if (kept.size > REMEMBERED_MAX && oldest !== undefined) kept.delete(oldest);
 }
 
 function recordOf({ subject, headers, body }: BrokerPosting) {

@@ -101,8 +101,8 @@ async function sayGoodbye(connection: ChannelModel): Promise<void> {
   const closed = connection.close().catch(() => {});
   await Promise.race([closed, pause(GOODBYE_MS, null, { signal: late.signal }).catch(() => {})]);
   late.abort();
-  // Its declaration leaves out the socket, and nothing else ends it.
-  (connection.connection as unknown as { stream: Socket }).stream.destroy();
+  // Its declaration leaves out the socket, and nothing else ends it. By the error the client notices, and stops its heartbeat.
+  (connection.connection as unknown as { stream: Socket }).stream.destroy(new Error('nobody said goodbye'));
 }
 
 function wordsOf({ to, subject, world, headers: list }: BrokerPosting) {
