@@ -34,7 +34,8 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function findWord(argv: readonly string[]): { word: Word; rest: string[] } | null {
-  const [first = '', second = '', ...others] = argv;
+  const [said = '', second = '', ...others] = argv;
+  const first = said === '--version' ? 'version' : said;
   const pair = words[`${first} ${second}`];
   if (pair !== undefined) return { word: pair, rest: others };
   const single = words[first];

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { startEmbedded } from '../src/db/embedded.ts';
 import { openPool } from '../src/db/sql.ts';
+import { API_VERSION } from '../src/http/api-version.ts';
 import { runWords } from './say.ts';
 import { findFreePort, makeDataDir, startServerProcess } from './server-process.ts';
 import { until } from './until.ts';
@@ -51,6 +52,14 @@ test('help lists every word and its options', async () => {
   ]) {
     assert.ok(out.includes(word), word);
   }
+});
+
+test('version tells what runs', async () => {
+  const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+    version: string;
+  };
+  assert.deepEqual(await sayJson(['version']), { waypost: version, api: API_VERSION, node: process.versions.node });
+  assert.equal((await say(['--version'])).out, (await say(['version'])).out);
 });
 
 test('half a word tells what begins so', async () => {

@@ -1,6 +1,8 @@
 // The words of the operator, each with its options. A line belongs here if it names a word or an option; what a word does is
 // in a file of its own, how argv is read and failures are printed in main.ts.
 
+import { API_VERSION } from '../http/api-version.ts';
+import { VERSION } from '../version.ts';
 import { exportAuditByWord, verifyAuditByWord } from './audit-words.ts';
 import { stopByWord } from './background.ts';
 import { backUpByWord, checkBackupByWord } from './backup.ts';
@@ -157,6 +159,13 @@ export const words: Readonly<Record<string, Word>> = {
     names: 0,
     run: runDoctor,
   },
+  version: {
+    usage: 'version',
+    sentence: 'Tells the version of Waypost, of its API, and of Node.',
+    options: {},
+    names: 0,
+    run: async () => tellVersion(),
+  },
   completion: {
     usage: 'completion bash|zsh',
     sentence: 'Prints a script for your shell: eval "$(./waypost completion bash)"',
@@ -182,4 +191,9 @@ export function describeWord({ usage, sentence, options, flags }: Word): string[
     `      ${sentence}`,
     ...Object.entries({ ...options, ...flags }).map(([name, meaning]) => `      --${name}  ${meaning}`),
   ];
+}
+
+function tellVersion(): Told {
+  const value = { waypost: VERSION, api: API_VERSION, node: process.versions.node };
+  return { lines: [`Waypost ${value.waypost}, API ${value.api}, Node ${value.node}`], value };
 }

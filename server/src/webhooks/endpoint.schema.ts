@@ -129,8 +129,8 @@ const startAt = Type.Unsafe<string | number>({
   examples: ['now', 'beginning', 10291, '2026-11-21T00:00:00.000Z'],
 });
 
-export const EndpointInput = closed({
-  url,
+/** What is stated when an endpoint is made and may be changed afterwards. */
+const settings = {
   description: Type.Optional(nullable(description)),
   types: Type.Optional(types),
   topics: Type.Optional(topics),
@@ -150,32 +150,12 @@ export const EndpointInput = closed({
   credentials: Type.Optional(CredentialsSchema),
   worth_sending: Type.Optional(WorthSendingInput),
   signing: Type.Optional(signing),
-  start_at: Type.Optional(startAt),
-});
+};
+
+export const EndpointInput = closed({ url, ...settings, start_at: Type.Optional(startAt) });
 export type EndpointInput = Static<typeof EndpointInput>;
 
-export const EndpointPatch = closed({
-  url: Type.Optional(url),
-  description: Type.Optional(nullable(description)),
-  types: Type.Optional(types),
-  topics: Type.Optional(topics),
-  channel_ids: Type.Optional(nullable(channelIds)),
-  tags: Type.Optional(tags),
-  format: Type.Optional(format),
-  schema_version: Type.Optional(schemaVersion),
-  transform: Type.Optional(transform),
-  ordering: Type.Optional(ordering),
-  order_patience_s: Type.Optional(orderPatienceS),
-  rendering: Type.Optional(rendering),
-  timeout_s: Type.Optional(timeoutS),
-  in_flight_max: Type.Optional(inFlightMax),
-  rate_per_s: Type.Optional(ratePerS),
-  headers: Type.Optional(headers),
-  destination: Type.Optional(DestinationSchema),
-  credentials: Type.Optional(CredentialsSchema),
-  worth_sending: Type.Optional(WorthSendingInput),
-  signing: Type.Optional(signing),
-});
+export const EndpointPatch = closed({ url: Type.Optional(url), ...settings });
 export type EndpointPatch = Static<typeof EndpointPatch>;
 
 export const endpointStatuses = ['unverified', 'active', 'paused'] as const;
