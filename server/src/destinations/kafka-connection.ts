@@ -72,6 +72,8 @@ async function connectTo(
   const servername = isIP(host) === 0 ? host : '';
   const tls = { servername, checkServerIdentity: checkName, ...(ca !== undefined && { ca }) };
   const socket = is_secure ? connectByTls({ ...where, ...tls }) : connectPlainly(where);
+  // Whoever waits hears of it by `once`, and after that by the end.
+  socket.on('error', () => {});
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   const late = setTimeout(() => socket.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })), within_ms);
