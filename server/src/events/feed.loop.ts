@@ -5,7 +5,7 @@
 import type { Sql } from '../db/sql.ts';
 import type { Rendering } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
-import { findHeads, findNewest, type LogCursor } from './log.store.ts';
+import { findAhead, findNewest, type LogCursor } from './log.store.ts';
 import { pullEvents } from './pull.store.ts';
 import { type PullLimits, type Wanted, writeFrame, writePulled } from './pull.ts';
 import { renderEvent } from './render.ts';
@@ -126,8 +126,8 @@ export function startFeed(options: FeedOptions): Feed {
   async function poll(): Promise<void> {
     for (const [worldId, world] of worlds) if (!world.check(performance.now())) worlds.delete(worldId);
     if (worlds.size === 0) return;
-    for (const { world_id, ...head } of await findHeads(options.reads, [...worlds.keys()]))
-      await worlds.get(world_id)?.readTo(head);
+    const known = [...worlds].flatMap(([world_id, { tip }]) => (tip === null ? [] : [{ world_id, sequence: tip }]));
+    for (const { world_id, ...head } of await findAhead(options.reads, known)) await worlds.get(world_id)?.readTo(head);
   }
 
   return {
@@ -185,6 +185,11 @@ class WorldFeed {
   constructor(worldId: number, options: FeedOptions) {
     this.#worldId = worldId;
     this.#options = options;
+  }
+
+  /** How far it has read; null: it has not begun, and needs no news. */
+  get tip(): number | null {
+    return this.#tip?.sequence ?? null;
   }
 
   listen(who: Listening): Listener {
