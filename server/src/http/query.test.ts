@@ -50,6 +50,10 @@ test('every fault of a query is told at once, with its parameter', () => {
   assert.match(found['query/metadata'] ?? '', /metadata\[key\]=value/);
 });
 
+test('a fault in a list is told of the parameter', () => {
+  assert.throws(() => read('types=a,'), /^\w+: The parameter types must not be empty\.$/);
+});
+
 test('numbers are taken only as they are written in JSON', () => {
   for (const text of ['1.0', '1e2', ' 5', '+5', '05', '0x10', '', '9007199254740993', 'NaN', '٣']) {
     assert.ok('query/limit' in faults(`limit=${encodeURIComponent(text)}`), text);

@@ -41,9 +41,14 @@ function refuseQuery(faults: Fault[]): WaypostError {
   const first = faults[0];
   const detail =
     faults.length === 1 && first !== undefined
-      ? endSentence(`The parameter ${first.pointer.slice('query/'.length)} ${first.message}`)
+      ? endSentence(`The parameter ${nameOf(first)} ${first.message}`)
       : `${faults.length} parameters of the query are wrong.`;
   return new WaypostError('invalid_request', detail, { faults });
+}
+
+/** As it is written in the URL; of a list, the one that is wrong is seen by its value. */
+function nameOf({ pointer }: Fault): string {
+  return pointer.slice('query/'.length).replace(/\/\d+$/, '');
 }
 
 /** Pairs in their order. Throws malformed_request when an escape is broken. */

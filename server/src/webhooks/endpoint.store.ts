@@ -66,7 +66,9 @@ const unsaid = {
 
 /** A document as it is kept. */
 export function readEndpoint(body: string): Endpoint {
-  return { ...unsaid, ...(JSON.parse(body) as Partial<Endpoint>) } as unknown as Endpoint;
+  const said = JSON.parse(body) as Partial<Endpoint>;
+  // First in the order in which it is written, the id before everything else.
+  return { ...said, ...unsaid, ...said } as unknown as Endpoint;
 }
 
 function storedOf(row: Row): StoredEndpoint {

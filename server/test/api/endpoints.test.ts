@@ -39,6 +39,7 @@ test('an endpoint states every setting, shows its secret once and is active once
   const shown = await house.call('GET', `/v1/endpoints/${made.id}`);
   assert.equal(shown.text.includes('whsec_'), false);
   assert.deepEqual([shown.body.status, typeof shown.body.verified_at], ['active', 'string']);
+  assert.equal(Object.keys(shown.body)[0], 'id', 'a reply begins with what it is about');
   const log = await house.call('GET', '/v1/events?types=endpoint.*&limit=200');
   assert.equal(log.text.includes('whsec_'), false);
   assert.equal((await house.call('POST', `/v1/endpoints/${made.id}/pause`)).status, 200);
