@@ -11,6 +11,7 @@ import { defaults } from './endpoint.schema.ts';
 import { emptyFlush } from './flush.store.ts';
 import { itemOf, type LogItem } from './log-item.ts';
 import type { Surroundings } from './surroundings.loop.ts';
+import { SENDS_PER_TURN, Turns } from './turns.ts';
 
 const NOW = Date.parse('2026-11-21T12:00:00.000Z');
 
@@ -19,7 +20,7 @@ interface Post {
   answer(outcome: Answer['outcome'], status?: number, control?: Answer['control']): void;
 }
 
-function startRun(change: Partial<Endpoint>) {
+function startRun(change: Partial<Endpoint>, turns = new Turns((turn) => void setImmediate(turn))) {
   const clock = { now: NOW, body: Buffer.from('{}') };
   const dead: string[] = [];
   const posts: Post[] = [];
@@ -37,6 +38,7 @@ function startRun(change: Partial<Endpoint>) {
       },
       close: async () => {},
     },
+    turns,
     now: () => clock.now,
     clockNow: () => clock.now,
     jitter: () => 0,
@@ -140,6 +142,19 @@ test('under strict order, too, the circuit counts jobs: one dead letter after an
     for (const post of posts.splice(0)) post.answer('refused', 500);
   }
   assert.equal(run.circuit.state, 'open');
+});
+
+test('what two endpoints send in one turn of the event loop is limited; the rest goes out in the next', () => {
+  const planned: (() => void)[] = [];
+  const turns = new Turns((turn) => void planned.push(turn));
+  const [one, other] = [startRun({}, turns), startRun({}, turns)];
+  for (let index = 0; index < 20; index++) {
+    one.offer(`job_${index}`);
+    other.offer(`job_${index}`);
+  }
+  assert.equal(one.posts.length + other.posts.length, SENDS_PER_TURN);
+  for (const turn of planned.splice(0)) turn();
+  assert.equal(one.posts.length + other.posts.length, 40);
 });
 
 test('a letter that is taken on and dies before either was written down is written down as dead', () => {

@@ -159,7 +159,10 @@ export class EndpointRun {
     this.replays.feed();
     const unprepared: Next<LogItem>[] = [];
     this.#isLimited = true;
+    let isTurn = true;
     for (let free = room(this.#pace, this.replays.inFlight, now); free > 0; ) {
+      isTurn = this.#around.turns.isOpenTo(this);
+      if (!isTurn) break;
       const next = this.replays.take(now, this.#pace.width);
       if (next === null) {
         this.#isLimited = false;
@@ -168,9 +171,11 @@ export class EndpointRun {
       if (this.settling.leavesOut(next.message, now)) continue;
       free--;
       noteSent(this.#pace);
+      this.#around.turns.note();
       if (!this.trySend(next)) unprepared.push(next);
     }
-    if (this.#isLimited && this.window.waiting > 0) this.punctuality.noteFull();
+    // That others have their turn is not the endpoint's doing.
+    if (this.#isLimited && isTurn && this.window.waiting > 0) this.punctuality.noteFull();
     if (unprepared.length > 0) this.#around.prepare(this, unprepared);
     // By what was sent first is known how far was read under which filter: it is written down before answers come.
     if (this.window.in_flight > 0 && this.window.readTo.sequence > this.outbox.savedReadTo) this.#around.changed(this);

@@ -32,6 +32,7 @@ import type { HeadNews } from './sender.store.ts';
 import { createSteadyClock } from './steady-clock.ts';
 import type { Surroundings } from './surroundings.loop.ts';
 import type { TransformPool } from './transform-pool.ts';
+import { Turns } from './turns.ts';
 import { WorldRun } from './world.loop.ts';
 
 const TICK_MS = 20;
@@ -259,6 +260,7 @@ class SenderLoop implements Sender {
     const { keys, log, onAttempted } = this.#options;
     return {
       destination: this.#destination,
+      turns: new Turns((turn) => void setImmediate(turn)),
       now: () => this.#now(),
       clockNow: () => this.#clockNow(),
       jitter: this.#options.jitter ?? (() => Math.random() * 2 - 1),

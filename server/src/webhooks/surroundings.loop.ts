@@ -14,6 +14,7 @@ import type { AttemptSubject } from './outbox.ts';
 import type { ParkedMessage } from './parked-message.ts';
 import type { EndReason, ReplayRequest } from './replay.schema.ts';
 import type { SigningKey } from './signing.ts';
+import type { Turns } from './turns.ts';
 import type { Cursor } from './window.ts';
 
 /** An endpoint as senders see it. */
@@ -38,6 +39,8 @@ export interface EndpointConfig {
 /** What an endpoint needs of the sender around it. */
 export interface Surroundings {
   destination: Destination;
+  /** Whose turn it is to send. */
+  turns: Turns;
   /** Milliseconds by the database's clock, but never back: what is due and what is patient goes by it. */
   now(): number;
   /** The same as that clock stands: receivers compare it with their own. */
