@@ -110,6 +110,7 @@ export async function startRabbit(t: TestContext, certificate: { cert: string; k
   // Started here, so that it does not stay behind as the daemon that Erlang would make of it.
   const epmd = spawn('epmd', ['-port', String(epmdPort), '-address', '127.0.0.1'], { env, stdio: 'ignore' });
   t.after(() => epmd.kill('SIGKILL'));
+  await until(() => canConnect(epmdPort), 'epmd to listen');
   const command = RABBIT_SCRIPTS.find((script) => existsSync(script)) ?? 'rabbitmq-server';
   return { ...(await startBroker(t, { command, args: [], env, port })), tls_port };
 }
