@@ -90,13 +90,12 @@ export function textsOf(sql: Sql | Tx, texts: readonly (string | null)[]) {
 }
 
 /**
- * Sends an insert that is planned once and not for each batch: its rows are given, so that no value changes the plan,
- * and planning anew copies all documents of the batch several times. Whatever looks for rows is planned each time.
+ * Sends statements that are planned once and not for each batch: inserts, for which planning copies all documents of the
+ * batch several times, and what can be found by one index only. Whatever has a choice is planned for what the tables hold.
  */
-export function insertAsPlanned(tx: Tx, insert: () => Sent): Sent {
-  return Promise.all([
-    tx`set local plan_cache_mode to force_generic_plan`.execute(),
-    insert(),
-    tx`set local plan_cache_mode to default`.execute(),
-  ]);
+export function plannedOnce<Answer>(tx: Tx, send: () => Promise<Answer>): Promise<Answer> {
+  const before = tx`set local plan_cache_mode to force_generic_plan`.execute();
+  const sent = send();
+  const after = tx`set local plan_cache_mode to default`.execute();
+  return Promise.all([sent, before, after]).then(([answer]) => answer);
 }

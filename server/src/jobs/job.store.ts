@@ -1,7 +1,7 @@
 // The statements with which the ledger loads and writes jobs and their index rows. Reading for lists is in
 // job-list.store.ts.
 
-import { insertAsPlanned, type Sent, type Tx, textsOf } from '../db/sql.ts';
+import { plannedOnce, type Sent, type Tx, textsOf } from '../db/sql.ts';
 import type { Kind, Ref, WrittenLine } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
@@ -45,7 +45,7 @@ export const jobKind: Kind<StoredJob> = {
     // Known jobs first: a superseded or deleted one frees the reference that a new one takes.
     return [
       ...(known.length > 0 ? [updateJobs(tx, known)] : []),
-      ...(fresh.length > 0 ? [insertAsPlanned(tx, () => insertJobs(tx, fresh))] : []),
+      ...(fresh.length > 0 ? [plannedOnce(tx, () => insertJobs(tx, fresh))] : []),
       ...writeTasks(tx, lines),
       ...writeTerms(tx, lines),
     ];

@@ -2,7 +2,7 @@
 // `decideBatch` runs the rules; placing.ts gives what they decided its place and writes it. No failure handling here:
 // the lane does that.
 
-import type { Tx } from '../db/sql.ts';
+import { plannedOnce, type Tx } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Command, Decision, Instant, Moment } from './command.ts';
 import { cutDocument, cutEvent, DOCUMENT_BYTES_MAX, type World } from './event-text.ts';
@@ -42,14 +42,18 @@ export async function openBatch(tx: Tx, commands: readonly Command[], keys: Subj
   const worldIds = [...new Set(commands.map((command) => command.world_id))].sort((a, b) => a - b);
   const set = new BatchSet();
   const begun = tx`begin`.execute();
-  const locked = lockHeads(tx, worldIds).execute();
-  const clock = readClock(tx).execute();
   const keyed = commands.flatMap(({ world_id, idempotency }) =>
     idempotency === null ? [] : [{ world_id, key_hash: nameKey(idempotency) }],
   );
-  const found = keyed.length === 0 ? Promise.resolve([]) : findRemembered(tx, keyed).execute();
+  const found = plannedOnce(tx, () =>
+    Promise.all([
+      lockHeads(tx, worldIds).execute(),
+      readClock(tx).execute(),
+      keyed.length === 0 ? [] : findRemembered(tx, keyed).execute(),
+    ]),
+  );
   const firstRound = loadRound(tx, commands, 0, set, keys);
-  const [, headRows, clockRows, rememberedRows] = await Promise.all([begun, locked, clock, found, firstRound]);
+  const [[headRows, clockRows, rememberedRows]] = await Promise.all([found, begun, firstRound]);
 
   const heads = new Map(headRows.map((head) => [head.world_id, head]));
   const clockMs = clockRows[0]?.now.getTime() ?? 0;

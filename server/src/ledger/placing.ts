@@ -1,7 +1,7 @@
 // The end of a batch: what the rules decided gets its numbers, is sealed, chained and answered, and all of it is
 // written with one statement a table.
 
-import { insertAsPlanned, type Sent, type Tx } from '../db/sql.ts';
+import { plannedOnce, type Sent, type Tx } from '../db/sql.ts';
 import type { Accepted, Command, Instant, Outcome, ReplyDraft, StoredDocument } from './command.ts';
 import { refKey } from './command.ts';
 import { type CutEvent, chainEvent, hashEvent, type World, writeEventBody } from './event-text.ts';
@@ -231,9 +231,16 @@ export class Placing {
     if (this.#newKeys.size > 0) sent.push(insertSubjects(tx, [...this.#newKeys.values()]));
     const nowOf = (worldId: number) => this.#sites.get(worldId)?.now ?? '';
     for (const { kind, lines } of this.#ground.set.changed(nowOf)) sent.push(...(kind.write?.(tx, lines) ?? []));
-    if (this.events.length > 0) sent.push(insertAsPlanned(tx, () => appendEvents(tx, this.events)));
-    if (this.#remembered.length > 0) sent.push(rememberReplies(tx, this.#remembered));
     if (this.erased.length > 0) sent.push(eraseSubjects(tx, this.erased));
+    sent.push(plannedOnce(tx, () => Promise.all(this.#append(tx))));
+    return sent;
+  }
+
+  /** What the log and the heads get. */
+  #append(tx: Tx): Sent[] {
+    const sent: Sent[] = [];
+    if (this.events.length > 0) sent.push(appendEvents(tx, this.events));
+    if (this.#remembered.length > 0) sent.push(rememberReplies(tx, this.#remembered));
     const moves = [...this.#ground.heads.values()].flatMap((head) => this.#moveOf(head));
     const marks = moves.flatMap(({ mark }) => mark ?? []);
     if (this.#epochs.length > 0) sent.push(openEpochs(tx, this.#epochs));
