@@ -70,7 +70,10 @@ export const auditFilters = {
   key: only('Only what was done with this API key, by its id.'),
   address: only('Only what came from this address.'),
   action: Type.Optional(
-    namePatterns({ description: 'Only these actions, with `job.*` for all that begin so, separated by commas.' }),
+    namePatterns({
+      minItems: 1,
+      description: 'Only these actions, with `job.*` for all that begin so, separated by commas.',
+    }),
   ),
   object: only('Only what concerns this object, by its id.'),
   outcome: Type.Optional(word(outcomes, { description: 'Only what ended so.' })),

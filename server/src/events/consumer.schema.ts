@@ -16,7 +16,7 @@ export const ConsumerName = Type.String({
 });
 
 const ChannelId = Type.String({ pattern: '^chn_[0-7][0-9a-hjkmnp-tv-z]{25}$' });
-const Types = namePatterns({ description: 'Types or topics, with `job.*` for all that begin so.' });
+const Types = namePatterns({ minItems: 1, description: 'Types or topics, with `job.*` for all that begin so.' });
 const nullableInstant = (description: string) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time', description });
 const nullableText = (description: string) => Type.Unsafe<string | null>({ type: ['string', 'null'], description });

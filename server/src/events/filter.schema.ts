@@ -10,11 +10,11 @@ const NamePattern = Type.String({
   examples: ['job.*'],
 });
 
-/** At least one, unless `options` say otherwise. */
+/** `minItems: 1` where a list without names would mean nothing. */
 export function namePatterns(options: {
   description?: string;
   uniqueItems?: boolean;
   minItems?: number;
 }): TArray<TString> {
-  return Type.Array(NamePattern, { minItems: 1, maxItems: PATTERNS_MAX, ...options });
+  return Type.Array(NamePattern, { maxItems: PATTERNS_MAX, ...options });
 }

@@ -19,6 +19,7 @@ export interface PullContext {
 export const filterQuery = {
   types: Type.Optional(
     namePatterns({
+      minItems: 1,
       description: 'Types or topics, with `job.*` for all that begin so, separated by commas. Absent: all.',
     }),
   ),

@@ -34,7 +34,7 @@ export const PUBLIC_KEY_EXAMPLE = 'whpk_sWTELh4L9DrDZ0OMNPYnJjxSjrg43zvJ9XNv7ts8
 
 export const EndpointId = idOf('whe', 'Identifier of an endpoint.');
 
-const patterns = (description: string) => namePatterns({ minItems: 0, uniqueItems: true, description });
+const patterns = (description: string) => namePatterns({ uniqueItems: true, description });
 
 const url = Type.String({
   minLength: 1,

@@ -43,7 +43,7 @@ export type DeadLetter = Static<typeof DeadLetterSchema>;
 /** By which dead letters are chosen, in lists as in redrives. */
 export const letterFilters = {
   types: Type.Optional(
-    namePatterns({ description: 'Only those of these event types, with `job.*` for all that begin so.' }),
+    namePatterns({ minItems: 1, description: 'Only those of these event types, with `job.*` for all that begin so.' }),
   ),
   job_id: Type.Optional(idOf('job', 'Only those about this job.')),
   reason: Type.Optional(word(deathReasons, { description: 'Only those that died so.' })),

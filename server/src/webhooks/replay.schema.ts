@@ -24,7 +24,7 @@ const jobIds = Type.Array(idOf('job', 'Identifier of a job.'), {
   maxItems: REPLAY_JOBS_MAX,
   uniqueItems: true,
 });
-const types = namePatterns({});
+const types = namePatterns({ minItems: 1 });
 
 export const ReplayInput = closed({
   endpoint_id: Type.Unsafe<string>({

@@ -6,6 +6,7 @@ import { closed, nullable } from '../parties/fields.ts';
 import { TIME_TO_LIVE_MAX_S, WORTH_RULES_MAX } from './worth.ts';
 
 const types = namePatterns({
+  minItems: 1,
   uniqueItems: true,
   description: 'Types of events, or topics: an event goes by its topics only when all of them are named.',
 });
