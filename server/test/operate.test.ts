@@ -79,6 +79,12 @@ const refused: [words: string[], env: Record<string, string>, code: number, sent
   [['serve', '--role', 'cook'], {}, 1, /There is no role "cook"/],
   [['key', 'twirl'], {}, 2, /there is no word "key twirl"\. waypost help/],
   [['tenant', 'create'], {}, 1, /It is not complete\. Usage: waypost tenant create NAME/],
+  [
+    ['backup', 'check', '/etc'],
+    {},
+    1,
+    /There is no backup in \/etc: neither it nor a directory in it has a manifest\.json\./,
+  ],
   [['config', 'port'], {}, 1, /"port" is one too many\. Usage: waypost config/],
   [['tenant', 'create', 'X', '--hub', 'nowhere'], {}, 1, /--hub takes NAME,LAT,LNG,TZ/],
   [['tenant', 'create', 'X', '--hub', 'H,91,0,Europe/Paris'], {}, 1, /--hub takes NAME,LAT,LNG,TZ/],

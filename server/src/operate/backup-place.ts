@@ -2,7 +2,7 @@
 // them the journal of who was erased. A line belongs here if it finds its way in that place.
 
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { StartError } from '../db/start-error.ts';
 import { JOURNAL_FILE } from '../ledger/erase-journal.ts';
@@ -60,8 +60,6 @@ export async function findSet(path: string): Promise<{ set: string; journal: str
   const { sets } = await lookIntoPlace(path);
   const newest = sets.at(-1);
   if (newest === undefined)
-    throw new StartError(
-      `There is no backup in ${path}: no directory with a ${MANIFEST_FILE} is in ${basename(path)}.`,
-    );
+    throw new StartError(`There is no backup in ${path}: neither it nor a directory in it has a ${MANIFEST_FILE}.`);
   return { set: join(path, newest), journal: join(path, JOURNAL_FILE) };
 }
