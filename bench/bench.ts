@@ -1,11 +1,13 @@
 // npm run bench -- NAME [--rounds N] [--seconds N] [--jobs N]: runs one bench, prints its table, writes bench/results/NAME.json.
-// Exits with 1 when a goal was missed, and says which.
+// Exits with 1 when a goal was missed, and says which. `npm run bench -- figures` puts what was written into
+// docs/performance.md.
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchBatch } from './batch.ts';
 import { type BenchOptions, type BenchResult, benchCreate } from './create.ts';
 import { benchFairness } from './fairness.ts';
+import { writeFigures } from './figures.ts';
 import { benchFootprint } from './footprint.ts';
 import { benchGrowth } from './growth.ts';
 import { benchLatency } from './latency.ts';
@@ -38,7 +40,12 @@ const { values, positionals } = parseArgs({
     jobs: { type: 'string', default: '1000000' },
   },
 });
+const root = join(import.meta.dirname, '..');
 const name = positionals[0] ?? '';
+if (name === 'figures') {
+  console.log(`docs/performance.md has the figures of: ${writeFigures(root).join(', ')}`);
+  process.exit(0);
+}
 const bench = benches[name];
 const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), jobs: Number(values.jobs) };
 if (
@@ -48,8 +55,10 @@ if (
   !(options.seconds >= 1) ||
   !(options.jobs >= 1)
 ) {
-  console.error(`Usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--seconds N] [--jobs N]`);
+  console.error(
+    `Usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--seconds N] [--jobs N]\n       npm run bench -- figures`,
+  );
   process.exit(2);
 }
 const { rounds, goals } = await bench(options);
-process.exit(report(name, join(import.meta.dirname, '..'), rounds, goals) ? 0 : 1);
+process.exit(report(name, root, rounds, goals) ? 0 : 1);

@@ -30,6 +30,17 @@ interface Summary {
   max: number;
 }
 
+/** What is kept of a bench, as bench/results/NAME.json. */
+export interface Result {
+  bench: string;
+  at: string;
+  machine: string;
+  commit: string;
+  figures: Summary[];
+  goals: (Goal & { reached: boolean })[];
+  rounds: readonly Figure[][];
+}
+
 export function quantile(ascending: readonly number[], share: number): number {
   return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? Number.NaN;
 }
@@ -77,8 +88,8 @@ export function report(bench: string, root: string, rounds: readonly Figure[][],
   }
   const folder = join(root, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
-  const text = JSON.stringify({ bench, at, machine, commit, figures: summaries, goals: results, rounds }, null, 2);
-  writeFileSync(join(folder, `${bench}.json`), `${text}\n`);
+  const kept: Result = { bench, at, machine, commit, figures: summaries, goals: results, rounds };
+  writeFileSync(join(folder, `${bench}.json`), `${JSON.stringify(kept, null, 2)}\n`);
   return results.every((result) => result.reached);
 }
 

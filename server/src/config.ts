@@ -375,6 +375,16 @@ function parseDatabaseUrl(text: string): string {
   return text;
 }
 
+/** The same for a database that an option names. */
+export function readDatabaseUrl(option: string, text: string): string {
+  try {
+    return parseDatabaseUrl(text);
+  } catch (error) {
+    if (!(error instanceof Misfit)) throw error;
+    throw new StartError(`${option} ${error.message}.`);
+  }
+}
+
 function parsePublicUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '') {

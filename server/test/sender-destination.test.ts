@@ -7,7 +7,7 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import { type TestContext, test } from 'node:test';
 import { type DestinationOptions, requireAllowedUrl, resolveBySystem } from '../src/destinations/checked-address.ts';
 import type { Answer } from '../src/destinations/destination.ts';
-import { parseAllowList } from '../src/destinations/egress.ts';
+import { parseCidr } from '../src/destinations/egress.ts';
 import {
   CONNECTIONS_MAX,
   type HttpDestination,
@@ -237,7 +237,7 @@ test('an address in the URL is checked like any other, however it is written', a
     assert.equal(answer.outcome, 'failed', host);
     assert.match(answer.error ?? '', /is refused because/, host);
   }
-  const allowed = destinationOf(t, { egress: { allow: parseAllowList('127.0.0.0/8'), loopback_for_test: false } });
+  const allowed = destinationOf(t, { egress: { allow: ['127.0.0.0/8'].map(parseCidr), loopback_for_test: false } });
   const origin = await serve(t, (_request, response) => void response.end());
   assert.equal((await post(allowed, origin, { world: 'live' })).outcome, 'delivered');
 });

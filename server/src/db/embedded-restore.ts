@@ -1,5 +1,5 @@
 // A cluster whose files come from somewhere else: they are laid beside the place, run there until they are what they
-// should be, and only then take the place. Whatever stood there before is moved aside, never removed.
+// should be, and only then take the place, or are gone again. Whatever stood there before is moved aside, never removed.
 
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, lstat, readdir, rename, rm } from 'node:fs/promises';
@@ -9,17 +9,21 @@ import { clusterIn, dataOf, makePrivateDir, openSite, type Site } from './embedd
 import { findPostmaster } from './embedded-postmaster.ts';
 import { StartError } from './start-error.ts';
 
-export interface Replacement {
+/** A cluster beside the place. */
+export interface Beside {
   dataDir: string;
   log(sentence: string): void;
-  /** Whether a database that is there may be moved aside. */
-  replaces: boolean;
-  /** What the one that is moved aside is called from then on, after its own name: `before-restore`. */
-  aside: string;
   /** Lays `data` and `password` into the directory. */
   fill(home: string, site: Site): Promise<void>;
   /** Works on the running server; its own failure is the failure of all. */
   settle(server: Embedded): Promise<void>;
+}
+
+export interface Replacement extends Beside {
+  /** Whether a database that is there may be moved aside. */
+  replaces: boolean;
+  /** What the one that is moved aside is called from then on, after its own name: `before-restore`. */
+  aside: string;
 }
 
 /** Where the new database is, and where the one before it went (null: there was none). */
@@ -35,6 +39,20 @@ export async function replaceCluster(wish: Replacement): Promise<Replaced> {
     () => false,
   );
   if (isThere) await requireReplaceable(site, wish);
+  return withUnfinished(site, wish, async (unfinished) => {
+    const aside = isThere ? `${site.home}.${wish.aside}-${stampOf(new Date())}` : null;
+    if (aside !== null) await rename(site.home, aside);
+    await rename(unfinished, site.home);
+    return { home: site.home, aside };
+  });
+}
+
+/** The same for a while: when `settle` is through, nothing is left of it. */
+export async function runBeside(wish: Beside): Promise<void> {
+  await withUnfinished(await openSite(wish.dataDir), wish, async () => {});
+}
+
+async function withUnfinished<T>(site: Site, wish: Beside, finish: (unfinished: string) => Promise<T>): Promise<T> {
   if (site.notice !== null) wish.log(site.notice);
   const unfinished = `${site.home}.new-${randomBytes(4).toString('hex')}`;
   try {
@@ -47,10 +65,7 @@ export async function replaceCluster(wish: Replacement): Promise<Replaced> {
     } finally {
       await server.stop();
     }
-    const aside = isThere ? `${site.home}.${wish.aside}-${stampOf(new Date())}` : null;
-    if (aside !== null) await rename(site.home, aside);
-    await rename(unfinished, site.home);
-    return { home: site.home, aside };
+    return await finish(unfinished);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }

@@ -70,8 +70,27 @@ export function firstDayOf(table: string, names: readonly string[]): Date | null
 /** Makes the partitions that are missing and answers their names. Several processes may call it at once. */
 export async function makePartitions(sql: Sql, now: Date): Promise<string[]> {
   const partitions = await listPartitions(sql);
+  return makeMissing(sql, partitions, planPartitions([...partitions.keys()], now));
+}
+
+/** Makes those that another database of the same shape has, as `listPartitions` tells them. */
+export async function makePartitionsLike(sql: Sql, others: ReadonlyMap<string, readonly string[]>): Promise<string[]> {
+  const planned = [...others].flatMap(([table, names]) =>
+    names.flatMap((name) => {
+      const day = firstDayOf(table, [name]);
+      if (day === null) return [];
+      return [{ table, name, from: day.toISOString(), to: new Date(day.getTime() + DAY_MS).toISOString() }];
+    }),
+  );
+  return makeMissing(sql, await listPartitions(sql), planned);
+}
+
+async function makeMissing(
+  sql: Sql,
+  partitions: ReadonlyMap<string, readonly string[]>,
+  planned: readonly Partition[],
+): Promise<string[]> {
   const existing = new Set([...partitions.values()].flat());
-  const planned = planPartitions([...partitions.keys()], now);
   const missing = planned.filter(({ name }) => !existing.has(name));
   if (missing.length === 0) return [];
   return sql.begin(async (tx) => {

@@ -134,15 +134,6 @@ export function literalAddress(url: URL): string | null {
   return isIP(host) === 0 ? null : host;
 }
 
-/** Reads WAYPOST_EGRESS_ALLOW: ranges separated by commas. Throws a sentence about what is wrong. */
-export function parseAllowList(text: string): Cidr[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map(parseCidr);
-}
-
 /** `10.1.0.0/16`, `fd00::/8`, or a bare address for that one. Throws a RangeError with a sentence. */
 export function parseCidr(text: string): Cidr {
   const [address = '', length, ...rest] = text.split('/');

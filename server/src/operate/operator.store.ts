@@ -38,3 +38,8 @@ export async function resetSenders(sql: Sql): Promise<void> {
       where p.world_id = h.world_id and p.sequence > e.last_sequence`;
   });
 }
+
+export async function hasTenants(sql: Sql): Promise<boolean> {
+  const [tenant] = await sql`select from tenants limit 1`;
+  return tenant !== undefined;
+}

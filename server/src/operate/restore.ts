@@ -1,11 +1,13 @@
-// The word `restore`: a database made again from a backup, and what has to follow when it was done by other means. It is made beside its place and takes it only when everything is
-// done: files checked, log replayed, a new epoch opened, the erased erased again.
+// The word `restore`: a database made again from a backup, in its place or in a PostgreSQL of one's own, and what has to
+// follow when it was done by other means. It is made beside its place and takes it only when everything is done: files
+// checked, log replayed, a new epoch opened, the erased erased again.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import { type Config, readDatabaseUrl } from '../config.ts';
+import { copyDatabase } from '../db/copy-database.ts';
 import { MAJOR_VERSION } from '../db/embedded-cluster.ts';
-import { replaceCluster } from '../db/embedded-restore.ts';
+import { replaceCluster, runBeside } from '../db/embedded-restore.ts';
 import { ALIVE_MAX_S } from '../db/heartbeat.loop.ts';
 import { readMigrations } from '../db/migrate.ts';
 import { prepareDatabase } from '../db/prepare.ts';
@@ -18,6 +20,7 @@ import { damaged, type Manifest, readManifest, showBytes, startProgress } from '
 import { copyFiles } from './copy-files.ts';
 import { findMasterKey, fingerprintOf } from './master-key.ts';
 import { type Opened, openWaypost } from './open.ts';
+import { hasTenants } from './operator.store.ts';
 import { type Reopened, reopenLogs } from './reopen.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
@@ -25,11 +28,12 @@ import type { Told, WordCall } from './word.ts';
 export async function restoreByWord(call: WordCall): Promise<Told> {
   const { config, options, names, tell } = call;
   if (options.reopen !== undefined) return reopenByWord(call);
+  if (options.to !== undefined) return restoreElsewhereByWord(call, options.to);
   const { set, journal } = await findSet(placeOfBackups(config, names[0], 'restore'));
   const manifest = await readManifest(set);
   if (config.databaseUrl !== null)
     throw new StartError(
-      'DATABASE_URL is set: bring that database back by its own means, then say waypost restore --reopen; or unset it to restore into the embedded database.',
+      'DATABASE_URL is set: bring that database back by its own means, then say waypost restore --reopen; or unset it to restore into the embedded database, or into another one with --to URL.',
     );
   const masterKey = await requireMasterKey(config, manifest);
   await requireKnown(manifest);
@@ -53,6 +57,50 @@ export async function restoreByWord(call: WordCall): Promise<Told> {
   });
   if (reopened === null) throw new Error('the database was put in its place before it was settled');
   return tellRestored(manifest, reopened, home, aside);
+}
+
+/** Into a PostgreSQL of one's own: the backup runs beside the place of the embedded database, and its rows are copied. */
+async function restoreElsewhereByWord({ config, options, names, tell }: WordCall, url: string): Promise<Told> {
+  if (options.replace !== undefined)
+    throw new StartError('--to takes no --replace: the database that it names has to be empty.');
+  const target: Config = { ...config, databaseUrl: readDatabaseUrl('--to', url) };
+  const { set, journal } = await findSet(placeOfBackups(config, names[0], 'restore'));
+  const manifest = await readManifest(set);
+  const masterKey = await requireMasterKey(config, manifest);
+  await requireKnown(manifest);
+  const people = await readPeople([journal, journalPathOf(config)]);
+  const { host, pathname } = new URL(url);
+  const where = `${host}${pathname}`;
+  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  const opened = await openWaypost(target, tell);
+  const to = openPool(opened.addresses.owner, { name: 'waypost restore', connectionsMax: 2 });
+  try {
+    if (await hasTenants(to))
+      throw new StartError(`There are tenants in ${where}: nothing was changed. Give an empty database.`);
+    tell(`Restoring ${set}, made at ${manifest.made_at} (${showBytes(bytes)}), into ${where}.`);
+    await runBeside({
+      dataDir: config.dataDir,
+      log: tell,
+      fill: (home) => layFiles(set, manifest, home, startProgress('Copied', bytes, tell)),
+      settle: async ({ address }) => {
+        await prepareDatabase(address, { now: new Date(), masterKeyFingerprint: fingerprintOf(masterKey) });
+        const from = openPool(address, { name: 'waypost restore', connectionsMax: 2 });
+        const onBytes = startProgress('Sent', bytes, tell);
+        await copyDatabase(from, to, onBytes).finally(() => from.end({ timeout: 1 }));
+      },
+    });
+    tell('Sent. Going on from the moment of the backup: a new epoch of each log, and who was erased since.');
+    const reopened = await reopenLogs(opened, manifest.made_at, people).catch((cause: unknown) => {
+      throw new StartError(
+        `Everything was sent to ${where}, but its logs were not opened again: before a server starts on it, say waypost restore --reopen with DATABASE_URL set to it.`,
+        { cause },
+      );
+    });
+    return tellRestored(manifest, reopened, where, null);
+  } finally {
+    await to.end({ timeout: 1 });
+    await opened.close();
+  }
 }
 
 /** A database of one's own that came back from an earlier moment, by a backup of its own or by promoting a replica. */

@@ -128,9 +128,9 @@ export const words: Readonly<Record<string, Word>> = {
     run: checkBackupByWord,
   },
   restore: {
-    usage: 'restore [DIR] [--replace] [--reopen]',
+    usage: 'restore [DIR] [--replace] [--to DATABASE_URL] [--reopen]',
     sentence: 'Makes the database again from the newest backup in DIR, or from the one that DIR is.',
-    options: {},
+    options: { to: 'into this empty database of your own PostgreSQL instead of the embedded one' },
     flags: {
       replace: 'a database that is there is moved aside',
       reopen: 'the database of DATABASE_URL was brought back by its own means: only a new epoch, and the erased again',

@@ -2,7 +2,7 @@
 // process has told of, seldom otherwise. What is asked does not depend on how many endpoints there are.
 
 import type { Sql } from '../db/sql.ts';
-import { type HeadNews, readHeadSums, readHeads, readHeadsOf, WORLDS_ASKED_MAX } from './sender.store.ts';
+import { type HeadNews, NEWS_BUCKETS, readHeads } from './sender.store.ts';
 
 export const POLL_BUSY_MS = 5;
 export const POLL_IDLE_MS = 50;
@@ -24,34 +24,26 @@ export interface NewsOptions {
 
 export function startNews(options: NewsOptions): News {
   const heads = new Map<number, HeadNews>();
-  const sums = new Map<number, number>();
+  const sums = new Array<number>(NEWS_BUCKETS).fill(0);
   let pause = POLL_BUSY_MS;
   let timer: NodeJS.Timeout | null = null;
   let looking: Promise<void> | null = null;
   let isStopped = false;
 
   async function look(): Promise<void> {
-    const found = heads.size <= WORLDS_ASKED_MAX ? await readHeads(options.sql) : await readChanged();
+    const found = await readHeads(options.sql, sums);
+    for (const { world_id } of found) sums[world_id % NEWS_BUCKETS] = 0;
     let isNew = false;
     for (const head of found) {
+      // All heads of a bucket are answered together.
+      const bucket = head.world_id % NEWS_BUCKETS;
+      sums[bucket] = (sums[bucket] ?? 0) + head.sequence + head.config_version;
       const known = heads.get(head.world_id);
       if (known?.sequence === head.sequence && known.config_version === head.config_version) continue;
       heads.set(head.world_id, head);
       isNew = options.onNews(head) || isNew;
     }
     pause = isNew ? POLL_BUSY_MS : Math.min(pause * 2, POLL_IDLE_MS);
-  }
-
-  async function readChanged(): Promise<HeadNews[]> {
-    const now = await readHeadSums(options.sql);
-    const changed = now.filter(({ bucket, sum }) => sums.get(bucket) !== sum);
-    for (const { bucket, sum } of changed) sums.set(bucket, sum);
-    return changed.length === 0
-      ? []
-      : readHeadsOf(
-          options.sql,
-          changed.map(({ bucket }) => bucket),
-        );
   }
 
   function lookSoon(): Promise<void> {

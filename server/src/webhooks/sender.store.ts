@@ -6,8 +6,7 @@ import type { Revision } from './message-format.ts';
 import type { SealedKeys } from './sealed-secret.ts';
 import { LEASE_MS } from './share.ts';
 
-/** Above so many worlds the news are asked for by bucket first. */
-export const WORLDS_ASKED_MAX = 2_000;
+/** Worlds are asked for news by so many buckets. */
 export const NEWS_BUCKETS = 256;
 /** A sender that was not seen for so long does not count any more. */
 const SENDER_FORGOTTEN_MS = 60_000;
@@ -18,23 +17,17 @@ export interface HeadNews {
   config_version: number;
 }
 
-export function readHeads(sql: Sql): Promise<HeadNews[]> {
+/**
+ * The heads of the buckets whose sum is another than the one that is known: whatever happens in a world makes the sum of
+ * its bucket larger. While nothing happens anywhere, nothing is answered, however many worlds there are.
+ */
+export function readHeads(sql: Sql, known: readonly number[]): Promise<HeadNews[]> {
   return sql<HeadNews[]>`
     -- all worlds: because a sender learns from the heads which world has news
-    select world_id, sequence, config_version from heads`;
-}
-
-/** One number for each bucket of worlds: whatever happens in one of them makes it larger. */
-export function readHeadSums(sql: Sql): Promise<{ bucket: number; sum: number }[]> {
-  return sql<{ bucket: number; sum: number }[]>`
-    -- all worlds: because above some thousand worlds only the buckets with news are read in full
-    select world_id % ${NEWS_BUCKETS} as bucket, sum(sequence + config_version)::bigint as sum from heads group by 1`;
-}
-
-export function readHeadsOf(sql: Sql, buckets: readonly number[]): Promise<HeadNews[]> {
-  return sql<HeadNews[]>`
-    -- all worlds: because a bucket holds many of them
-    select world_id, sequence, config_version from heads where world_id % ${NEWS_BUCKETS} = any(${buckets as number[]}::int[])`;
+    select world_id, sequence, config_version from heads where world_id % ${NEWS_BUCKETS} = any(array(
+      select bucket from (
+        select world_id % ${NEWS_BUCKETS} as bucket, sum(sequence + config_version) as sum from heads group by 1) b
+      where sum <> (${known as number[]}::bigint[])[bucket + 1]))`;
 }
 
 export interface Lease {
