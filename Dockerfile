@@ -23,7 +23,7 @@ RUN apt-get update \
 WORKDIR /app
 COPY --from=packages /app ./
 COPY LICENSE waypost ./
-COPY tools/launch.mjs tools/
+COPY tools/launch.mjs tools/with-sdk.mjs tools/
 COPY deploy/healthcheck.mjs deploy/prepare-image.mjs deploy/
 COPY cli/words.txt cli/
 COPY cli/src cli/src

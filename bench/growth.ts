@@ -9,6 +9,8 @@ import { type Figure, quantile } from './report.ts';
 import { type MadeJob, makeJobs } from './world.ts';
 
 const CONNECTIONS = 64;
+/** Those who read pages are fewer: a page is some fifty times the work of a job. */
+const PAGE_CONNECTIONS = 8;
 const FIRST_SIZE = 10_000;
 const FILL_STEP = 50_000;
 /** Of the jobs that were made, so many are kept for asking. */
@@ -58,13 +60,14 @@ async function measureAt(
   const get = (path: string) => requestText('GET', path, headers, '');
   const requests: Record<string, (n: number) => string> = {
     create: (n) => createRequest(tenant, run, n),
-    'list page': () => get(`/v1/jobs?status=created&limit=50`),
+    'list page': () => get(`/v1/jobs?status=accepted&limit=50`),
     'one job': (n) => get(`/v1/jobs/${known[(n * 7_919) % known.length]?.id}`),
     'log page': (n) => get(`/v1/events?after=${(n * 104_729) % (logged - 100)}&limit=100`),
   };
   const loads: Record<string, LoadResult> = {};
   for (const [name, request] of Object.entries(requests)) {
-    const load = await runClosedLoop({ port, connections: CONNECTIONS, request }, seconds * 1_000);
+    const connections = name.endsWith('page') ? PAGE_CONNECTIONS : CONNECTIONS;
+    const load = await runClosedLoop({ port, connections, request }, seconds * 1_000);
     if (load.firstFault !== null) throw new Error(`${name}: not every answer was 2xx: ${load.firstFault}`);
     loads[name] = load;
   }

@@ -228,9 +228,8 @@ async function startRedis(fsync: string): Promise<{ port: number; stop(): Promis
 function installPeers(): void {
   if (existsSync(join(folder, 'node_modules', 'bullmq'))) return;
   console.error('Installing what is compared with (BullMQ, graphile-worker) …');
-  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: folder,
-    stdio: 'inherit',
-  });
+  // Not `npm ci`: it refuses the lockfile where a registry lacks an optional package for another platform.
+  const args = ['install', '--no-save', '--omit=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  const done = spawnSync('npm', args, { cwd: folder, stdio: 'inherit' });
   if (done.status !== 0) throw new Error('npm could not install the peers: see above.');
 }

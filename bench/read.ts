@@ -8,6 +8,8 @@ import { type Figure, figuresOfLoad, medianOf } from './report.ts';
 import { makeJobs } from './world.ts';
 
 const CONNECTIONS = 64;
+/** Those who read pages are fewer: a page is some fifty times the work of a job. */
+const PAGE_CONNECTIONS = 8;
 const JOBS = 20_000;
 const PAGE = 50;
 
@@ -23,12 +25,18 @@ export async function benchRead({ rounds, seconds }: BenchOptions): Promise<Benc
     const headers = { authorization: `Bearer ${tenant.test_key}` };
     const get = (path: string) => requestText('GET', path, headers, '');
     const sides = [
-      { name: 'empty route', port: bare.said.port, request: () => get('/v1/empty') },
-      { name: 'one job', port, request: (n: number) => get(`/v1/jobs/${jobs[(n * 7_919) % jobs.length]?.id}`) },
+      { name: 'empty route', port: bare.said.port, connections: CONNECTIONS, request: () => get('/v1/empty') },
+      {
+        name: 'one job',
+        port,
+        connections: CONNECTIONS,
+        request: (n: number) => get(`/v1/jobs/${jobs[(n * 7_919) % jobs.length]?.id}`),
+      },
       {
         name: `filtered page of ${PAGE}`,
         port,
-        request: () => get(`/v1/jobs?status=created&channel=${tenant.channel_id}&limit=${PAGE}`),
+        connections: PAGE_CONNECTIONS,
+        request: () => get(`/v1/jobs?status=accepted&channel=${tenant.channel_id}&limit=${PAGE}`),
       },
     ];
     for (let round = -1; round < rounds; round += 1) {
@@ -36,7 +44,7 @@ export async function benchRead({ rounds, seconds }: BenchOptions): Promise<Benc
       for (const side of sides) {
         const durationMs = seconds * (round < 0 ? 300 : 1_000);
         const result = await runClosedLoop(
-          { port: side.port, connections: CONNECTIONS, request: side.request },
+          { port: side.port, connections: side.connections, request: side.request },
           durationMs,
         );
         figures.push(...figuresOfLoad(side.name, result));

@@ -27,6 +27,9 @@ const pages = ['README.md', 'SECURITY.md', 'sdk/README.md'].concat(
 /** Variables of the programs around the server, as config.ts and the files of deploy/ know them. */
 const FOREIGN_SETTINGS = ['WAYPOST_URL', 'WAYPOST_KEY', 'WAYPOST_DISPATCH_KEY', 'WAYPOST_DOMAIN', 'WAYPOST_UPSTREAM'];
 
+/** Tables that benches wrote are looked up, not read. */
+const withoutFigures = (text: string) => text.replace(/<!-- figures \w+ -->[\s\S]*?<!-- end -->/g, '');
+
 test('the commands of the documents work as they stand, one after another on one installation', async () => {
   const start = readSteps('npm start -- --background\neval "$(./waypost env)"\n');
   const steps = RUN.flatMap((page) => readBlocks(join(root, page)).flatMap(readSteps));
@@ -42,7 +45,7 @@ test('every document is on the page that lists them, and short enough to be read
     assert.ok(index.includes(`(${page.slice('docs/'.length)})`), `docs/README.md leads to ${page}`);
   }
   for (const page of pages)
-    assert.ok(read(page).split('\n').length <= LINES_MAX, `${page} has at most ${LINES_MAX} lines`);
+    assert.ok(withoutFigures(read(page)).split('\n').length <= LINES_MAX, `${page} has at most ${LINES_MAX} lines`);
   assert.match(read('README.md'), /\(docs\/README\.md\)/);
 });
 

@@ -83,7 +83,13 @@ async function runTests(
   const child = spawn(process.execPath, [...options, ...files], {
     cwd: root,
     stdio: ['inherit', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: `--import=${recorder}`, RECORD_TO: recorded },
+    env: {
+      // As the launcher does: hundreds of processes load the same modules.
+      NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
+      ...process.env,
+      NODE_OPTIONS: `--import=${recorder}`,
+      RECORD_TO: recorded,
+    },
   });
   const ended = new Promise<number>((done, fail) => child.on('error', fail).on('close', (code) => done(code ?? 1)));
   const overdue = setTimeout(() => child.kill('SIGINT'), RUN_TIMEOUT_MS[bound]);

@@ -48,12 +48,15 @@ export async function givenEventsAcrossAFreeze(kit: SenderKit, id: string, broke
   await settleByRetries(kit, id, await kit.head());
   broker.freeze();
   await kit.emit(jobs(WHILE));
-  const hasTimedOut = () => kit.db.sql`select 1 from attempts where endpoint_id = ${id} and outcome = 'timed_out'`;
-  await until(async () => {
+  // What was on its way is given up; what comes later may wait for a connection in vain, by the true clock.
+  const givenUp = /^(the broker confirmed nothing within 15 s|no connection came about within 10 s)$/;
+  const failures = () => kit.db.sql<{ error: string }[]>`
+    select error from attempts where endpoint_id = ${id} and outcome in ('timed_out', 'failed') order by started_at limit 1`;
+  const failure = await until(async () => {
     kit.clock.advance(RETRY_STEP_MS);
-    return (await hasTimedOut()).length > 0;
-  }, 'an attempt that timed out');
-  assert.match(await failureOf(kit, id, 'timed_out'), /^the broker confirmed nothing within 15 s$/);
+    return (await failures())[0]?.error ?? null;
+  }, 'an attempt that was given up');
+  assert.match(failure, givenUp);
   broker.thaw();
   await kit.emit(jobs(AFTER));
   await settleByRetries(kit, id, await kit.head());

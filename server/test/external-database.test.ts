@@ -113,6 +113,7 @@ test('after it was brought back by its own means, its logs are reopened under a 
   };
   assert.deepEqual([worlds.length, erased], [2, 0]);
   const told = await database<{ type: string; sequence: number }[]>`
+    -- all worlds: because a restore tells each of them
     select e.type, e.sequence from events e join heads h on h.world_id = e.world_id and h.sequence = e.sequence`;
   assert.deepEqual(
     told.map(({ type, sequence }) => [type, sequence]).toSorted(),

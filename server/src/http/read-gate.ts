@@ -1,14 +1,17 @@
 // How many reads use the database at once. Those above wait in a queue that is kept short: as long as it empties now and
-// then, a read may wait for a while; when it has stood for longer than that, those that come wait next to nothing and
-// are refused, so that what is served is served soon (the controlled delay of Nichols and Jacobson, ACM Queue 2012, as in
+// then, a read may wait for a while; when it has stood for longer than that, those that come wait for less and are
+// refused, so that what is served is served soon (the controlled delay of Nichols and Jacobson, ACM Queue 2012, as in
 // Maurer, Fail at Scale, ACM Queue 2015).
 
 import { WaypostError } from '../errors.ts';
 
 /** How long a read waits for its turn while the queue empties now and then … */
 export const PATIENCE_MS = 500;
-/** … and how long when it has not been empty for PATIENCE_MS. */
-export const PATIENCE_STANDING_MS = 50;
+/**
+ * … and how long when it has not been empty for PATIENCE_MS. Longer than a pause of the database or of the process that
+ * everybody gets over: a program that reads over 64 connections without a break never lets the queue empty.
+ */
+export const PATIENCE_STANDING_MS = 200;
 const WAITING_MAX = 2_000;
 /** Whoever waits for too long is told so at the latest by then. */
 const SWEEP_MS = 25;
