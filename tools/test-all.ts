@@ -12,12 +12,14 @@ import { pathToFileURL } from 'node:url';
 import { startTestCluster } from '../server/test/cluster.ts';
 
 const root = resolve(import.meta.dirname, '..');
+/** Those that take longest first, so that no core is idle at the end. */
 const TESTS = [
-  'server/**/*.test.ts',
-  'sdk/**/*.test.ts',
-  'cli/**/*.test.ts',
-  'tools/**/*.test.ts',
   'test/**/*.test.ts',
+  'cli/**/*.test.ts',
+  'server/test/**/*.test.ts',
+  'server/src/**/*.test.ts',
+  'sdk/**/*.test.ts',
+  'tools/**/*.test.ts',
 ];
 /** A test that hangs must not hold the rest up for ever; those that are named may be long runs. */
 const TEST_TIMEOUT_MS = { whole: 240_000, named: 3_600_000 } as const;
@@ -46,7 +48,9 @@ async function runChecks(): Promise<string[]> {
 async function runAll(files: readonly string[]): Promise<number> {
   const isWhole = files.length === 0;
   const failed = isWhole ? await runChecks() : [];
-  const chosen = isWhole ? globSync(TESTS, { cwd: root, exclude: ['**/node_modules/**'] }).sort() : files;
+  const chosen = isWhole
+    ? TESTS.flatMap((each) => globSync(each, { cwd: root, exclude: ['**/node_modules/**'] }).sort())
+    : files;
   const recorded = mkdtempSync(join(tmpdir(), 'waypost-recorded-'));
   const cluster = await startTestCluster();
   try {
@@ -77,7 +81,7 @@ async function runTests(
   const options = [
     '--test',
     `--test-timeout=${TEST_TIMEOUT_MS[bound]}`,
-    `--test-concurrency=${availableParallelism()}`,
+    `--test-concurrency=${availableParallelism() + 1}`,
   ];
   const recorder = pathToFileURL(join(root, 'tools/record.mjs')).href;
   const child = spawn(process.execPath, [...options, ...files], {

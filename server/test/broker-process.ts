@@ -22,6 +22,8 @@ export interface BrokerProcess {
   readonly port: number;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
+  /** SIGTERM: it writes down what it has; resolves when it is gone. */
+  stop(): Promise<void>;
   start(): Promise<void>;
   /** SIGSTOP: it answers nothing, and keeps its connections. */
   freeze(): void;
@@ -143,21 +145,22 @@ export async function startBroker(t: TestContext, { command, args, env, port }: 
     );
   }
 
-  async function kill(): Promise<void> {
+  async function end(signal: NodeJS.Signals): Promise<void> {
     const started = child;
     child = null;
     if (started === null || started.pid === undefined || started.exitCode !== null) return;
     const ended = once(started, 'exit');
-    process.kill(-started.pid, 'SIGKILL');
+    process.kill(-started.pid, signal);
     await ended;
   }
 
   const signal = (name: NodeJS.Signals) => {
     if (child?.pid !== undefined) process.kill(-child.pid, name);
   };
-  t.after(kill);
+  t.after(() => end('SIGKILL'));
   await start();
-  return { port, kill, start, freeze: () => signal('SIGSTOP'), thaw: () => signal('SIGCONT') };
+  const [kill, stop] = [() => end('SIGKILL'), () => end('SIGTERM')];
+  return { port, kill, stop, start, freeze: () => signal('SIGSTOP'), thaw: () => signal('SIGCONT') };
 }
 
 function canConnect(port: number): Promise<boolean> {

@@ -21,7 +21,9 @@ export async function copyDatabase(from: Sql, to: Sql, onBytes: (bytes: number) 
   await makePartitionsLike(to, await listPartitions(from));
   const tables = parentsFirst(await listTables(from));
   await to.begin(async (tx) => {
-    await tx`truncate ${tx(tables.map(({ name }) => name))}`;
+    await tx`
+      -- all worlds: because a whole database takes the place of an empty one
+      truncate ${tx(tables.map(({ name }) => name))}`;
     for (const table of tables) await copyTable(from, tx, table, onBytes);
     await copyIdentities(from, tx);
   });
@@ -53,8 +55,12 @@ function parentsFirst(tables: readonly Table[]): Table[] {
 }
 
 async function copyTable(from: Sql, tx: Tx, { name, columns }: Table, onBytes: (bytes: number) => void): Promise<void> {
-  const rows = await from`copy (select ${from(columns)} from ${from(name)}) to stdout`.readable();
-  const table = await tx`copy ${tx(name)} (${tx(columns)}) from stdin`.writable();
+  const rows = await from`
+    -- all worlds: because a whole database is copied
+    copy (select ${from(columns)} from ${from(name)}) to stdout`.readable();
+  const table = await tx`
+    -- all worlds: because a whole database is copied
+    copy ${tx(name)} (${tx(columns)}) from stdin`.writable();
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       onBytes(chunk.length);
