@@ -81,7 +81,7 @@ async function runTests(
   const options = [
     '--test',
     `--test-timeout=${TEST_TIMEOUT_MS[bound]}`,
-    `--test-concurrency=${availableParallelism() + 1}`,
+    `--test-concurrency=${availableParallelism()}`,
   ];
   const recorder = pathToFileURL(join(root, 'tools/record.mjs')).href;
   const child = spawn(process.execPath, [...options, ...files], {

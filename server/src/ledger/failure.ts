@@ -4,7 +4,7 @@ import { type ErrorCode, WaypostError } from '../errors.ts';
 
 export type Failure = 'connection' | 'busy' | 'storage_full' | 'statement';
 
-/** Lost connections, shutdowns and start-ups (class 08, 57P0x), and what the driver says of its socket. */
+/** Lost connections, shutdowns and start-ups (class 08, 57P0x), a server whose files fail it (58), and what the driver says of its socket. */
 const CONNECTION_CODES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
@@ -27,9 +27,12 @@ const CONNECTION_CODES = new Set([
   '08004',
   '53300',
   '25006',
+  '58000',
+  '58030',
+  '58P01',
 ]);
-/** lock_timeout, statement_timeout, deadlock, serialization. */
-const BUSY_CODES = new Set(['55P03', '57014', '40P01', '40001']);
+/** lock_timeout, statement_timeout, deadlock, serialization, and what a server lacks for a moment (class 53). */
+const BUSY_CODES = new Set(['55P03', '57014', '40P01', '40001', '53000', '53200', '53400']);
 
 export function classifyFailure(error: unknown): Failure {
   const code = codeOf(error);
