@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Result } from './report.ts';
+import { boundOf, type Result } from './report.ts';
 
 const MARKED = /<!-- figures (\w+) -->\n[\s\S]*?<!-- end -->/g;
 
@@ -26,8 +26,7 @@ function tablesOf({ at, commit, machine, figures, goals, rounds }: Result): stri
     ({ name, unit, median, min, max }) => `| ${name} | ${show(median)}${unitOf(unit)} | ${show(min)}–${show(max)} |`,
   );
   const judged = goals.map(({ sentence, value, atLeast, below, reached }) => {
-    const bound = atLeast === undefined ? `< ${below}` : `≥ ${atLeast}`;
-    return `| ${sentence} ${bound} | ${reached ? show(value) : `**${show(value)}: missed**`} |`;
+    return `| ${sentence} ${boundOf({ atLeast, below })} | ${reached ? show(value) : `**${show(value)}: missed**`} |`;
   });
   return [
     `${at.slice(0, 10)}, commit ${commit}, ${rounds.length === 1 ? 'one round' : `${rounds.length} rounds`}, ${machine}`,

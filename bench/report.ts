@@ -83,14 +83,19 @@ export function report(bench: string, root: string, rounds: readonly Figure[][],
   console.log('');
   const results = goals.map((goal) => ({ ...goal, reached: isReached(goal) }));
   for (const { sentence, value, atLeast, below, reached } of results) {
-    const bound = atLeast === undefined ? `< ${below}` : `≥ ${atLeast}`;
-    console.log(`${reached ? 'reached' : 'MISSED '}  ${sentence}: ${value.toFixed(2)} (${bound})`);
+    console.log(
+      `${reached ? 'reached' : 'MISSED '}  ${sentence}: ${value.toFixed(2)} (${boundOf({ atLeast, below })})`,
+    );
   }
   const folder = join(root, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
   const kept: Result = { bench, at, machine, commit, figures: summaries, goals: results, rounds };
   writeFileSync(join(folder, `${bench}.json`), `${JSON.stringify(kept, null, 2)}\n`);
   return results.every((result) => result.reached);
+}
+
+export function boundOf({ atLeast, below }: { atLeast: number | undefined; below: number | undefined }): string {
+  return atLeast === undefined ? `< ${below}` : `≥ ${atLeast}`;
 }
 
 function isReached(goal: Goal): boolean {

@@ -6,6 +6,7 @@ import type { Sql } from '../db/sql.ts';
 import type { Ledger } from './ledger.ts';
 import { listUnsealed, readToday, type UnsealedLog } from './log-seal.store.ts';
 import { listDays, sealDayCommand } from './log-seal.ts';
+import { type Looks, startLooks } from './looks.loop.ts';
 
 /** By the database's clock a day is sealed so soon after its end. */
 export const SEAL_INTERVAL_MS = 20_000;
@@ -13,51 +14,22 @@ const WORLDS_MAX = 200;
 /** Days of one world that are asked for at once, so that others' writes come in between. */
 const DAYS_MAX = 50;
 
-export interface Sealing {
-  stop(): Promise<void>;
-}
-
 export interface SealingParts {
   sql: Sql;
   ledger: Pick<Ledger, 'commitAll'>;
   onFault(error: unknown): void;
 }
 
-export function startSealing(parts: SealingParts): Sealing {
-  let timer: NodeJS.Timeout | null = null;
+export function startSealing(parts: SealingParts): Looks {
   let sealedTo = '';
-  let isStopped = false;
-  let looking: Promise<void> = Promise.resolve();
-
-  async function look(): Promise<void> {
+  const look = async (isStopped: () => boolean) => {
     const today = await readToday(parts.sql);
     // Also when the clock was set back: then there is nothing to seal, and that is seen at once.
     if (today === sealedTo) return;
-    await sealLogs(parts, today, () => isStopped);
+    await sealLogs(parts, today, isStopped);
     sealedTo = today;
-  }
-
-  function turn(): void {
-    // A look that is under way when everything is taken down fails, and nobody needs to know.
-    looking = look()
-      .catch((error: unknown) => {
-        if (!isStopped) parts.onFault(error);
-      })
-      .finally(() => {
-        if (isStopped) return;
-        timer = setTimeout(turn, SEAL_INTERVAL_MS);
-        timer.unref();
-      });
-  }
-
-  turn();
-  return {
-    async stop() {
-      isStopped = true;
-      if (timer !== null) clearTimeout(timer);
-      await looking;
-    },
   };
+  return startLooks(look, SEAL_INTERVAL_MS, parts.onFault);
 }
 
 /** Seals all days before `today` that are not. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pace } from './pace.ts';
 
-function paceOf(batches: readonly (readonly [commands: number, tookMs: number])[]): Pace {
+function paceOf(batches: readonly [commands: number, tookMs: number][]): Pace {
   const pace = new Pace();
   for (const [commands, tookMs] of batches) pace.learn(commands, tookMs);
   return pace;

@@ -9,8 +9,6 @@
 const DOUBT_COMMANDS = 1;
 const DOUBT_SHARE = 0.1;
 const DOUBT_COMMAND_MS_MAX = 5;
-/** Where a batch costs much for itself, making it smaller helps nobody: its commands may cost as much as it does. */
-const COMMANDS_SHARE_MIN = 1;
 /** A batch is at most so many times as large as the one before it: a database that has become slow is learned in small. */
 const GROWTH_MAX = 8;
 /** Each batch weighs so much less than the one after it: about thirty count. */
@@ -48,7 +46,8 @@ export class Pace {
   /** The same for one that goes out once batches have grown: one or two before it saw to that. */
   fitGrown(withinMs: number, most: number): number {
     const { perBatchMs, perCommandMs } = this.#line();
-    const commandsMs = Math.max(withinMs - perBatchMs, COMMANDS_SHARE_MIN * perBatchMs);
+    // Where a batch costs much for itself, making it smaller helps nobody: its commands may cost as much as it does.
+    const commandsMs = Math.max(withinMs - perBatchMs, perBatchMs);
     if (perCommandMs * most <= commandsMs) return most;
     return Math.max(1, Math.floor(commandsMs / perCommandMs));
   }

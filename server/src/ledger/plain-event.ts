@@ -12,13 +12,21 @@ export interface PlainEvent {
   type: string;
   document: Document<{ id: string }>;
   changes?: EventDraft['changes'];
+  details?: EventDraft['details'];
   /** Of the last event about it. */
   previous_hash: string | null;
   channel_id?: string | null;
 }
 
 /** It happened when it is recorded, because that is when it was asked for. */
-export function draftPlainEvent({ type, document, changes, previous_hash, channel_id }: PlainEvent): EventDraft {
+export function draftPlainEvent({
+  type,
+  document,
+  changes,
+  details,
+  previous_hash,
+  channel_id,
+}: PlainEvent): EventDraft {
   return {
     type,
     topics: [],
@@ -28,6 +36,7 @@ export function draftPlainEvent({ type, document, changes, previous_hash, channe
     channel_id: channel_id ?? null,
     document: document as Document,
     changes: changes ?? {},
+    ...(details !== undefined && { details }),
     occurred_at: null,
     effective_at: null,
     implied: false,

@@ -8,6 +8,7 @@ import { type LogCursor, readHeads } from '../events/log.store.ts';
 import { filteredOf } from '../events/pull.ts';
 import { mintId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { type Looks, startLooks } from '../ledger/looks.loop.ts';
 import { startOf } from './endpoint.ts';
 import {
   buryMessages,
@@ -213,10 +214,6 @@ export async function warnEndpoints(sql: Sql, holders: readonly Expiring[], now:
   );
 }
 
-export interface Telling {
-  stop(): Promise<void>;
-}
-
 export interface TellingParts {
   sql: Sql;
   ledger: Pick<Ledger, 'commitAll'>;
@@ -224,29 +221,8 @@ export interface TellingParts {
 }
 
 /** Tells what is written down, now and every few seconds. */
-export function startTelling(parts: TellingParts): Telling {
-  let timer: NodeJS.Timeout | null = null;
-  let isStopped = false;
-  let telling: Promise<void> = Promise.resolve();
-  function turn(): void {
-    telling = tellExpiries(parts)
-      .catch((error: unknown) => {
-        if (!isStopped) parts.onFault(error);
-      })
-      .finally(() => {
-        if (isStopped) return;
-        timer = setTimeout(turn, TELL_INTERVAL_MS);
-        timer.unref();
-      });
-  }
-  turn();
-  return {
-    async stop() {
-      isStopped = true;
-      if (timer !== null) clearTimeout(timer);
-      await telling;
-    },
-  };
+export function startTelling(parts: TellingParts): Looks {
+  return startLooks(() => tellExpiries(parts), TELL_INTERVAL_MS, parts.onFault);
 }
 
 /** One look. */

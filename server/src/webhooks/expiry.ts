@@ -2,6 +2,7 @@
 // told; who loses what is found in expiry.loop.ts.
 
 import type { Accepted, Actor, Command, Moment, WorkingSet } from '../ledger/command.ts';
+import { draftPlainEvent, plainDocument } from '../ledger/plain-event.ts';
 import { refTo } from '../ledger/resource.ts';
 import { endpointKind } from './endpoint.store.ts';
 import { expiryKind } from './expiry.store.ts';
@@ -37,24 +38,12 @@ function tellExpiry(set: WorkingSet, moment: Moment, expiry_id: string): Accepte
   if (stored === undefined || stored.deleted_at !== null) return { events: [], puts: [told], reply };
   const { replay_id, expires_at, from, to, lost, dead_letters } = found;
   const endpoint = { ...stored.endpoint, version: stored.endpoint.version + 1, updated_at: moment.now };
-  const event = {
+  const event = draftPlainEvent({
     type: expires_at === null ? 'endpoint.events_expired' : 'endpoint.events_expiring',
-    topics: [],
-    data_id: endpoint.id,
-    job_id: null,
-    job_sequence: null,
-    channel_id: null,
-    // Nothing in an endpoint is personal.
-    document: { name: 'endpoint', value: endpoint, cut: (value: object) => value, cutChange: () => null },
-    changes: {},
+    document: plainDocument('endpoint', endpoint),
     details: expires_at === null ? { from, to, lost, dead_letters, replay_id } : { from, expires_at },
-    occurred_at: null,
-    effective_at: null,
-    implied: false,
-    applied: true,
-    causation_id: null,
     previous_hash: stored.hash,
-  };
+  });
   const kept = {
     kind: endpointKind as never,
     key: endpoint.id,
