@@ -306,6 +306,7 @@ create table drivers (
 CREATE INDEX drivers_by_creation ON public.drivers USING btree (world_id, created_at DESC, id DESC);
 CREATE INDEX drivers_by_hub ON public.drivers USING btree (world_id, parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX drivers_by_update ON public.drivers USING btree (world_id, updated_at, id);
+CREATE INDEX drivers_by_vehicle ON public.drivers USING btree (world_id, (((body)::json ->> 'vehicle_id'::text))) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX drivers_external_id ON public.drivers USING btree (world_id, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL));
 grant select on drivers to waypost_app;
 grant delete, insert, select, update on drivers to waypost_ledger;

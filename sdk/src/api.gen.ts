@@ -153,6 +153,8 @@ export interface Hub {
   created_at: string;
   /** RFC 3339, UTC, milliseconds. */
   updated_at: string;
+  /** When it was deleted; null or absent: it was not. */
+  deleted_at?: string | null | undefined;
 }
 
 export interface Driver {
@@ -182,7 +184,7 @@ export interface Driver {
   created_at: string;
   /** RFC 3339, UTC, milliseconds. */
   updated_at: string;
-  /** When it was deleted; null: it was not. */
+  /** When it was deleted; null or absent: it was not. */
   deleted_at: string | null;
 }
 
@@ -211,6 +213,8 @@ export interface Vehicle {
   created_at: string;
   /** RFC 3339, UTC, milliseconds. */
   updated_at: string;
+  /** When it was deleted; null or absent: it was not. */
+  deleted_at?: string | null | undefined;
 }
 
 /** An order source inside a tenant, with its settings in this world. */
@@ -1597,6 +1601,16 @@ export interface Health {
 /** A hub was made. */
 export type HubCreatedEvent = (Event) & ({
   type: "hub.created";
+  topics: unknown[];
+  data: {
+    hub: Hub;
+    [member: string]: unknown;
+  };
+});
+
+/** A hub was deleted; nothing named it any more. */
+export type HubDeletedEvent = (Event) & ({
+  type: "hub.deleted";
   topics: unknown[];
   data: {
     hub: Hub;
@@ -3739,6 +3753,16 @@ export interface TransitionItem {
 /** A vehicle was made. */
 export type VehicleCreatedEvent = (Event) & ({
   type: "vehicle.created";
+  topics: unknown[];
+  data: {
+    vehicle: Vehicle;
+    [member: string]: unknown;
+  };
+});
+
+/** A vehicle was deleted; no driver took it any more. */
+export type VehicleDeletedEvent = (Event) & ({
+  type: "vehicle.deleted";
   topics: unknown[];
   data: {
     vehicle: Vehicle;

@@ -32,7 +32,6 @@ import { isReasonCode } from './jobs/reason-codes.ts';
 import { stateMachineOperations } from './jobs/state-machine.routes.ts';
 import { transitionOperations } from './jobs/transition.routes.ts';
 import { transitionBatchOperations } from './jobs/transition-batch.routes.ts';
-import type { Kind } from './ledger/command.ts';
 import { customerOperations } from './parties/customer.routes.ts';
 import { openContactBook } from './parties/customer.store.ts';
 import { addressOperations } from './parties/saved-address.routes.ts';
@@ -100,7 +99,7 @@ function listServing(house: House): Operation[] {
     ...hubOperations(desk),
     ...driverOperations(desk),
     ...vehicleOperations(desk),
-    ...channelOperations({ ...desk, isReasonCode, hubKind: hubBook.hubs.kind as Kind<unknown> }),
+    ...channelOperations({ ...desk, isReasonCode, hubKind: hubBook.hubs.kind }),
     ...jobOperations(jobReading),
     ...jobListOperations(jobReading),
     ...jobBatchOperations(jobDesk),

@@ -5,6 +5,7 @@ import { before, describe, test } from 'node:test';
 import { hubBook } from '../src/fleet/hub.store.ts';
 import { createHubCommand, hubInputAt } from '../src/fleet/hub.ts';
 import { type House, startHouse } from './house.ts';
+import { orderOf } from './order-input.ts';
 import { operateOn } from './server.ts';
 
 let server: House;
@@ -137,6 +138,44 @@ describe('vehicles', () => {
     assert.deepEqual(await newestTypes(2), ['vehicle.created', 'vehicle.updated']);
   });
 
+  test('a vehicle is deleted once no driver takes it, and told as gone to those who follow', async () => {
+    const reference = fresh();
+    const made = await make('/v1/vehicles', { kind: 'van', reference });
+    const path = `/v1/vehicles/${made.id}`;
+    const driver = await make('/v1/drivers', { ...lind, vehicle_id: made.id });
+    const refused = await server.call('DELETE', path);
+    assert.deepEqual(
+      [refused.status, refused.body.code, refused.body.used_by],
+      [409, 'resource_in_use', { drivers: 1 }],
+    );
+    assert.match(refused.body.detail, /^One driver takes the vehicle .*: give them another or none/);
+    await server.call('PATCH', `/v1/drivers/${driver.id}`, { vehicle_id: null });
+    assert.equal((await server.call('DELETE', path, undefined, { headers: { 'if-match': '"9"' } })).status, 412);
+    assert.equal((await server.call('DELETE', path)).status, 204);
+    for (const method of ['GET', 'PATCH', 'DELETE'])
+      assert.equal((await server.call(method, path, method === 'PATCH' ? { plate: 'X' } : undefined)).status, 404);
+    assert.deepEqual((await server.call('GET', `/v1/vehicles?reference=${reference}`)).body.data, []);
+    const { data } = (await server.call('GET', `/v1/vehicles?updated_since=${made.created_at}`)).body;
+    const told = data.find((each: { id: string }) => each.id === made.id);
+    assert.deepEqual([told.version, told.deleted_at], [2, told.updated_at]);
+    assert.deepEqual(await newestTypes(1), ['vehicle.deleted']);
+    const again = await server.call('PATCH', `/v1/drivers/${driver.id}`, { vehicle_id: made.id });
+    assert.deepEqual([again.status, again.body.code], [422, 'unknown_reference']);
+    assert.equal((await server.call('POST', '/v1/vehicles', { kind: 'van', reference })).status, 201);
+  });
+
+  test('drivers who take a vehicle while it is deleted never end up with one that is gone', async () => {
+    const driver = await make('/v1/drivers', lind);
+    for (let round = 0; round < 20; round++) {
+      const { id } = await make('/v1/vehicles', { kind: 'van' });
+      const [taken, deleted] = await Promise.all([
+        server.call('PATCH', `/v1/drivers/${driver.id}`, { vehicle_id: id }),
+        server.call('DELETE', `/v1/vehicles/${id}`),
+      ]);
+      assert.deepEqual(taken.status === 200 ? [200, 409] : [422, 204], [taken.status, deleted.status]);
+    }
+  });
+
   test('an unknown hub, a bad kind, a taken reference and a stale version are refused', async () => {
     const reference = fresh();
     const made = await make('/v1/vehicles', { kind: 'van', reference });
@@ -166,6 +205,50 @@ describe('hubs', () => {
     assert.deepEqual([patched.body.name, patched.body.address.line1], ['Harbour', 'Hamngatan 2']);
     assert.deepEqual((await server.call('GET', `/v1/hubs?reference=${reference}`)).body.data, [patched.body]);
     assert.deepEqual(await newestTypes(2), ['hub.created', 'hub.updated']);
+  });
+
+  test('a hub is deleted once no driver, vehicle or channel names it', async () => {
+    const made = await make('/v1/hubs', hub);
+    const path = `/v1/hubs/${made.id}`;
+    const users = [
+      ['/v1/drivers', await make('/v1/drivers', { ...lind, hub_id: made.id })],
+      ['/v1/vehicles', await make('/v1/vehicles', { kind: 'van', hub_id: made.id })],
+      ['/v1/vehicles', await make('/v1/vehicles', { kind: 'car', hub_id: made.id })],
+      ['/v1/channels', await make('/v1/channels', { name: 'Shop', hub_id: made.id })],
+    ];
+    const refused = await server.call('DELETE', path);
+    assert.deepEqual([refused.status, refused.body.code], [409, 'resource_in_use']);
+    assert.deepEqual(refused.body.used_by, { drivers: 1, vehicles: 2, channels: 1 });
+    assert.match(refused.body.detail, /is named by 1 driver, 2 vehicles, 1 channel: give them another or none/);
+    for (const [many, { id }] of users) {
+      assert.equal((await server.call('DELETE', path)).status, 409);
+      await server.call('PATCH', `${many}/${id}`, { hub_id: null });
+    }
+    assert.equal((await server.call('DELETE', path)).status, 204);
+    assert.equal((await server.call('GET', path)).status, 404);
+    assert.deepEqual(await newestTypes(1), ['hub.deleted']);
+    for (const [many, { id }] of users) {
+      const { status, body } = await server.call('PATCH', `${many}/${id}`, { hub_id: made.id });
+      assert.deepEqual([status, body.errors[0].pointer], [422, '/hub_id'], many);
+    }
+  });
+
+  test("the world's default hub is its first active one that is not deleted", async () => {
+    const house = await startHouse();
+    const { channel_id, other_channel_id } = house;
+    const own = (await house.call('GET', `/v1/channels/${channel_id}`)).body.hub_id;
+    for (const id of [channel_id, other_channel_id]) await house.call('PATCH', `/v1/channels/${id}`, { hub_id: null });
+    const asked = async () => (await house.call('POST', '/v1/jobs', orderOf(fresh(), channel_id))).body.hub_id;
+    const makeHub = async (extra: object) => (await house.call('POST', '/v1/hubs', { ...hub, ...extra })).body.id;
+    await makeHub({ status: 'inactive' });
+    const [first, second, third] = [await makeHub({}), await makeHub({}), await makeHub({})];
+    assert.equal(await asked(), own);
+    await house.call('DELETE', `/v1/hubs/${own}`);
+    assert.equal(await asked(), first);
+    await house.call('DELETE', `/v1/hubs/${first}`);
+    assert.equal(await asked(), second);
+    await house.call('PATCH', `/v1/hubs/${second}`, { status: 'inactive' });
+    assert.equal(await asked(), third);
   });
 
   test('a hub without a place, in no time zone, under a taken reference or a stale version is refused', async () => {
@@ -207,7 +290,7 @@ describe('who may', () => {
       const one: [string, string, unknown][] = [
         ['GET', path, undefined],
         ['PATCH', path, { status: 'inactive' }],
-        ...(many === 'drivers' ? [['DELETE', path, undefined] as [string, string, unknown]] : []),
+        ['DELETE', path, undefined],
       ];
       const all: [string, string, unknown][] = [
         ...one,

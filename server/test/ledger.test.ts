@@ -9,7 +9,7 @@ import { makeSecret } from '../src/access/secret.ts';
 import { insertOrganization, insertTenant } from '../src/access/tenant.store.ts';
 import { openPool } from '../src/db/sql.ts';
 import { WaypostError } from '../src/errors.ts';
-import type { Command, Kind, Outcome, WorkingSet } from '../src/ledger/command.ts';
+import { type Command, type Kind, type Outcome, refKey, type WorkingSet } from '../src/ledger/command.ts';
 import { openFingerprints } from '../src/ledger/fingerprint.ts';
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
@@ -328,4 +328,32 @@ test('what a neighbour of the same batch leads to is loaded in the next one, not
   );
   assert.deepEqual(bench.faults, []);
   assert.equal(await assertGapless(bench), 2);
+});
+
+test('what is counted from rows that a neighbour of the same batch writes is counted in the next one', async (t) => {
+  const bench = await setUp(t);
+  const [world_id = 0, other_id = 0] = bench.worldIds;
+  const countKind: Kind<number> = {
+    name: 'key_count',
+    computed_from: ['key'],
+    async load(tx, refs) {
+      const rows = await tx<{ world_id: number; count: number }[]>`
+        select world_id, count(*)::int as count from keys
+        where world_id = any(${refs.map((ref) => ref.world_id)}::int[]) group by world_id`;
+      return new Map(rows.map((row) => [refKey(row.world_id, 'all'), row.count]));
+    },
+  };
+  const counted: number[] = [];
+  const counting = (id: number) =>
+    command(id, 'counting', {
+      load: [() => [{ kind: countKind as Kind<unknown>, key: 'all' }]],
+      decide: (set, moment) => {
+        counted.push(set.get(countKind, 'all') ?? 0);
+        return createKey({ ...input, name: 'counting' }, makeSecret('test'), null, moment);
+      },
+    });
+  await Promise.all([command(world_id, 'a'), counting(world_id), counting(other_id)].map(bench.commit));
+  assert.deepEqual(counted, [0, 1], 'the world that nothing was written to does not wait');
+  assert.deepEqual(bench.faults, []);
+  assert.equal(await assertGapless(bench), 3);
 });

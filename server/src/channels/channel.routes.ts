@@ -17,7 +17,7 @@ import { createChannel, newChannel, patchChannel, type SettingsContext } from '.
 export interface ChannelDesk extends ResourceDesk {
   isReasonCode(word: string): boolean;
   /** Hubs by id, to see whether one exists. */
-  hubKind: Kind<unknown>;
+  hubKind: Kind<{ deleted_at: string | null }>;
 }
 
 const channelIdPath = Type.Object(
@@ -82,7 +82,7 @@ function hubRefs(desk: ChannelDesk, hubId: string | null | undefined) {
 }
 
 function contextOf(desk: ChannelDesk, set: WorkingSet): SettingsContext {
-  return { isReasonCode: desk.isReasonCode, hubExists: (id) => set.get(desk.hubKind, id) !== undefined };
+  return { isReasonCode: desk.isReasonCode, hubExists: (id) => set.get(desk.hubKind, id)?.deleted_at === null };
 }
 
 function listOfChannels(desk: ChannelDesk): Operation {

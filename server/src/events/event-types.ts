@@ -36,6 +36,7 @@ export const eventTypes = [
   'endpoint.updated',
   'endpoint.verified',
   'hub.created',
+  'hub.deleted',
   'hub.updated',
   'job.created',
   'job.deleted',
@@ -53,6 +54,7 @@ export const eventTypes = [
   'proposal.created',
   'proposal.declined',
   'vehicle.created',
+  'vehicle.deleted',
   'vehicle.updated',
 ] as const;
 

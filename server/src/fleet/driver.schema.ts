@@ -27,7 +27,7 @@ export const lifeFields = {
   created_at: Instant,
   updated_at: Instant,
 };
-export const deletedAt = nullable(Instant, { description: 'When it was deleted; null: it was not.' });
+export const deletedAt = nullable(Instant, { description: 'When it was deleted; null or absent: it was not.' });
 
 export const Driver = closed({
   id: idOf('drv', 'Identifier.'),

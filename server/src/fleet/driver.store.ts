@@ -25,6 +25,7 @@ export const driverKind: Kind<DriverState | null> = {
 
 const workKind: Kind<number> = {
   name: 'driver_work',
+  computed_from: ['job'],
   async load(tx, refs) {
     const rows = await tx<{ world_id: number; driver_id: string; open_tasks: number }[]>`
       select t.world_id, t.driver_id, count(*)::int as open_tasks

@@ -5,7 +5,7 @@ import { type ResourceDesk, resourceOperations } from '../http/resource.routes.t
 import { activities } from './driver.schema.ts';
 import { Hub, HubInput, HubPatch } from './hub.schema.ts';
 import { hubBook as book, hubStore } from './hub.store.ts';
-import { createHub, editHub, hubRules, loadsToCreate, loadsToEdit } from './hub.ts';
+import { createHub, deleteHub, editHub, hubRules, loadsToCreate, loadsToDelete, loadsToEdit } from './hub.ts';
 
 const inputExample: HubInput = {
   reference: 'GOT',
@@ -53,6 +53,7 @@ const example: Hub = {
   version: 1,
   created_at: '2026-11-21T06:00:00.000Z',
   updated_at: '2026-11-21T06:00:00.000Z',
+  deleted_at: null,
 };
 
 export function hubOperations(desk: ResourceDesk): Operation[] {
@@ -65,7 +66,7 @@ export function hubOperations(desk: ResourceDesk): Operation[] {
     schemas: { id: Hub.properties.id, document: Hub, input: HubInput, patch: HubPatch },
     examples: { input: inputExample, patch: { name: 'Göteborg harbour' }, document: example },
     filters: { external_id: 'reference', parent_id: null, statuses: activities },
-    errors: { create: [], edit: [], remove: [] },
+    errors: { create: [], edit: [], remove: ['resource_in_use'] },
     create: {
       loads: (input) => loadsToCreate(book, input),
       decide: (set, moment, input, request) => createHub(book, set, moment, input, request),
@@ -74,6 +75,9 @@ export function hubOperations(desk: ResourceDesk): Operation[] {
       loads: (patch, id) => loadsToEdit(book, id, patch),
       decide: (set, moment, patch, request, id) => editHub(book, set, moment, id, patch, request),
     },
-    remove: null,
+    remove: {
+      loads: (_input, id) => loadsToDelete(book, id),
+      decide: (set, moment, _input, request, id) => deleteHub(book, set, moment, id, request),
+    },
   });
 }

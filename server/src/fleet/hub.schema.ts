@@ -4,7 +4,7 @@ import type { Static } from 'typebox';
 import Type from 'typebox';
 import { Address, AddressInput } from '../parties/address.schema.ts';
 import { closed, idOf, Metadata, TEXT_LENGTH_MAX, TimeZone, text } from '../parties/fields.ts';
-import { lifeFields, reference, status } from './driver.schema.ts';
+import { deletedAt, lifeFields, reference, status } from './driver.schema.ts';
 
 const name = text(TEXT_LENGTH_MAX, 'What people call it.');
 
@@ -16,6 +16,7 @@ export const Hub = closed({
   time_zone: TimeZone,
   status,
   ...lifeFields,
+  deleted_at: Type.Optional(deletedAt),
 });
 export type Hub = Static<typeof Hub>;
 

@@ -1,42 +1,18 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 import { type RuleBatch, startRuleBatch, WORLD_ID } from '../../test/rule-batch.ts';
 import type { Hub } from './hub.schema.ts';
 import { hubBook } from './hub.store.ts';
-import { addressOfHub, createHubCommand, DEFAULT_HUB, hubInputAt } from './hub.ts';
+import { addressOfHub, createHubCommand, hubInputAt } from './hub.ts';
 
 const actor = { type: 'system', id: 'test' } as const;
 const input = hubInputAt('Göteborg', 57.7, 11.9, 'Europe/Stockholm');
 
-function create(batch: RuleBatch, extra: object = {}): Hub {
-  const command = createHubCommand(hubBook, {
-    world_id: WORLD_ID,
-    actor,
-    correlation_id: 'c',
-    input: { ...input, ...extra },
-  });
+function create(batch: RuleBatch): Hub {
+  const command = createHubCommand(hubBook, { world_id: WORLD_ID, actor, correlation_id: 'c', input });
   const loads = command.load.map((round) => (set: typeof batch.set) => [...round(set)]);
   return batch.run(loads, command.decide).events[0]?.document?.value as Hub;
 }
-const defaultOf = (batch: RuleBatch) => batch.set.get(hubBook.defaultHubKind, DEFAULT_HUB) ?? null;
-
-describe("a world's default hub", () => {
-  test('is its first', () => {
-    const batch = startRuleBatch();
-    const first = create(batch);
-    create(batch);
-    assert.equal(defaultOf(batch), first.id);
-  });
-  test('is never an inactive one', () => {
-    const batch = startRuleBatch();
-    create(batch, { status: 'inactive' });
-    assert.equal(defaultOf(batch), null);
-    assert.equal(defaultOf(batch), null);
-    const second = create(batch);
-    assert.equal(defaultOf(batch), second.id);
-  });
-});
-
 test("a task at the hub keeps the hub's name, kind and time zone with its address", () => {
   const hub = create(startRuleBatch());
   const { name, kind, time_zone, location } = addressOfHub(hub);

@@ -1,7 +1,8 @@
-// What may be done with a hub: make and change. A world's default hub is its first active one: jobs that state
+// What may be done with a hub: make, change, delete. A world's default hub is its first active one: jobs that state
 // deliveries only are picked up there.
 
-import type { Actor, Command, Decision, Kind, Moment, Put, WorkingSet } from '../ledger/command.ts';
+import { WaypostError } from '../errors.ts';
+import type { Actor, Command, Decision, Kind, Moment, WorkingSet } from '../ledger/command.ts';
 import {
   changeResource,
   createResource,
@@ -33,12 +34,22 @@ export interface HubBook {
   hubs: Resource<Hub>;
   /** DEFAULT_HUB → the id of the world's default hub; null or undefined: it has none. */
   defaultHubKind: Kind<string | null>;
+  /** Hub → who names it; undefined: nobody. */
+  useKind: Kind<HubUse>;
 }
+
+/** How many of each name a hub. */
+export interface HubUse {
+  drivers: number;
+  vehicles: number;
+  channels: number;
+}
+
 /** The key under which `defaultHubKind` is asked. */
 export const DEFAULT_HUB = 'default';
 
 export function loadsToCreate(book: HubBook, input: HubInput): Loads {
-  return loadsForNew(book.hubs, input.reference, [refTo(book.defaultHubKind, DEFAULT_HUB)]);
+  return loadsForNew(book.hubs, input.reference);
 }
 
 export function createHub(book: HubBook, set: WorkingSet, moment: Moment, input: HubInput, request: Request): Decision {
@@ -53,11 +64,10 @@ export function createHub(book: HubBook, set: WorkingSet, moment: Moment, input:
     version: 1,
     created_at: moment.now,
     updated_at: moment.now,
+    deleted_at: null,
   };
   checkHub(hub);
-  const isDefault = hub.status === 'active' && (set.get(book.defaultHubKind, DEFAULT_HUB) ?? null) === null;
-  const puts: Put[] = isDefault ? [{ ...refTo(book.defaultHubKind, DEFAULT_HUB), value: hub.id }] : [];
-  return createResource(book.hubs, set, hub, request, { puts });
+  return createResource(book.hubs, set, hub, request);
 }
 
 function checkHub(hub: Hub): void {
@@ -87,6 +97,24 @@ export function editHub(
   if (address !== undefined) after.address = addressOf(address, null);
   checkHub(after);
   return changeResource(book.hubs, set, moment, stored, after, 'updated');
+}
+
+export function loadsToDelete(book: HubBook, id: string): Loads {
+  return [() => [refTo(book.hubs.kind, id), refTo(book.useKind, id)]];
+}
+
+/** A hub that something names stays. Jobs keep the address that they copied, as they do with every address. */
+export function deleteHub(book: HubBook, set: WorkingSet, moment: Moment, id: string, request: Request): Decision {
+  const stored = requireCurrent(book.hubs, set, id, request);
+  const used_by = set.get(book.useKind, id);
+  if (used_by !== undefined) {
+    const users = Object.entries(used_by).flatMap(([many, count]) =>
+      count === 0 ? [] : [`${count} ${count === 1 ? many.slice(0, -1) : many}`],
+    );
+    const detail = `The hub ${id} is named by ${users.join(', ')}: give them another or none, or make the hub inactive.`;
+    throw new WaypostError('resource_in_use', detail, { extra: { used_by } });
+  }
+  return changeResource(book.hubs, set, moment, stored, { ...stored.document, deleted_at: moment.now }, 'deleted');
 }
 
 /** The address that a task keeps when it is done at the hub. */

@@ -5,7 +5,15 @@ import { type ResourceDesk, resourceOperations } from '../http/resource.routes.t
 import { activities } from './driver.schema.ts';
 import { Vehicle, VehicleInput, VehiclePatch } from './vehicle.schema.ts';
 import { vehicleBook as book, vehicleStore } from './vehicle.store.ts';
-import { createVehicle, editVehicle, loadsToCreate, loadsToEdit, vehicleRules } from './vehicle.ts';
+import {
+  createVehicle,
+  deleteVehicle,
+  editVehicle,
+  loadsToCreate,
+  loadsToDelete,
+  loadsToEdit,
+  vehicleRules,
+} from './vehicle.ts';
 
 const example: Vehicle = {
   id: 'veh_01kaj2w0d4f8tb3h5gk9mzq7xe',
@@ -20,6 +28,7 @@ const example: Vehicle = {
   version: 1,
   created_at: '2026-11-21T06:00:00.000Z',
   updated_at: '2026-11-21T06:00:00.000Z',
+  deleted_at: null,
 };
 
 export function vehicleOperations(desk: ResourceDesk): Operation[] {
@@ -36,7 +45,7 @@ export function vehicleOperations(desk: ResourceDesk): Operation[] {
       document: example,
     },
     filters: { external_id: 'reference', parent_id: 'hub_id', statuses: activities },
-    errors: { create: ['unknown_reference'], edit: ['unknown_reference'], remove: [] },
+    errors: { create: ['unknown_reference'], edit: ['unknown_reference'], remove: ['resource_in_use'] },
     create: {
       loads: (input) => loadsToCreate(book, input),
       decide: (set, moment, input, request) => createVehicle(book, set, moment, input, request),
@@ -45,6 +54,9 @@ export function vehicleOperations(desk: ResourceDesk): Operation[] {
       loads: (patch, id) => loadsToEdit(book, id, patch),
       decide: (set, moment, patch, request, id) => editVehicle(book, set, moment, id, patch, request),
     },
-    remove: null,
+    remove: {
+      loads: (_input, id) => loadsToDelete(book, id),
+      decide: (set, moment, _input, request, id) => deleteVehicle(book, set, moment, id, request),
+    },
   });
 }

@@ -3,7 +3,7 @@
 import type { Static } from 'typebox';
 import Type from 'typebox';
 import { closed, idOf, Metadata, nullable, TEXT_LENGTH_MAX, text, word } from '../parties/fields.ts';
-import { hubId, lifeFields, reference, status, words } from './driver.schema.ts';
+import { deletedAt, hubId, lifeFields, reference, status, words } from './driver.schema.ts';
 
 export const vehicleKinds = ['foot', 'bicycle', 'cargo_bike', 'motorcycle', 'car', 'van', 'truck'] as const;
 
@@ -22,6 +22,7 @@ export const Vehicle = closed({
   status,
   features: words,
   ...lifeFields,
+  deleted_at: Type.Optional(deletedAt),
 });
 export type Vehicle = Static<typeof Vehicle>;
 

@@ -1,7 +1,7 @@
-// What may be done with a vehicle: make and change. One that is no longer used becomes inactive: drivers may still
-// name it.
+// What may be done with a vehicle: make, change, delete.
 
-import type { Decision, Moment, WorkingSet } from '../ledger/command.ts';
+import { WaypostError } from '../errors.ts';
+import type { Decision, Kind, Moment, WorkingSet } from '../ledger/command.ts';
 import {
   changeResource,
   checkReference,
@@ -11,6 +11,7 @@ import {
   type Resource,
   type ResourceRules,
   referenceRefs,
+  refTo,
   refuseFaults,
   refuseUnknown,
 } from '../ledger/resource.ts';
@@ -32,6 +33,8 @@ export const vehicleRules: ResourceRules<Vehicle> = {
 export interface VehicleBook {
   vehicles: Resource<Vehicle>;
   hubs: Resource<Hub>;
+  /** Vehicle → how many drivers name it. */
+  useKind: Kind<number>;
 }
 
 export function loadsToCreate(book: VehicleBook, input: VehicleInput): Loads {
@@ -58,6 +61,7 @@ export function createVehicle(
     version: 1,
     created_at: moment.now,
     updated_at: moment.now,
+    deleted_at: null,
   };
   refuseFaults(checkMetadata(vehicle.metadata, '/metadata'));
   refuseUnknown(checkReference(book.hubs, set, vehicle.hub_id, '/hub_id'));
@@ -80,4 +84,26 @@ export function editVehicle(
   refuseFaults(checkMetadata(patch.metadata ?? {}, '/metadata'));
   refuseUnknown(checkReference(book.hubs, set, patch.hub_id, '/hub_id'));
   return changeResource(book.vehicles, set, moment, stored, { ...stored.document, ...patch }, 'updated');
+}
+
+export function loadsToDelete(book: VehicleBook, id: string): Loads {
+  return [() => [refTo(book.vehicles.kind, id), refTo(book.useKind, id)]];
+}
+
+/** A vehicle that a driver names stays: a driver never points at nothing. */
+export function deleteVehicle(
+  book: VehicleBook,
+  set: WorkingSet,
+  moment: Moment,
+  id: string,
+  request: Request,
+): Decision {
+  const stored = requireCurrent(book.vehicles, set, id, request);
+  const drivers = set.get(book.useKind, id) ?? 0;
+  if (drivers > 0) {
+    const who = drivers === 1 ? 'One driver takes' : `${drivers} drivers take`;
+    const detail = `${who} the vehicle ${id}: give them another or none (PATCH /v1/drivers/{driver_id}), or make the vehicle inactive.`;
+    throw new WaypostError('resource_in_use', detail, { extra: { used_by: { drivers } } });
+  }
+  return changeResource(book.vehicles, set, moment, stored, { ...stored.document, deleted_at: moment.now }, 'deleted');
 }

@@ -47,6 +47,11 @@ export interface Line<V> extends Ref {
  */
 export interface Kind<V> {
   readonly name: string;
+  /**
+   * Names of the kinds whose rows this one is computed from (how many drivers name a vehicle). What was loaded does not
+   * hold any more once a command of the batch puts one of these: whoever reads it after that is decided in the next batch.
+   */
+  readonly computed_from?: readonly string[];
   /** Constraint of the table → what the caller is told when it is broken (the second wall). */
   readonly constraints?: Readonly<Record<string, ErrorCode>>;
   /** One statement. Answers found values by `refKey`. */

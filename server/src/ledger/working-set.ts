@@ -20,6 +20,8 @@ export class NotLoadedError extends Error {
 
 export class BatchSet {
   readonly #kinds = new Map<Kind<unknown>, Map<string, Cell>>();
+  /** Those that were loaded and are computed from others. */
+  readonly #computed = new Set<Kind<unknown>>();
   /** Whether any command of the batch has put anything yet. */
   isChanged = false;
 
@@ -42,6 +44,7 @@ export class BatchSet {
 
   add(kind: Kind<unknown>, refs: readonly Ref[], found: Map<string, unknown>): void {
     const cells = this.#cellsOf(kind);
+    if (kind.computed_from !== undefined) this.#computed.add(kind);
     for (const ref of refs) {
       const name = refKey(ref.world_id, ref.key);
       const value = found.get(name);
@@ -64,6 +67,7 @@ export class BatchSet {
   /** Applies what an accepted command puts; an index entry or new object need not have been loaded. */
   put(worldId: number, put: Put): void {
     this.isChanged = true;
+    this.#forgetComputedFrom(put.kind, worldId);
     const cells = this.#cellsOf(put.kind);
     const name = refKey(worldId, put.key);
     const cell = cells.get(name);
@@ -102,6 +106,14 @@ export class BatchSet {
       if (lines.length > 0) result.push({ kind, lines });
     }
     return result;
+  }
+
+  #forgetComputedFrom({ name }: Kind<unknown>, worldId: number): void {
+    for (const kind of this.#computed) {
+      if (kind.computed_from?.includes(name) !== true) continue;
+      const cells = this.#cellsOf(kind);
+      for (const key of cells.keys()) if (key.startsWith(refKey(worldId, ''))) cells.delete(key);
+    }
   }
 
   #cellsOf(kind: Kind<unknown>): Map<string, Cell> {

@@ -72,6 +72,7 @@ const told: Readonly<Record<EventType, { noun: string | null; summary: string }>
   'endpoint.updated': { noun: 'endpoint', summary: 'An endpoint was changed.' },
   'endpoint.verified': { noun: 'endpoint', summary: 'An endpoint answered its test and is active.' },
   'hub.created': { noun: 'hub', summary: 'A hub was made.' },
+  'hub.deleted': { noun: 'hub', summary: 'A hub was deleted; nothing named it any more.' },
   'hub.updated': { noun: 'hub', summary: 'A hub was changed.' },
   'job.created': { noun: 'job', summary: 'An order came in and became a job.' },
   'job.deleted': { noun: 'job', summary: 'A job was deleted before anybody carried it out.' },
@@ -94,6 +95,7 @@ const told: Readonly<Record<EventType, { noun: string | null; summary: string }>
   'proposal.created': { noun: 'proposal', summary: 'A change waits for the owner of the fields.' },
   'proposal.declined': { noun: 'proposal', summary: 'The owner of the fields declined what was proposed.' },
   'vehicle.created': { noun: 'vehicle', summary: 'A vehicle was made.' },
+  'vehicle.deleted': { noun: 'vehicle', summary: 'A vehicle was deleted; no driver took it any more.' },
   'vehicle.updated': { noun: 'vehicle', summary: 'A vehicle was changed.' },
 };
 
