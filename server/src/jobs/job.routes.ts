@@ -18,7 +18,7 @@ import { type JobInput, jobInput, jobReply } from './job.schema.ts';
 import { referenceKey } from './job.ts';
 import { makeJobExample, orderExample } from './job-example.ts';
 import { type FoundJob, type JobRow, type JobScope, openJobFinder } from './job-list.store.ts';
-import { liveOf } from './job-reply.ts';
+import { openLiveTexts } from './live-texts.ts';
 import { normaliseInstant } from './order.ts';
 import {
   channelIdOf,
@@ -56,10 +56,16 @@ export interface JobReading extends JobDesk {
   findPast(worldId: number, job: { id: string; since: Instant }, at: Instant): Promise<PastJob>;
   findJob: ReturnType<typeof openJobFinder>;
   isStrict: ReturnType<typeof openStrictnessFinder>;
+  liveTextOf: ReturnType<typeof openLiveTexts>;
 }
 
 export function openJobReading(desk: JobDesk & Pick<JobReading, 'findPast'>): JobReading {
-  return { ...desk, findJob: openJobFinder(desk.reads), isStrict: openStrictnessFinder(desk.reads) };
+  return {
+    ...desk,
+    findJob: openJobFinder(desk.reads),
+    isStrict: openStrictnessFinder(desk.reads),
+    liveTextOf: openLiveTexts(),
+  };
 }
 
 export function scopeOf(call: Pick<Call, 'caller'>): JobScope {
@@ -197,8 +203,9 @@ export async function renderJobs(desk: JobReading, rows: readonly KeptJob[], vie
     desk.keys.open(desk.reads, rows, view),
     Promise.all(rows.map((row) => row.strict_transitions ?? desk.isStrict(row.world_id, row.channel_id))),
   ]);
-  return texts.map((text, index) => {
-    const options = { strict_transitions: strict[index] ?? false, undo: false };
-    return `${text.slice(0, -1)},"live":${JSON.stringify(liveOf(JSON.parse(text), options))}}`;
+  return rows.map(({ world_id, event_id }, index) => {
+    const text = texts[index] ?? '{}';
+    const live = desk.liveTextOf({ world_id, event_id, text }, strict[index] ?? false);
+    return `${text.slice(0, -1)},"live":${live}}`;
   });
 }
