@@ -37,6 +37,8 @@ async function runSteps(steps: readonly Step[], folder: string, as: Owner | null
       TMPDIR: as === null ? tmpdir() : '/tmp',
       WAYPOST_PORT: String(await findFreePort()),
       PORT: String(await findFreePort()),
+      // They did not install these packages, as they would have: what Node made of the sources cannot be kept there.
+      ...(as !== null && { NODE_COMPILE_CACHE: join(folder, '.home/compiled') }),
     },
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -41,7 +41,11 @@ export function preparePinnedNode() {
 
 /** Runs a program of this project on the pinned Node and ends as it ends; signals are passed on to it. */
 export function becomeProgram(file, args) {
-  const child = spawn(preparePinnedNode(), [resolve(root, file), ...args], { stdio: 'inherit', cwd: root });
+  const child = spawn(preparePinnedNode(), [resolve(root, file), ...args], {
+    stdio: 'inherit',
+    cwd: root,
+    env: { ...keepCompiled(), ...process.env },
+  });
   // Ctrl-C reaches the program from the terminal; it decides what to do about it.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
@@ -51,6 +55,12 @@ export function becomeProgram(file, args) {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   });
+}
+
+/** As `waypost` does: what Node made of the sources is kept beside them, by the one whose they are. */
+function keepCompiled() {
+  if (statSync(join(root, 'node_modules')).uid !== process.getuid()) return {};
+  return { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'), NODE_COMPILE_CACHE_PORTABLE: '1' };
 }
 
 /** By this program from this very lockfile, or by npm after the lockfile was last written. */

@@ -88,8 +88,6 @@ async function runTests(
     cwd: root,
     stdio: ['inherit', 'pipe', 'inherit'],
     env: {
-      // As the launcher does: hundreds of processes load the same modules.
-      NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
       ...process.env,
       NODE_OPTIONS: `--import=${recorder}`,
       RECORD_TO: recorded,

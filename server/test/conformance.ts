@@ -17,14 +17,20 @@ export interface SeenReply {
 
 type Json = Record<string, unknown>;
 
-const checks = new Map<string, (reply: SeenReply) => void>();
+type Check = (reply: SeenReply) => void;
+
+const checks = new Map<string, Check>();
+/** Servers of one test file give the same document: what was compiled for one is good for all. */
+const checksOfText = new Map<string, Check>();
 const plainFetch = globalThis.fetch;
 
 /** From now on every reply that `fetch` gets from this server is checked; one that breaks the document is thrown. */
 export async function watchReplies(url: string): Promise<void> {
   const { origin } = new URL(url);
-  const document = await plainFetch(`${origin}/openapi.json`);
-  checks.set(origin, createConformance((await document.json()) as Json));
+  const text = await (await plainFetch(`${origin}/openapi.json`)).text();
+  const check = checksOfText.get(text) ?? createConformance(JSON.parse(text) as Json);
+  checksOfText.set(text, check);
+  checks.set(origin, check);
   globalThis.fetch = fetchChecked;
 }
 
@@ -61,7 +67,7 @@ interface DescribedOperation {
 }
 
 /** Answers a check that throws an AssertionError for a reply that the document does not promise. */
-export function createConformance(document: Json): (reply: SeenReply) => void {
+export function createConformance(document: Json): Check {
   const { responses } = document.components as { responses: Record<string, DescribedReply> };
   const paths = document.paths as Record<string, Record<string, DescribedOperation>>;
   const ajv = new Ajv2020({

@@ -62,7 +62,7 @@ async function startStreams(t: { after(fn: () => unknown): void }, pieces: Piece
   });
   const { port, url } = await http.listen('127.0.0.1', 0);
   t.after(() => http.close());
-  const conform = createConformance(http.document);
+  const conform = createConformance(http.describe());
   const ask = (headers: Record<string, string> = {}, init: RequestInit = {}) =>
     fetch(`${url}/v1/rows`, { ...init, headers: { authorization: 'Bearer one', accept: NDJSON, ...headers } });
   const completed = () => lines.filter((line) => line.msg === 'request.completed');

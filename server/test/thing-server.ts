@@ -194,7 +194,7 @@ const http: Http = buildHttp({
   findUnready: async () => unready,
   inFlightMax: 3,
 });
-export const { document } = http;
+export const document = http.describe();
 export const conform: (reply: SeenReply) => void = createConformance(document);
 export const { port } = await http.listen('127.0.0.1', 0);
 after(() => http.close());

@@ -17,7 +17,11 @@ export const SYSTEM_TAG = 'system';
 interface Parts {
   schemas: Json;
   responses: Json;
+  /** What a schema has become. */
+  lifted: Map<object, unknown>;
 }
+
+const noParts = (): Parts => ({ schemas: {}, responses: {}, lifted: new Map() });
 
 const DESCRIPTION = `Jobs in, ordered signed events out. An order comes in as a *job*; what happens on the road comes in as *transitions*;
 every change goes out as an *event*, numbered without gaps, by webhook or for whoever asks.
@@ -53,7 +57,7 @@ export function buildDocument(
   tags: Readonly<Record<string, string>>,
   basePath = '',
 ): Json {
-  const parts: Parts = { schemas: {}, responses: {} };
+  const parts = noParts();
   const paths: Record<string, Json> = {};
   for (const operation of operations) {
     const item = (paths[operation.path] ?? {}) as Json;
@@ -288,27 +292,36 @@ export function refusalsOf(operation: Operation): Record<string, ErrorCode[]> {
 
 /** A schema that is whole in itself: what has a name stands once under `$defs`. */
 export function standaloneSchema(schema: TSchema): Json {
-  const parts: Parts = { schemas: {}, responses: {} };
+  const parts = noParts();
   const lifted = liftSchemas(schema, parts, '#/$defs/') as Json;
   return { $schema: 'https://json-schema.org/draft/2020-12/schema', ...lifted, $defs: sortMembers(parts.schemas) };
 }
 
 /** Any value in which schemas stand, with each that has an `$id` once beside it, as `#/components/schemas/…`. */
 export function liftAll(value: unknown): { value: Json; schemas: Json } {
-  const parts: Parts = { schemas: {}, responses: {} };
+  const parts = noParts();
   const lifted = liftSchemas(value, parts) as Json;
   return { value: lifted, schemas: sortMembers(parts.schemas) };
 }
 
-/** A plain copy in which every schema with an `$id` stands once under components. */
+/** A plain copy in which every schema with an `$id` stands once under components. Schemas stand in many places: each is copied once. */
 function liftSchemas(value: unknown, parts: Parts, place = '#/components/schemas/'): unknown {
-  if (Array.isArray(value)) return value.map((item) => liftSchemas(item, parts, place));
   if (typeof value !== 'object' || value === null) return value;
-  const members = Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [name, liftSchemas(member, parts, place)]),
-  );
-  const { $id: id, ...copy } = modernTuple(members);
-  if (typeof id !== 'string') return modernTuple(members);
+  const known = parts.lifted.get(value);
+  if (known !== undefined) return known;
+  const lifted = Array.isArray(value)
+    ? value.map((item) => liftSchemas(item, parts, place))
+    : liftMembers(value, parts, place);
+  parts.lifted.set(value, lifted);
+  return lifted;
+}
+
+function liftMembers(schema: object, parts: Parts, place: string): Json {
+  const members: Json = {};
+  for (const [name, member] of Object.entries(schema)) members[name] = liftSchemas(member, parts, place);
+  const modern = modernTuple(members);
+  const { $id: id, ...copy } = modern;
+  if (typeof id !== 'string') return modern;
   const known = parts.schemas[id];
   if (known !== undefined && JSON.stringify(known) !== JSON.stringify(copy)) {
     throw new Error(`two different schemas have the $id ${id}`);

@@ -114,8 +114,8 @@ export interface Http {
   inFlight(): number;
   /** How many streams are open. */
   streams(): number;
-  /** The OpenAPI document. */
-  document: Record<string, unknown>;
+  /** Makes the OpenAPI document. */
+  describe(): Record<string, unknown>;
 }
 
 declare module 'fastify' {
@@ -150,12 +150,16 @@ export function buildHttp(options: HttpOptions): Http {
     metrics: options.metrics ?? null,
   });
   const others = otherDocuments(options.operations);
-  const operations =
+  const operations: readonly Operation[] =
     options.isForHealth === true
       ? health
-      : [...options.operations, ...health, ...documentOperations({ openapi: () => documentText, others })];
-  const document = buildDocument(operations, options.webhooks ?? {}, options.tags ?? {}, desk.basePath);
-  const documentText = JSON.stringify(document);
+      : [
+          ...options.operations,
+          ...health,
+          ...documentOperations({ openapi: () => JSON.stringify(describe()), others }),
+        ];
+  // When it is first asked for: most processes never are, and their start waits for nothing.
+  const describe = () => buildDocument(operations, options.webhooks ?? {}, options.tags ?? {}, desk.basePath);
   const routes = operations.map(compileRoute);
   const app = createFastify(desk, options);
   for (const route of routes) addRoute(app, desk, route, options);
@@ -185,7 +189,7 @@ export function buildHttp(options: HttpOptions): Http {
     inject: (request) => app.inject(request),
     inFlight: () => desk.inFlight,
     streams: () => desk.streams.open.size,
-    document,
+    describe,
   };
 }
 
