@@ -39,6 +39,9 @@ export type Act =
   | { socket(socket: Socket): void };
 export type Script = (message: Received, count: number) => Act | Promise<Act>;
 
+/** Of a wait for the receiver, on a machine that is busy with much else. */
+const PATIENCE_MS = 120_000;
+
 export const OK: Act = { status: 200, body: 'thanks' };
 
 /** An HTTP server that notes what it gets and answers as its script says. */
@@ -77,9 +80,14 @@ export class Receiver {
     return this.messages.map((message) => message.sequence ?? 0);
   }
 
-  /** Waits until a condition on what was received holds. */
+  /** Waits until a condition on what was received holds; says what was received if it never does. */
   async until(condition: (receiver: Receiver) => boolean): Promise<void> {
-    while (!condition(this)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const timeout = AbortSignal.timeout(PATIENCE_MS);
+    while (!condition(this))
+      await new Promise<void>((resolve, reject) => {
+        this.#waiting.push(resolve);
+        timeout.onabort = () => reject(new Error(`waited in vain; received: ${this.sequences.join(' ')}`));
+      });
   }
 
   /** Answers what `hold` kept open. */
