@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readConfig } from '../src/config.ts';
 import { type Embedded, startEmbedded } from '../src/db/embedded.ts';
+import { readMigrations } from '../src/db/migrate.ts';
 import { openPool, type Sql } from '../src/db/sql.ts';
 import { openWaypost } from '../src/operate/open.ts';
+import { upgradeDatabase } from '../src/operate/upgrade.ts';
 import { runWords } from './say.ts';
 import { findFreePort, makeDataDir } from './server-process.ts';
 
@@ -49,6 +51,25 @@ test('an owner who may make roles gets the three of them', async () => {
   assert.deepEqual([...(await ledger`select current_user as name`)], [{ name: 'waypost_ledger' }]);
   await ledger.end();
   await opened.close();
+});
+
+test('upgrade leaves the backup of a database of DATABASE_URL to its own means, and says so before it runs anything', async () => {
+  const url = urlOf('maker', 'm@ker/', 'of_maker');
+  await (await open(url)).close();
+  const config = readConfig({ DATABASE_URL: url, WAYPOST_DATA_DIR: join(dataDir, 'mine') });
+  const migrations = [
+    ...(await readMigrations()),
+    { name: '9999-more.sql', text: 'create table more (one int)', hash: 'x' },
+  ];
+  const upgrade = (options: Record<string, string>) =>
+    upgradeDatabase({ config, options, names: [], tell: () => {} }, migrations);
+  await assert.rejects(upgrade({}), /back it up by its own means .*, then say waypost upgrade --no-backup/);
+  const { lines } = await upgrade({ 'no-backup': 'yes' });
+  assert.match(lines.join('\n'), /^Ran 9999-more\.sql\.[\s\S]*The way back is your own backup/);
+  const sql = openPool({ url }, { name: 'external test', connectionsMax: 1 });
+  await sql`drop table more`;
+  await sql`delete from migrations where name = '9999-more.sql'`;
+  await sql.end();
 });
 
 test('an owner who may not runs everything as themselves, and doctor says so', async () => {

@@ -91,6 +91,20 @@ async function refuseInterrupted(home: string): Promise<void> {
   );
 }
 
+/** For whoever wants the cluster as it is and must not make one. */
+export async function requireCluster(directory: string): Promise<void> {
+  const isThere = await lstat(directory).then(
+    () => true,
+    () => false,
+  );
+  const home = isThere ? (await openSite(directory)).home : directory;
+  if (isThere && (await readVersion(home)) !== null) return;
+  if (isThere) await refuseInterrupted(home);
+  throw new StartError(
+    `There is no database in ${home} yet: waypost serve makes it. If it is elsewhere, set WAYPOST_DATA_DIR.`,
+  );
+}
+
 /** Where the cluster of a data directory is or would be, and as whom and with what it is run. */
 export interface Site {
   home: string;

@@ -50,6 +50,20 @@ export async function migrate(sql: Sql, migrations: readonly Migration[]): Promi
   }
 }
 
+/** The same question without running anything: what the database has seen (nothing: it was never made ready), what is missing. */
+export async function lookAtMigrations(
+  sql: Sql,
+  migrations: readonly Migration[],
+): Promise<{ seen: string[]; missing: string[] }> {
+  const [found] = await sql<{ is_there: boolean }[]>`select to_regclass('migrations') is not null as is_there`;
+  const applied =
+    found?.is_there === true
+      ? await sql<{ name: string; hash: string }[]>`select name, hash from migrations order by name`
+      : [];
+  const missing = planMigrations(migrations, applied);
+  return { seen: applied.map(({ name }) => name), missing: missing.map(({ name }) => name) };
+}
+
 async function runMigration(sql: Sql, { name, text, hash }: Migration): Promise<void> {
   try {
     await sql.begin(async (tx) => {

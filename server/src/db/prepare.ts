@@ -37,9 +37,13 @@ export async function prepareDatabase(
   }
 }
 
-/** A database belongs to one master key: with another, nothing that it holds could be opened, and new data would be lost to the first. */
 async function checkMasterKey(sql: Sql, fingerprint: string): Promise<void> {
   await sql`insert into master_keys (fingerprint) values (${fingerprint}) on conflict (only_one) do nothing`;
+  await requireMasterKey(sql, fingerprint);
+}
+
+/** A database belongs to one master key: with another, nothing that it holds could be opened, and new data would be lost to the first. */
+export async function requireMasterKey(sql: Sql, fingerprint: string | null): Promise<void> {
   const [row] = await sql<{ fingerprint: string }[]>`select fingerprint from master_keys`;
   if (row?.fingerprint !== fingerprint) {
     throw new StartError(

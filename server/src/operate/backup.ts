@@ -1,10 +1,10 @@
 // The words `backup` and `backup check`: a copy of the whole database in a directory of its own, made while the server
-// runs. What it does not hold is the master key: whoever finds a backup alone reads no personal data in it.
+// runs and without changing it: nothing is migrated. What it does not hold is the master key: whoever finds a backup alone reads no personal data in it.
 
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { type DatabaseAddress, openPool, type Sql } from '../db/sql.ts';
+import type { DatabaseAddress, Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { JOURNAL_FILE, mergeIntoJournal } from '../ledger/erase-journal.ts';
 import { listErased } from '../ledger/ledger.store.ts';
@@ -12,32 +12,44 @@ import { VERSION } from '../version.ts';
 import { backUpCluster } from './backup-files.ts';
 import { findSet, lookIntoPlace, nameOfSet, placeOfBackups, UNFINISHED } from './backup-place.ts';
 import { checkSet, type Manifest, readManifest, showBytes, startProgress, writeManifest } from './backup-set.ts';
-import { fingerprintOf } from './master-key.ts';
-import { openWaypost } from './open.ts';
+import { reachStanding, type Standing } from './standing.ts';
 import type { Told, WordCall } from './word.ts';
 
 export async function backUpByWord({ config, options, names, tell }: WordCall): Promise<Told> {
   const keep = readKeep(options.keep);
   const place = placeOfBackups(config, names[0], 'backup');
-  const { foreign, unfinished } = await lookIntoPlace(place);
+  await refuseForeign(place);
+  if (config.databaseUrl !== null) throw refuseExternal();
+  const standing = await reachStanding(config, tell);
+  try {
+    const made = await backUpInto(place, standing, tell);
+    const removed = await removeOld(place, keep);
+    return tellBackup(config, place, made, removed);
+  } finally {
+    await standing.close();
+  }
+}
+
+/** One more backup in a place, of the embedded database as it is. */
+export async function backUpInto(
+  place: string,
+  { address, sql, masterKeyFingerprint }: Standing,
+  tell: (sentence: string) => void,
+): Promise<Made> {
+  await makePlace(place);
+  for (const name of (await lookIntoPlace(place)).unfinished)
+    await rm(join(place, name), { recursive: true, force: true });
+  const made = await makeBackup(address, place, masterKeyFingerprint, tell);
+  await noteErased(sql, place);
+  return made;
+}
+
+export async function refuseForeign(place: string): Promise<void> {
+  const { foreign } = await lookIntoPlace(place);
   if (foreign.length > 0)
     throw new StartError(
       `${place} holds other things than backups (${foreign.slice(0, 3).join(', ')}): name a directory that is empty or does not exist.`,
     );
-  const opened = await openWaypost(config, tell);
-  const sql = openPool(opened.addresses.owner, { name: 'waypost backup', connectionsMax: 2 });
-  try {
-    if (config.databaseUrl !== null) throw refuseExternal();
-    await makePlace(place);
-    for (const name of unfinished) await rm(join(place, name), { recursive: true, force: true });
-    const made = await makeBackup(opened.addresses.owner, place, fingerprintOf(opened.masterKey), tell);
-    await noteErased(sql, place);
-    const removed = await removeOld(place, keep);
-    return tellBackup(config, place, made, removed);
-  } finally {
-    await sql.end({ timeout: 1 });
-    await opened.close();
-  }
 }
 
 function readKeep(text: string | undefined): number | null {
@@ -47,7 +59,7 @@ function readKeep(text: string | undefined): number | null {
   return keep;
 }
 
-function refuseExternal(): StartError {
+export function refuseExternal(): StartError {
   return new StartError(
     'DATABASE_URL names a server of your own: back it up with its own means (pg_basebackup, pg_dump, or those of your provider).',
   );
@@ -66,7 +78,7 @@ async function makePlace(place: string): Promise<void> {
   }
 }
 
-interface Made {
+export interface Made {
   path: string;
   manifest: Omit<Manifest, 'format'>;
   bytes: number;

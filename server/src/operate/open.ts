@@ -49,7 +49,8 @@ export async function openWaypost(
   }
 }
 
-async function reachDatabase(
+/** As it is: nothing is migrated. */
+export async function reachDatabase(
   config: Config,
   log: (sentence: string) => void,
 ): Promise<{ address: DatabaseAddress; stop(): Promise<void> }> {
@@ -92,7 +93,7 @@ export async function whenThere<T>(
 }
 
 /** The usual reasons for which a server of one's own does not let us in. */
-function explainDatabaseError(config: Config, error: unknown): StartError | null {
+export function explainDatabaseError(config: Config, error: unknown): StartError | null {
   const code = (error as { code?: string } | null)?.code;
   if (code === '53100')
     return new StartError('The disk is full: the database cannot write. Free some space and start again.', {

@@ -8,21 +8,19 @@ import { type Config, readDatabaseUrl } from '../config.ts';
 import { copyDatabase } from '../db/copy-database.ts';
 import { MAJOR_VERSION } from '../db/embedded-cluster.ts';
 import { replaceCluster, runBeside } from '../db/embedded-restore.ts';
-import { ALIVE_MAX_S } from '../db/heartbeat.loop.ts';
 import { readMigrations } from '../db/migrate.ts';
 import { prepareDatabase } from '../db/prepare.ts';
-import { listProcesses } from '../db/process.store.ts';
 import { openPool } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { type ErasedPerson, readEraseJournal } from '../ledger/erase-journal.ts';
+import { requireAlone, requireStopped } from './alone.ts';
 import { findSet, journalPathOf, placeOfBackups } from './backup-place.ts';
 import { damaged, type Manifest, readManifest, showBytes, startProgress } from './backup-set.ts';
 import { copyFiles } from './copy-files.ts';
 import { findMasterKey, fingerprintOf } from './master-key.ts';
-import { type Opened, openWaypost } from './open.ts';
+import { openWaypost } from './open.ts';
 import { hasTenants } from './operator.store.ts';
 import { type Reopened, reopenLogs } from './reopen.ts';
-import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
 
 export async function restoreByWord(call: WordCall): Promise<Told> {
@@ -113,7 +111,7 @@ async function reopenByWord({ config, options, names, tell }: WordCall): Promise
     );
   const opened = await openWaypost(config, tell);
   try {
-    await requireAlone(opened);
+    await requireAlone(opened.addresses.owner);
     const people = await readPeople([journalPathOf(config)]);
     const { worlds, erased, unknown } = await reopenLogs(opened, null, people);
     const lines = [
@@ -124,20 +122,6 @@ async function reopenByWord({ config, options, names, tell }: WordCall): Promise
     return { lines, value: { worlds, erased, unknown } };
   } finally {
     await opened.close();
-  }
-}
-
-/** Whoever ran on this database a moment ago may still hold places of the lost log in memory. */
-async function requireAlone(opened: Opened): Promise<void> {
-  const sql = openPool(opened.addresses.owner, { name: 'waypost restore', connectionsMax: 1 });
-  try {
-    const [running] = await listProcesses(sql, ALIVE_MAX_S);
-    if (running !== undefined)
-      throw new StartError(
-        `A server runs on this database (process ${running.pid} on ${running.host}): stop all of them. One that was killed counts for ${ALIVE_MAX_S} s.`,
-      );
-  } finally {
-    await sql.end({ timeout: 1 });
   }
 }
 
@@ -166,12 +150,6 @@ async function requireKnown({ migrations, postgres, waypost, kind }: Manifest): 
     throw new StartError(
       `The backup was made by PostgreSQL ${postgres} and this Waypost brings PostgreSQL ${MAJOR_VERSION}: restore it with a Waypost that brings PostgreSQL ${postgres.split('.')[0]}, such as ${waypost}.`,
     );
-}
-
-async function requireStopped(config: Config): Promise<void> {
-  const running = await readServerFile(config.dataDir);
-  if (running !== null)
-    throw new StartError(`The server runs (process ${running.pid}, ${running.url}): stop it first.`);
 }
 
 /** Each person once, from the journal beside the backup and that of the settings. */

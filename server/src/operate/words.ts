@@ -14,6 +14,7 @@ import { restoreByWord } from './restore.ts';
 import { serve } from './serve.ts';
 import { listSettings } from './settings.ts';
 import { createTenantByWord } from './tenants.ts';
+import { upgradeByWord } from './upgrade.ts';
 import type { Told, WordCall } from './word.ts';
 
 export interface Word {
@@ -54,6 +55,18 @@ export const words: Readonly<Record<string, Word>> = {
     options: {},
     names: 0,
     run: migrateByWord,
+  },
+  upgrade: {
+    usage: 'upgrade [DIR] [--dry-run] [--no-backup]',
+    sentence:
+      'After new code, before it serves: backs up into DIR, reads the backup through, brings the database up to date.',
+    options: {},
+    flags: {
+      'dry-run': 'only say what it would do; a server may run meanwhile',
+      'no-backup': 'there is a backup by other means (a database of DATABASE_URL is backed up by its own)',
+    },
+    names: [0, 1],
+    run: upgradeByWord,
   },
   'tenant create': {
     usage: 'tenant create NAME [--hub NAME,LAT,LNG,TZ]',
