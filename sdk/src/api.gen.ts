@@ -4307,7 +4307,7 @@ export type GetTraceReply = Trace;
 export interface ListJobReceiptsQuery {
   /** The job_sequence after which to go on; absent: from the first. */
   after?: number | undefined;
-  /** Events, at most 200; 50 when absent. */
+  /** At most 200; 50 when absent. */
   limit?: number | undefined;
 }
 

@@ -3,27 +3,17 @@
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { type Dropped, turnRetention } from '../src/webhooks/retention.loop.ts';
-import { createDatabase, type TestDatabase } from './harness.ts';
-import { type Answer, send } from './house.ts';
+import { noonOf, type OldDays, startOldDays } from './old-days.ts';
 import { orderInput } from './order-input.ts';
 import { type Received, type Receiver, startReceiver } from './receiver.ts';
-import { startServer, type TestServer } from './server.ts';
-import { type ShiftedClock, shiftClock } from './shifted-clock.ts';
 import { until } from './until.ts';
 
-const DAY_MS = 86_400_000;
-const KEPT = { log_days: 90, hold_days: 0, attempt_days: 30, history_days: 400 };
-const noonOfToday = new Date(`${new Date().toISOString().slice(0, 10)}T12:00:00.000Z`).getTime();
 const sequenceOf = ({ headers }: Received) => Number(headers['waypost-sequence']);
 const previousOf = ({ headers }: Received) => Number(headers['waypost-previous']);
 
-let database: TestDatabase;
-let clock: ShiftedClock;
-let server: TestServer;
+let days: OldDays;
 let receiver: Receiver;
 let failing: Receiver;
-let world_id = 0;
 /** Paused when it had got the job of the first day. */
 let paused = '';
 /** Asks for what never happens, and is paused too. */
@@ -37,25 +27,8 @@ let stood = 0;
 let floor = 0;
 let letter = '';
 
-const call = (method: string, path: string, body?: unknown): Promise<Answer> =>
-  send(server.url, server.tenant.test_key, { method, path, body });
+const call: OldDays['call'] = (...asked) => days.call(...asked);
 const isActive = async (id: string) => (await call('GET', `/v1/endpoints/${id}`)).body.status === 'active';
-
-async function startOn(shift: string): Promise<void> {
-  const tenant = server?.tenant;
-  if (server !== undefined) await server.stop();
-  await clock.set(shift);
-  server = await startServer({ database, ...(tenant !== undefined && { tenant }) });
-}
-
-/** A look on the day on which the first day of the test has been over for 90 days. */
-async function look(): Promise<Dropped> {
-  const log = { info: () => {}, warn: () => {} } as never;
-  const now = new Date(noonOfToday + (1 + KEPT.log_days) * DAY_MS);
-  const dropped = await turnRetention({ sql: database.sql, kept: KEPT, log }, now);
-  assert.ok(dropped);
-  return dropped;
-}
 
 async function createEndpoint(url: string, types: string[]): Promise<string> {
   const { id } = (await call('POST', '/v1/endpoints', { url, types, start_at: 'now' })).body;
@@ -64,21 +37,16 @@ async function createEndpoint(url: string, types: string[]): Promise<string> {
 }
 
 before(async () => {
-  database = await createDatabase();
-  clock = await shiftClock(database);
+  days = await startOldDays(0);
   receiver = await startReceiver();
   failing = await startReceiver();
-  await startOn('0');
-  const [world] = await database.sql<{ world_id: number }[]>`
-    select world_id from worlds where tenant_id = ${server.tenant.tenant_id} and world = 'test'`;
-  world_id = world?.world_id ?? 0;
   paused = await createEndpoint(`${receiver.url}/paused`, ['job.*']);
   unconcerned = await createEndpoint(`${receiver.url}/unconcerned`, ['vehicle.*']);
   troubled = await createEndpoint(`${failing.url}/troubled`, ['job.*']);
   await call('POST', '/v1/consumers', { name: 'slow', start_at: 'beginning' });
   const aborting = { status: 500, headers: { 'webhook-delivery': 'abort' } };
   failing.answer(({ body }) => (body.includes('job.created') ? aborting : { status: 500 }));
-  jobId = (await call('POST', '/v1/jobs', orderInput('first', { channel_id: server.tenant.channel_id }))).body.id;
+  jobId = (await call('POST', '/v1/jobs', orderInput('first', { channel_id: days.server.tenant.channel_id }))).body.id;
   await until(() => receiver.received.some(({ body }) => body.includes(jobId)), 'the first message');
   letter = (await until(async () => (await call('GET', '/v1/dead-letters')).body.data[0] ?? null, 'the dead letter'))
     .id;
@@ -88,22 +56,16 @@ before(async () => {
   await until(async () => (await call('GET', `/v1/endpoints/${troubled}/health`)).body.retrying === 1, 'the retry');
   replay = (await call('POST', '/v1/replays', { endpoint_id: paused, from_sequence: 1 })).body.id;
   await call('POST', `/v1/endpoints/${troubled}/pause`);
-  await startOn('1 day');
-  const [cursor] = await database.sql<{ sequence: number }[]>`
-    select sequence from cursors where world_id = ${world_id} and endpoint_id = ${paused}`;
+  await days.goTo('1 day');
+  const [cursor] = await days.database.sql<{ sequence: number }[]>`
+    select sequence from cursors where world_id = ${days.world_id} and endpoint_id = ${paused}`;
   stood = cursor?.sequence ?? 0;
-  floor = (
-    await until(async () => {
-      const [mark] = await database.sql<{ first_sequence: number }[]>`
-        select first_sequence from event_marks where world_id = ${world_id} order by day offset 1 limit 1`;
-      return mark ?? null;
-    }, 'the first event of the second day')
-  ).first_sequence;
+  floor = await days.findSecondDay();
 });
 
 test('on its date a day goes, whoever needs it, and what each loses is counted', async () => {
-  const { days, expired } = await look();
-  assert.equal(days.length, 2);
+  const { days: gone, expired } = await days.look(0);
+  assert.equal(gone.length, 2);
   const [oldest] = (await call('GET', '/v1/events?after=0&limit=1')).body.data;
   assert.equal(oldest.sequence, floor);
   const lost = expired.map(({ endpoint_id, consumer_id, replay_id, ...counted }) => ({
@@ -126,13 +88,13 @@ test('on its date a day goes, whoever needs it, and what each loses is counted',
 
 test('it is told by an event of the log, once, though every start asks for it', async () => {
   const countUntold = async () => {
-    const [row] = await database.sql<{ untold: number }[]>`
-      select count(*)::int as untold from log_expiries where world_id = ${world_id} and told_at is null`;
+    const [row] = await days.database.sql<{ untold: number }[]>`
+      select count(*)::int as untold from log_expiries where world_id = ${days.world_id} and told_at is null`;
     return row?.untold ?? -1;
   };
   assert.ok((await countUntold()) > 0, 'it is written down with the loss, and told later');
   for (const _ of ['first', 'second']) {
-    await startOn('1 day');
+    await days.goTo('1 day');
     await until(async () => (await countUntold()) === 0, 'everything to be told');
   }
   const told = (await call('GET', '/v1/events?types=endpoint.events_expired')).body.data;
@@ -143,7 +105,7 @@ test('it is told by an event of the log, once, though every start asks for it', 
   const { from, to, lost, dead_letters } = own.data;
   assert.deepEqual([from, to, lost, dead_letters], [stood + 1, floor - 1, 2, 0]);
   const warned = (await call('GET', '/v1/events?types=endpoint.events_expiring')).body.data;
-  assert.deepEqual(warned.at(-1).data.expires_at, new Date(noonOfToday + (92 - 0.5) * DAY_MS).toISOString());
+  assert.deepEqual(warned.at(-1).data.expires_at, noonOf(91.5).toISOString());
   const { data } = (await call('GET', '/v1/events?types=endpoint.*&limit=200')).body;
   const last = data.findLast((event: { data: { data_id: string } }) => event.data.data_id === paused);
   assert.deepEqual(last.data.endpoint, (await call('GET', `/v1/endpoints/${paused}`)).body, 'it equals its last event');
@@ -163,7 +125,7 @@ test('a dead letter whose event is gone says so, and is not sent again', async (
 test('a consumer is refused with the oldest number, and is not said to lose each further day', async () => {
   const { status, body } = await call('GET', '/v1/events?consumer=slow');
   assert.deepEqual([status, body.code, body.oldest_sequence], [410, 'cursor_expired', floor]);
-  assert.deepEqual((await look()).expired, []);
+  assert.deepEqual((await days.look(0)).expired, []);
 });
 
 test('a resumed endpoint goes on behind what is gone, and its first message names what is missing as its previous', async () => {

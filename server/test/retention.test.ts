@@ -1,32 +1,24 @@
 // The log is kept for so many days, and where the operator says so longer while somebody needs one of them; what is left of a
-// dropped day, and what is said to those who come too late. What is lost on the hard date is in expiry.test.ts. Days pass because the database's clock is set ahead, and because each look is told a time.
+// dropped day, and what is said to those who come too late. What is lost on the hard date is in expiry.test.ts.
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { type Dropped, turnRetention } from '../src/webhooks/retention.loop.ts';
+import { turnRetention } from '../src/webhooks/retention.loop.ts';
 import { listHolds } from '../src/webhooks/retention.store.ts';
-import { createDatabase, type TestDatabase } from './harness.ts';
-import { type Answer, send } from './house.ts';
+import { dayOf, noonOf, type OldDays, startOldDays } from './old-days.ts';
 import { orderInput } from './order-input.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
-import { startServer, type TestServer } from './server.ts';
-import { type ShiftedClock, shiftClock } from './shifted-clock.ts';
 import { until } from './until.ts';
 
-const DAY_MS = 86_400_000;
 /** So that who needs a day is waited for, and is told of it, from the day on which it would go. */
-const KEPT = { log_days: 90, hold_days: 7, attempt_days: 30, history_days: 400 };
-const noonOfToday = new Date(`${new Date().toISOString().slice(0, 10)}T12:00:00.000Z`).getTime();
+const HOLD_DAYS = 7;
 
 interface Receipted {
   receipts: { endpoint_id: string; status: number | null }[];
 }
 
-let database: TestDatabase;
-let clock: ShiftedClock;
-let server: TestServer;
+let days: OldDays;
 let receiver: Receiver;
-let world_id = 0;
 let endpointId = '';
 let jobId = '';
 let lifeBefore = '';
@@ -34,83 +26,55 @@ let receiptsBefore = '';
 let secondDay = 0;
 const warned: object[] = [];
 
-const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
-  send(server.url, server.tenant.test_key, { method, path, body, headers });
-
-async function startOn(shift: string, roles: readonly ('api' | 'sender')[]): Promise<void> {
-  const tenant = server?.tenant;
-  if (server !== undefined) await server.stop();
-  await clock.set(shift);
-  server = await startServer({ database, roles, ...(tenant !== undefined && { tenant }) });
-}
-
-/** A look on the day on which the given day (0: the first of the test) has been over for 90 days. */
-async function look(day: number): Promise<Dropped> {
-  const log = { info: () => {}, warn: (facts: object) => void warned.push(facts) } as never;
-  const now = new Date(noonOfToday + (day + 1 + KEPT.log_days) * DAY_MS);
-  const dropped = await turnRetention({ sql: database.sql, kept: KEPT, log }, now);
-  assert.ok(dropped);
-  return dropped;
-}
-
-const dayOf = (days: number) => new Date(noonOfToday + days * DAY_MS).toISOString().slice(0, 10);
+const call: OldDays['call'] = (...asked) => days.call(...asked);
 const readHead = async () => {
+  const { database, world_id } = days;
   const [head] = await database.sql<{ sequence: number }[]>`select sequence from heads where world_id = ${world_id}`;
   return head?.sequence ?? 0;
 };
 const caughtUp = async () => {
-  const [cursor] = await database.sql`
+  const [cursor] = await days.database.sql`
     select from cursors c join heads h on h.world_id = c.world_id and h.sequence = c.sequence
-    where c.world_id = ${world_id} and c.endpoint_id = ${endpointId}`;
+    where c.world_id = ${days.world_id} and c.endpoint_id = ${endpointId}`;
   return cursor !== undefined;
 };
 
 before(async () => {
-  database = await createDatabase();
-  clock = await shiftClock(database);
+  days = await startOldDays(HOLD_DAYS, (facts) => void warned.push(facts));
   receiver = await startReceiver();
-  await startOn('0', ['api', 'sender']);
-  const [world] = await database.sql<{ world_id: number }[]>`
-    select world_id from worlds where tenant_id = ${server.tenant.tenant_id} and world = 'test'`;
-  world_id = world?.world_id ?? 0;
   endpointId = (await call('POST', '/v1/endpoints', { url: `${receiver.url}/hook`, types: ['*'], start_at: 'now' }))
     .body.id;
   await until(async () => (await call('GET', `/v1/endpoints/${endpointId}`)).body.status === 'active', 'the endpoint');
   await call('POST', '/v1/consumers', { name: 'slow', start_at: 'beginning' });
-  jobId = (await call('POST', '/v1/jobs', orderInput('first', { channel_id: server.tenant.channel_id }))).body.id;
+  jobId = (await call('POST', '/v1/jobs', orderInput('first', { channel_id: days.server.tenant.channel_id }))).body.id;
   await call('PATCH', `/v1/jobs/${jobId}`, { priority: 'express' });
   await until(caughtUp, 'everything of the first day to be delivered');
-  await startOn('1 day', ['api']);
-  secondDay = (
-    await until(async () => {
-      const [mark] = await database.sql<{ first_sequence: number }[]>`
-      select first_sequence from event_marks where world_id = ${world_id} order by day offset 1 limit 1`;
-      return mark ?? null;
-    }, 'the first event of the second day')
-  ).first_sequence;
+  await days.goTo('1 day', ['api']);
+  secondDay = await days.findSecondDay();
   await call('PATCH', `/v1/jobs/${jobId}`, { priority: 'standard' });
   lifeBefore = (await call('GET', `/v1/jobs/${jobId}/events`)).text;
   receiptsBefore = (await call('GET', `/v1/jobs/${jobId}/receipts`)).text;
 });
 
 test('a day that a named consumer has not read is kept, and who keeps it is told', async () => {
-  const { days, expiring } = await look(0);
-  assert.deepEqual(days, [dayOf(-1)], 'only the empty day before');
+  const { days: gone, expiring } = await days.look(0);
+  assert.deepEqual(gone, [dayOf(-1)], 'only the empty day before');
   assert.deepEqual(
     expiring.map(({ kind, sequence, day, expires_at }) => [kind, sequence, day, expires_at.toISOString().slice(0, 10)]),
     [['consumer', 0, dayOf(0), dayOf(98)]],
   );
-  const holds = await listHolds(database.sql);
+  const holds = await listHolds(days.database.sql);
   assert.deepEqual(
     holds.map(({ kind, day, tenant_id, world }) => [kind, day, tenant_id, world]),
-    [['consumer', dayOf(0), server.tenant.tenant_id, 'test']],
+    [['consumer', dayOf(0), days.server.tenant.tenant_id, 'test']],
   );
   assert.equal(warned.length, 1);
   assert.equal((await call('GET', '/v1/events?after=0&limit=1')).body.data[0].sequence, 1);
 });
 
 test('an open replay, an unresolved dead letter and a message that is being tried keep their day too', async () => {
-  const { sql } = database;
+  const { world_id } = days;
+  const { sql } = days.database;
   const [event] = await sql<Record<string, unknown>[]>`
     select sequence, recorded_at, event_id, type, correlation_id from events where world_id = ${world_id} and sequence = 3`;
   const row = { world_id, endpoint_id: endpointId, ...event };
@@ -123,7 +87,7 @@ test('an open replay, an unresolved dead letter and a message that is being trie
   const plan = JSON.stringify({ from: { sequence: 1 } });
   const replay = { world_id, replay_id: 'rpl_1', endpoint_id: endpointId, target_id: endpointId, plan, body: '{}' };
   await sql`insert into replays ${sql({ ...replay, requested_at: new Date() })}`;
-  const kinds = async () => (await look(0)).expiring.map(({ kind, sequence }) => [kind, sequence]);
+  const kinds = async () => (await days.look(0)).expiring.map(({ kind, sequence }) => [kind, sequence]);
   assert.deepEqual(await kinds(), [
     ['consumer', 0],
     ['dead_letter', 2],
@@ -138,11 +102,11 @@ test('an open replay, an unresolved dead letter and a message that is being trie
 
 test('a day goes when nobody needs it, and the life of its jobs goes on to be read', async () => {
   assert.equal((await call('DELETE', '/v1/consumers/slow')).status, 204);
-  const { days, expiring } = await look(0);
-  assert.deepEqual([days, expiring.length], [[dayOf(0)], 0]);
-  assert.equal((await listHolds(database.sql)).length, 0);
-  const partitions =
-    await database.sql`select from pg_class where relname = ${`events_${dayOf(0).replaceAll('-', '')}`}`;
+  const { days: gone, expiring } = await days.look(0);
+  assert.deepEqual([gone, expiring.length], [[dayOf(0)], 0]);
+  assert.equal((await listHolds(days.database.sql)).length, 0);
+  const partitions = await days.database
+    .sql`select from pg_class where relname = ${`events_${dayOf(0).replaceAll('-', '')}`}`;
   assert.equal(partitions.length, 0);
   assert.equal((await call('GET', `/v1/jobs/${jobId}/events`)).text, lifeBefore);
   const receipts = await call('GET', `/v1/jobs/${jobId}/receipts`);
@@ -183,13 +147,13 @@ test('whoever asks for what is gone is told where the log begins', async () => {
 
 test('an endpoint that lags in one world keeps the day of all, until it has caught up', async () => {
   assert.deepEqual(
-    (await look(1)).expiring.map(({ kind, holder_id }) => [kind, holder_id]),
+    (await days.look(1)).expiring.map(({ kind, holder_id }) => [kind, holder_id]),
     [['endpoint', endpointId]],
   );
-  await look(1);
-  await startOn('2 days', ['api', 'sender']);
+  await days.look(1);
+  await days.goTo('2 days');
   await until(caughtUp, 'the endpoint to catch up');
-  assert.deepEqual((await look(1)).days, [dayOf(1)]);
+  assert.deepEqual((await days.look(1)).days, [dayOf(1)]);
   const head = await readHead();
   assert.ok(head > secondDay);
   const told = await until(async () => {
@@ -204,19 +168,21 @@ test('an endpoint that lags in one world keeps the day of all, until it has caug
 });
 
 test('attempts go after their time, and a look changes nothing while another process is at it', async () => {
+  const { database, kept } = days;
   const name = `attempts_${dayOf(0).replaceAll('-', '')}`;
   assert.equal((await database.sql`select from pg_class where relname = ${name}`).length, 0);
   const other = await database.sql.reserve();
   await other`select pg_advisory_lock(${0x6b_65_65_70})`;
   const log = { info: () => {}, warn: () => {} } as never;
-  assert.equal(await turnRetention({ sql: database.sql, kept: KEPT, log }, new Date()), null);
+  assert.equal(await turnRetention({ sql: database.sql, kept, log }, new Date()), null);
   await other`select pg_advisory_unlock(${0x6b_65_65_70})`;
   other.release();
 });
 
 test('nothing is ever dropped where the days are 0, and histories go after their own time', async () => {
   const log = { info: () => {}, warn: () => {} } as never;
-  const far = new Date(noonOfToday + 1_000 * DAY_MS);
+  const { database } = days;
+  const far = noonOf(1_000);
   const none = { log_days: 0, hold_days: 0, attempt_days: 0, history_days: 0 };
   assert.deepEqual(await turnRetention({ sql: database.sql, kept: none, log }, far), {
     days: [],

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, cp, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { makeDirectory } from './directory.ts';
 import { canReach, type ServiceUser } from './embedded-user.ts';
 import { explainSystemError, StartError } from './start-error.ts';
 
@@ -109,7 +110,7 @@ async function openToAll(path: string): Promise<void> {
 export async function makeDataDir(dataDir: string): Promise<void> {
   try {
     const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
-    const first = await mkdir(dataDir, { recursive: true, mode });
+    const first = await makeDirectory(dataDir, mode);
     // The umask has a say in mkdir, not in chmod; `first` is the topmost directory that was made.
     for (let path = dataDir; first !== undefined && path.startsWith(first); path = dirname(path))
       await chmod(path, mode);
@@ -146,7 +147,7 @@ export async function placeCluster(dataDir: string, user: ServiceUser): Promise<
 
 async function makeRootDir(): Promise<void> {
   try {
-    await mkdir(ROOT_DIR, { recursive: true, mode: 0o755 });
+    await makeDirectory(ROOT_DIR, 0o755);
     await chmod(ROOT_DIR, 0o755);
   } catch (cause) {
     throw new StartError(explainSystemError(cause, `making ${ROOT_DIR}`) ?? `Making ${ROOT_DIR} failed.`, { cause });

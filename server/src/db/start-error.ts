@@ -18,6 +18,8 @@ export function explainSystemError(error: unknown, doing: string): string | null
   if (code === 'EACCES' || code === 'EPERM') {
     return `Permission denied: ${doing} failed. Set WAYPOST_DATA_DIR to a directory that this user may write.`;
   }
+  if (code === 'ENOENT')
+    return `No directory can be made there: ${doing} failed. Set WAYPOST_DATA_DIR to a directory on a disk.`;
   if (code === 'ENOTDIR' || code === 'EEXIST')
     return `A file stands in the way: ${doing} failed. Set WAYPOST_DATA_DIR to a directory.`;
   return null;

@@ -2,8 +2,9 @@
 // made, so whoever restores it has to erase these people again. Lines of JSON, added to and never changed; they name
 // people by identifiers that mean nothing outside.
 
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectory } from '../db/directory.ts';
 import type { Sql } from '../db/sql.ts';
 import { listErased } from './ledger.store.ts';
 
@@ -101,7 +102,7 @@ function nameOf({ tenant_id, world, subject_id }: ErasedPerson): string {
 }
 
 async function appendPeople(path: string, people: readonly ErasedPerson[]): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDirectory(dirname(path), 0o700);
   const file = await open(path, 'a+', 0o600);
   try {
     const lines = people.map(({ tenant_id, world, subject_id, erased_at }) =>

@@ -4,6 +4,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import { makeDirectory } from '../db/directory.ts';
 import type { DatabaseAddress, Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { JOURNAL_FILE, mergeIntoJournal } from '../ledger/erase-journal.ts';
@@ -67,7 +68,7 @@ export function refuseExternal(): StartError {
 
 async function makePlace(place: string): Promise<void> {
   try {
-    await mkdir(place, { recursive: true, mode: 0o700 });
+    await makeDirectory(place, 0o700);
   } catch (cause) {
     throw new StartError(
       `The directory of backups ${place} cannot be made (${(cause as NodeJS.ErrnoException).code}).`,

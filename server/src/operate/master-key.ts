@@ -2,9 +2,10 @@
 // made once and kept in the data directory.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import { makeDirectory } from '../db/directory.ts';
 import { explainSystemError, StartError } from '../db/start-error.ts';
 
 const KEY_BYTES = 32;
@@ -25,7 +26,7 @@ export async function openMasterKey(config: Config): Promise<Buffer> {
   if (config.masterKey !== null) return config.masterKey;
   const path = join(config.dataDir, FILE);
   try {
-    await mkdir(config.dataDir, { recursive: true });
+    await makeDirectory(config.dataDir);
     const file = await open(path, 'wx', 0o600);
     await file.writeFile(`${randomBytes(KEY_BYTES).toString('base64')}\n`);
     await file.sync();

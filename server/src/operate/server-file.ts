@@ -1,7 +1,8 @@
 // The file by which the words of the launcher find the server that runs on the same data directory.
 
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../db/directory.ts';
 
 export interface RunningServer {
   url: string;
@@ -11,7 +12,7 @@ export interface RunningServer {
 const pathOf = (dataDir: string) => join(dataDir, 'server.json');
 
 export async function writeServerFile(dataDir: string, server: RunningServer): Promise<void> {
-  await mkdir(dataDir, { recursive: true });
+  await makeDirectory(dataDir);
   await writeFile(pathOf(dataDir), `${JSON.stringify(server)}\n`);
 }
 
