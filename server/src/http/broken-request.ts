@@ -2,13 +2,16 @@
 // A line belongs here if it turns a failure of Node or Fastify into a refusal of ours.
 
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { type ErrorCode, WaypostError } from '../errors.ts';
 import type { Desk, Exchange } from './exchange.ts';
 import { makeProblem, PROBLEM_MEDIA_TYPE } from './problem.ts';
 import { BODY_BYTES_MAX } from './route.ts';
+
+/** Imported by name, the module would bring along the fetch of Node, which a server never uses. */
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 export const HEADER_BYTES_MAX = 16_384;
 export const PARAM_LENGTH_MAX = 256;

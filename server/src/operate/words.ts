@@ -1,20 +1,11 @@
 // The words of the operator, each with its options. A line belongs here if it names a word or an option; what a word does is
-// in a file of its own, how argv is read and failures are printed in main.ts.
+// in a file of its own, how argv is read and failures are printed in main.ts. A word loads what it does when it is said:
+// "help" need not wait for the hundreds of files of the server.
 
 import { API_VERSION } from '../http/api-version.ts';
 import { VERSION } from '../version.ts';
-import { exportAuditByWord, verifyAuditByWord } from './audit-words.ts';
-import { stopByWord } from './background.ts';
-import { backUpByWord, checkBackupByWord } from './backup.ts';
 import { writeCompletion } from './completion.ts';
-import { runDoctor } from './doctor.ts';
-import { createKeyByWord, listKeysByWord, makeEnvironment, revokeKeyByWord, rotateKeyByWord } from './keys.ts';
-import { openWaypost } from './open.ts';
-import { restoreByWord } from './restore.ts';
-import { serve } from './serve.ts';
 import { listSettings } from './settings.ts';
-import { createTenantByWord } from './tenants.ts';
-import { upgradeByWord } from './upgrade.ts';
 import type { Told, WordCall } from './word.ts';
 
 export interface Word {
@@ -40,14 +31,14 @@ export const words: Readonly<Record<string, Word>> = {
     options: { role: 'api, sender or both (default): what this process does' },
     flags: { background: 'come back once it is ready and leave it running' },
     names: 0,
-    run: serve,
+    run: async (call) => (await import('./serve.ts')).serve(call),
   },
   stop: {
     usage: 'stop',
     sentence: 'Stops the server that runs on the same data directory.',
     options: {},
     names: 0,
-    run: stopByWord,
+    run: async (call) => (await import('./background.ts')).stopByWord(call),
   },
   migrate: {
     usage: 'migrate',
@@ -66,14 +57,14 @@ export const words: Readonly<Record<string, Word>> = {
       'no-backup': 'there is a backup by other means (a database of DATABASE_URL is backed up by its own)',
     },
     names: [0, 1],
-    run: upgradeByWord,
+    run: async (call) => (await import('./upgrade.ts')).upgradeByWord(call),
   },
   'tenant create': {
     usage: 'tenant create NAME [--hub NAME,LAT,LNG,TZ]',
     sentence: 'Makes a tenant with a channel, a hub and two keys.',
     options: { hub: 'NAME,LAT,LNG,TZ, such as Harbour,57.70,11.94,Europe/Stockholm; by default one to be moved' },
     names: 1,
-    run: createTenantByWord,
+    run: async (call) => (await import('./tenants.ts')).createTenantByWord(call),
   },
   'key create': {
     usage: 'key create NAME [--scopes …] [--authority …] [--channels …] [--expires …] [--ip-ranges …] [--rate-limit …]',
@@ -88,28 +79,28 @@ export const words: Readonly<Record<string, Word>> = {
       'rate-limit': 'requests a second; by default what WAYPOST_RATE_LIMIT says',
     },
     names: 1,
-    run: createKeyByWord,
+    run: async (call) => (await import('./keys.ts')).createKeyByWord(call),
   },
   'key list': {
     usage: 'key list',
     sentence: 'Lists API keys with their last use.',
     options: OF_TENANT,
     names: 0,
-    run: listKeysByWord,
+    run: async (call) => (await import('./keys.ts')).listKeysByWord(call),
   },
   'key revoke': {
     usage: 'key revoke KEY_ID',
     sentence: 'Ends a key at once.',
     options: OF_TENANT,
     names: 1,
-    run: revokeKeyByWord,
+    run: async (call) => (await import('./keys.ts')).revokeKeyByWord(call),
   },
   'key rotate': {
     usage: 'key rotate KEY_ID [--overlap-s SECONDS]',
     sentence: 'Makes a twin of a key; the old one goes on for the overlap.',
     options: { ...OF_TENANT, 'overlap-s': 'how long the old key goes on, default one day' },
     names: 1,
-    run: rotateKeyByWord,
+    run: async (call) => (await import('./keys.ts')).rotateKeyByWord(call),
   },
   env: {
     usage: 'env [--name NAME]',
@@ -117,7 +108,7 @@ export const words: Readonly<Record<string, Word>> = {
       'Makes two test keys, for orders and for dispatch, and prints the lines that a shell needs: eval "$(./waypost env)"',
     options: { tenant: OF_TENANT.tenant, name: 'what the keys are called in lists' },
     names: 0,
-    run: makeEnvironment,
+    run: async (call) => (await import('./keys.ts')).makeEnvironment(call),
   },
   config: {
     usage: 'config',
@@ -131,14 +122,14 @@ export const words: Readonly<Record<string, Word>> = {
     sentence: 'Copies the database into a new directory in DIR, also while the server runs.',
     options: { keep: 'how many backups stay in DIR, older ones are removed; all by default' },
     names: [0, 1],
-    run: backUpByWord,
+    run: async (call) => (await import('./backup.ts')).backUpByWord(call),
   },
   'backup check': {
     usage: 'backup check [DIR]',
     sentence: 'Reads the newest backup in DIR, or the one that DIR is, and says whether it is whole.',
     options: {},
     names: [0, 1],
-    run: checkBackupByWord,
+    run: async (call) => (await import('./backup.ts')).checkBackupByWord(call),
   },
   restore: {
     usage: 'restore [DIR] [--replace] [--to DATABASE_URL] [--reopen]',
@@ -149,28 +140,28 @@ export const words: Readonly<Record<string, Word>> = {
       reopen: 'the database of DATABASE_URL was brought back by its own means: only a new epoch, and the erased again',
     },
     names: [0, 1],
-    run: restoreByWord,
+    run: async (call) => (await import('./restore.ts')).restoreByWord(call),
   },
   'audit verify': {
     usage: 'audit verify',
     sentence: 'Walks every chain of the log and the audit, and names the first row that was changed.',
     options: {},
     names: 0,
-    run: verifyAuditByWord,
+    run: async (call) => (await import('./audit-words.ts')).verifyAuditByWord(call),
   },
   'audit export': {
     usage: 'audit export FILE',
     sentence: "Writes every tenant's audit into a new file, one line of JSON for each entry.",
     options: {},
     names: 1,
-    run: exportAuditByWord,
+    run: async (call) => (await import('./audit-words.ts')).exportAuditByWord(call),
   },
   doctor: {
     usage: 'doctor',
     sentence: 'Checks database, disk, clock, port and the log.',
     options: {},
     names: 0,
-    run: runDoctor,
+    run: async (call) => (await import('./doctor.ts')).runDoctor(call),
   },
   version: {
     usage: 'version',
@@ -189,6 +180,7 @@ export const words: Readonly<Record<string, Word>> = {
 };
 
 async function migrateByWord({ config, tell }: WordCall): Promise<Told> {
+  const { openWaypost } = await import('./open.ts');
   const opened = await openWaypost(config, tell);
   await opened.close();
   const { applied } = opened;
