@@ -166,6 +166,11 @@ test('unknown paths are 404 and known paths with other methods 405 with Allow', 
   assert.equal(put.headers.allow, 'GET, HEAD, PATCH, DELETE');
   assert.equal((await refuses(send('GET', '/v1/things'), 405, 'method_not_allowed')).headers.allow, 'POST');
   await refuses(send('OPTIONS', '/v1/things'), 405, 'method_not_allowed');
+  // Methods with rules of their own: QUERY must have a content type (RFC 10008, section 2).
+  for (const method of ['QUERY', 'PROPFIND', 'TRACE']) {
+    await refuses(send(method, '/v1/things'), 405, 'method_not_allowed');
+    await refuses(send(method, '/v1/nothing'), 404, 'not_found');
+  }
 });
 
 test('every code makes a problem document of its status, with what it adds', async () => {

@@ -164,6 +164,10 @@ export function buildHttp(options: HttpOptions): Http {
   const app = createFastify(desk, options);
   for (const route of routes) addRoute(app, desk, route, options);
   app.setNotFoundHandler((request, reply) => answerUnknown(desk, routes, request, reply));
+  app.setErrorHandler((error: { code?: string }, request, reply) =>
+    // What nobody knows here is unknown, whatever Fastify has against its body.
+    request.is404 ? answerUnknown(desk, routes, request, reply) : answerFailure(desk, error, request, reply),
+  );
   return {
     async listen(host, port) {
       await app.listen({ host, port });
@@ -228,7 +232,6 @@ function createFastify(desk: Desk, options: HttpOptions): FastifyInstance {
   app.decorateRequest('exchange', null);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error: { code?: string }, request, reply) => answerFailure(desk, error, request, reply));
   return app;
 }
 
