@@ -16,7 +16,7 @@ import { createTenant, type MadeTenant } from '../server/src/operate/tenants.ts'
 /** Tenants. */
 const MADE_AT_ONCE = 50;
 const HUB = { name: 'Hub', lat: 57.7, lng: 11.97, time_zone: 'Europe/Stockholm' };
-const main = join(import.meta.dirname, '../server/src/main.ts');
+const launcher = join(import.meta.dirname, '../waypost');
 
 export interface House {
   dataDir: string;
@@ -75,7 +75,7 @@ async function makeTenants(operator: Operator, count: number): Promise<MadeTenan
 async function startServer(dataDir: string, roles: string): Promise<Served> {
   const port = await findFreePort();
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [main, 'serve', '--json', '--role', roles], {
+  const child = spawn(launcher, ['serve', '--json', '--role', roles], {
     env: {
       PATH,
       HOME,

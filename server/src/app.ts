@@ -139,6 +139,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         secretKey: tester.secretKey,
         egress,
         log,
+        inFlightMax: config.inFlightMax,
         onAttempted: metrics?.onAttempt,
         onDead: metrics?.onDead,
       });

@@ -8,6 +8,7 @@ import { CONNECTION_LIMITS } from './http/connections.ts';
 import { openNetworks, parseNetwork } from './http/network.ts';
 import { RATE_LIMIT_MAX_PER_S } from './http/rate-limit.ts';
 import { nearestWord } from './http/suggestion.ts';
+import { PROCESS_IN_FLIGHT_MAX } from './webhooks/in-flight.ts';
 
 interface Option<T> {
   /** The environment variable. */
@@ -34,6 +35,8 @@ const LOG_DAYS_MIN = 9;
 const ATTEMPT_DAYS_MIN = 4;
 const FREE_MIN_MB_MAX = 1_000_000;
 const CONNECTIONS_MAX = 1_000_000;
+/** A message counts as its endpoint's, its tenant's and everybody's. */
+const IN_FLIGHT_LEAST = 3;
 const MASTER_KEY_BYTES = 32;
 const TOKEN_LENGTH_MIN = 16;
 const DRAIN_MAX_S = 300;
@@ -164,6 +167,15 @@ export const options = {
     secret: false,
     sentence: 'How many connections one address may have, unless WAYPOST_TRUST_PROXY names it; 0: no limit.',
     parse: (text) => parseInteger(text, 0, CONNECTIONS_MAX),
+  } satisfies Option<number>,
+  inFlightMax: {
+    name: 'WAYPOST_IN_FLIGHT_MAX',
+    form: 'number',
+    fallback: String(PROCESS_IN_FLIGHT_MAX),
+    secret: false,
+    sentence:
+      'How many messages a process has in flight at once: each holds a connection and its bytes. No tenant, and no endpoint of one, gets more than is left for the others, so that receivers that hang hold up nobody else.',
+    parse: (text) => parseInteger(text, IN_FLIGHT_LEAST, CONNECTIONS_MAX),
   } satisfies Option<number>,
   tlsCert: {
     name: 'WAYPOST_TLS_CERT',

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { insertTenant } from '../src/access/tenant.store.ts';
@@ -27,10 +27,16 @@ const BACKLOG_ENDPOINTS = 5;
 /** Counts the messages that come, by path; tests of endpoints are answered and not counted. */
 async function openCounter(t: TestContext) {
   const counts = new Map<string, number>();
+  const hanging: ServerResponse[] = [];
+  let hangs = (_path: string) => false;
   const server = createServer((request, response) => {
     const path = request.url ?? '';
-    if (request.headers['waypost-sequence'] !== undefined) counts.set(path, (counts.get(path) ?? 0) + 1);
-    request.resume().on('end', () => response.writeHead(204).end());
+    const isMessage = request.headers['waypost-sequence'] !== undefined;
+    if (isMessage) counts.set(path, (counts.get(path) ?? 0) + 1);
+    request.resume().on('end', () => {
+      if (isMessage && hangs(path)) hanging.push(response);
+      else response.writeHead(204).end();
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -42,6 +48,16 @@ async function openCounter(t: TestContext) {
   return {
     urlOf: (path: string) => `http://127.0.0.1:${port}${path}`,
     countOf: (path: string) => counts.get(path) ?? 0,
+    /** Messages that are not answered. */
+    hanging,
+    /** Messages to these paths hang from now on, until all are answered. */
+    hangAt(which: (path: string) => boolean) {
+      hangs = which;
+    },
+    answerAll() {
+      hangs = () => false;
+      for (const response of hanging.splice(0)) response.writeHead(204).end();
+    },
   };
 }
 
@@ -164,4 +180,37 @@ test('a tenant with a long backlog does not stand before the single event of ano
   const all = BACKLOG_EVENTS * BACKLOG_ENDPOINTS;
   assert.ok(before < all / 2, `the backlog was on its way: ${before} of ${all}`);
   assert.ok(after - before < all / 10, `${after - before} of ${all} messages went before the single one`);
+});
+
+test('receivers that hang hold half of what may be in flight, and the event of another tenant goes out beside them', async (t) => {
+  const IN_FLIGHT_MAX = 60;
+  const ENDPOINTS = 10;
+  const EVENTS = 20;
+  const kit = await startKit(t);
+  const counter = await openCounter(t);
+  const [hanging = 0, quiet = 0] = await makeWorlds(kit, 2);
+  const paths = Array.from({ length: ENDPOINTS }, (_none, n) => `/hanging/${n}`);
+  await commitAll(kit, [
+    ...paths.map((path) => endpointIn(kit, hanging, counter.urlOf(path))),
+    endpointIn(kit, quiet, counter.urlOf('/quiet')),
+  ]);
+  const sender = await kit.sender({ inFlightMax: IN_FLIGHT_MAX });
+  await allActive(kit, ENDPOINTS + 1);
+  counter.hangAt((path) => path !== '/quiet');
+  await commitAll(
+    kit,
+    Array.from({ length: EVENTS }, () => eventIn(hanging, mintId('job', Date.now()))),
+  );
+  await until(() => sender.state().held === ENDPOINTS, 'all endpoints of the tenant to wait for room');
+  const { in_flight } = sender.state();
+  assert.ok(in_flight > IN_FLIGHT_MAX / 3 && in_flight <= IN_FLIGHT_MAX / 2, `${in_flight} in flight`);
+  await commitAll(kit, [eventIn(quiet, mintId('job', Date.now()))]);
+  await until(() => counter.countOf('/quiet') === 1, 'the event of the other tenant');
+  assert.equal(sender.state().held, ENDPOINTS, 'nothing of the first was answered meanwhile');
+  await until(() => counter.hanging.length === in_flight, 'what is in flight to hang');
+  counter.answerAll();
+  const sum = () => paths.reduce((total, path) => total + counter.countOf(path), 0);
+  await until(() => sum() === ENDPOINTS * EVENTS, 'everything that waited');
+  await until(() => sender.state().in_flight === 0, 'all to be answered');
+  assert.equal(sender.state().held, 0);
 });

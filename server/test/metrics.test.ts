@@ -17,7 +17,7 @@ const root = join(import.meta.dirname, '../..');
 let house: House;
 let receiver: Receiver;
 before(async () => {
-  house = await startHouse({ roles: ['api', 'sender'], config: { metricsToken: TOKEN } });
+  house = await startHouse({ roles: ['api', 'sender'], config: { metricsToken: TOKEN, inFlightMax: 1_234 } });
   receiver = await startReceiver();
 });
 
@@ -54,6 +54,8 @@ test('a story is told by its figures', async () => {
   assert.equal(sum('waypost_ledger_wait_seconds_count'), sum('waypost_ledger_batch_commands_sum'));
   assert.equal(sum('waypost_ledger_commit_duration_seconds_count'), sum('waypost_ledger_batch_commands_count'));
   assert.equal(sum('waypost_webhook_endpoints', { state: 'closed' }), 1);
+  assert.equal(sum('waypost_webhook_messages_in_flight_max'), 1_234);
+  assert.equal(sum('waypost_webhook_endpoints_held'), 0);
   assert.equal(sum('waypost_sender_shares'), 16);
   assert.equal(sum('waypost_partition_days_ahead'), 3);
   assert.equal(sum('waypost_database_up'), 1);

@@ -5,7 +5,7 @@
 import type { Sql } from '../db/sql.ts';
 import type { Rendering } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
-import { findAhead, findNewest, type LogCursor } from './log.store.ts';
+import { findAhead, findNewest, type KnownHeads, type LogCursor } from './log.store.ts';
 import { pullEvents } from './pull.store.ts';
 import { type PullLimits, type Wanted, writeFrame, writePulled } from './pull.ts';
 import { renderEvent } from './render.ts';
@@ -103,6 +103,11 @@ export class FeedEvent {
 
 export function startFeed(options: FeedOptions): Feed {
   const worlds = new Map<number, WorldFeed>();
+  /** Of all worlds. Null: one of them has moved since it was written. */
+  let known: KnownHeads | null = null;
+  const onMoved = () => {
+    known = null;
+  };
   let timer: NodeJS.Timeout | null = null;
   let isStopped = false;
 
@@ -124,15 +129,21 @@ export function startFeed(options: FeedOptions): Feed {
   }
 
   async function poll(): Promise<void> {
-    for (const [worldId, world] of worlds) if (!world.check(performance.now())) worlds.delete(worldId);
+    const now = performance.now();
+    for (const world of worlds.values()) if (!world.check(now)) forget(world);
     if (worlds.size === 0) return;
-    const known = [...worlds].flatMap(([world_id, { tip }]) => (tip === null ? [] : [{ world_id, sequence: tip }]));
+    known ??= writeKnown(worlds.values());
     for (const { world_id, ...head } of await findAhead(options.reads, known)) await worlds.get(world_id)?.readTo(head);
+  }
+
+  function forget(world: WorldFeed): void {
+    worlds.delete(world.world_id);
+    onMoved();
   }
 
   return {
     async listen(worldId, who) {
-      const world = worlds.get(worldId) ?? new WorldFeed(worldId, options);
+      const world = worlds.get(worldId) ?? new WorldFeed(worldId, options, onMoved);
       worlds.set(worldId, world);
       const listener = world.listen(who);
       plan(POLL_MS);
@@ -157,6 +168,15 @@ export function startFeed(options: FeedOptions): Feed {
   };
 }
 
+/** Those that have not begun need no news. */
+function writeKnown(worlds: Iterable<WorldFeed>): KnownHeads {
+  const begun = [...worlds].filter(({ tip }) => tip !== null);
+  return {
+    world_ids: begun.map(({ world_id }) => world_id).join(' '),
+    sequences: begun.map(({ tip }) => tip).join(' '),
+  };
+}
+
 interface Waiting extends Listening {
   /** Where it stands, as `FeedEvent.endsAt`; null while it reads the log itself. */
   at: number | null;
@@ -166,8 +186,9 @@ interface Waiting extends Listening {
 
 /** The newest events of one world. */
 class WorldFeed {
-  readonly #worldId: number;
+  readonly world_id: number;
   readonly #options: FeedOptions;
+  readonly #onMoved: () => void;
   readonly #listeners = new Set<Waiting>();
   /** In order, without a gap. */
   #kept: FeedEvent[] = [];
@@ -182,9 +203,11 @@ class WorldFeed {
   #checkedAt = 0;
   #endedAtCheck = 0;
 
-  constructor(worldId: number, options: FeedOptions) {
-    this.#worldId = worldId;
+  /** `onMoved` is told whenever `tip` is another. */
+  constructor(world_id: number, options: FeedOptions, onMoved: () => void) {
+    this.world_id = world_id;
     this.#options = options;
+    this.#onMoved = onMoved;
   }
 
   /** How far it has read; null: it has not begun, and needs no news. */
@@ -208,9 +231,10 @@ class WorldFeed {
 
   /** It begins at the end of the log: what is older is nobody's news. */
   begin(): Promise<void> {
-    this.#beginning ??= findNewest(this.#options.reads, this.#worldId).then(
+    this.#beginning ??= findNewest(this.#options.reads, this.world_id).then(
       (head) => {
         this.#tip = head;
+        this.#onMoved();
       },
       (error: unknown) => {
         this.#beginning = null;
@@ -257,7 +281,7 @@ class WorldFeed {
   async #lookWhilePoked(): Promise<void> {
     while (this.#isPoked) {
       this.#isPoked = false;
-      await this.readTo(await findNewest(this.#options.reads, this.#worldId));
+      await this.readTo(await findNewest(this.#options.reads, this.world_id));
     }
   }
 
@@ -275,7 +299,7 @@ class WorldFeed {
     const { reads, keys } = this.#options;
     for (let tip = from; tip.sequence < end.sequence; ) {
       const place = { cursor: tip, previous: null };
-      const pulled = await pullEvents(reads, this.#worldId, { place, end }, EVERYTHING, READ_LIMITS);
+      const pulled = await pullEvents(reads, this.world_id, { place, end }, EVERYTHING, READ_LIMITS);
       const rows = pulled.rows.map(({ row }) => row);
       await keys.fetchFor(reads, rows);
       const renderings = [...new Set([...this.#listeners].map(({ rendering }) => rendering))];
@@ -286,6 +310,7 @@ class WorldFeed {
       }
       tip = pulled.place.cursor;
       this.#tip = tip;
+      this.#onMoved();
       this.#dropOldest();
       this.#wakeSoon();
     }

@@ -222,17 +222,21 @@ export function listEpochs(sql: Sql, worldId: number): Promise<Epoch[]> {
     select log_epoch, last_sequence from log_epochs where world_id = ${worldId} order by log_epoch`;
 }
 
+/** How far logs are known: world ids and sequences in the same order, each list as one text with spaces between. */
+export interface KnownHeads {
+  world_ids: string;
+  sequences: string;
+}
+
 /**
- * The same of those worlds that went on since. It is asked twenty times a second for all worlds that somebody listens to, and
+ * The end of those logs that went on since. It is asked twenty times a second for all worlds that somebody listens to, and
  * most of them stand still: their rows would be garbage.
  */
-export async function findAhead(
-  sql: Sql,
-  known: readonly { world_id: number; sequence: number }[],
-): Promise<(LogCursor & { world_id: number })[]> {
+export async function findAhead(sql: Sql, known: KnownHeads): Promise<(LogCursor & { world_id: number })[]> {
   const heads = await sql<{ world_id: number; sequence: number; recorded_at: Date }[]>`
     select h.world_id, h.sequence, h.recorded_at
-    from unnest(${known.map((each) => each.world_id)}::int[], ${known.map((each) => each.sequence)}::bigint[]) as n (world_id, sequence)
+    from unnest(string_to_array(${known.world_ids}, ' ')::int[], string_to_array(${known.sequences}, ' ')::bigint[])
+      as n (world_id, sequence)
     join heads h on h.world_id = n.world_id and h.sequence > n.sequence`;
   return heads.map((head) => ({ ...head, recorded_at: head.recorded_at.toISOString() }));
 }

@@ -40,6 +40,8 @@ export type Authenticate = (authorization: string | undefined, from: string) => 
 interface OpenStream {
   credential: Credential;
   caller: Caller;
+  /** What was found of the key at the last check; null before the first. */
+  holder: KeyHolder | null;
   departure: AbortController;
 }
 
@@ -133,34 +135,48 @@ function checkSoon(book: StreamBook): void {
 
 /** Ends the streams whose key was revoked, has expired or has other rights than when they began. */
 async function checkKeys(book: StreamBook): Promise<void> {
-  const byKey = new Map<string, OpenStream[]>();
-  for (const stream of book.open) {
-    const { authorization } = stream.credential;
-    if (authorization === undefined) continue;
-    const known = byKey.get(authorization);
-    if (known === undefined) byKey.set(authorization, [stream]);
-    else known.push(stream);
+  /** Keys that have to be looked up, by what they are sent as. */
+  const asked = new Map<string, Promise<Found>>();
+  const ending: AbortController[] = [];
+  for (const stream of [...book.open]) {
+    const asking = holderNow(book, stream.credential, asked);
+    const found = asking instanceof Promise ? await asking : asking;
+    // Mostly it is what it was half a second ago, for streams by the thousand.
+    if (found === 'unknown' || (found !== null && found === stream.holder)) continue;
+    if (found === null || !hasSameRights(stream.caller, found)) {
+      ending.push(stream.departure);
+      continue;
+    }
+    stream.holder = found;
+    stream.caller = { ...found, from: stream.caller.from };
   }
-  for (const [authorization, streams] of byKey) {
-    const caller = await callerNow(book, authorization, streams[0]?.credential.from ?? '');
-    if (caller === 'unknown') continue;
-    const ending = streams.filter((stream) => caller === null || !hasSameRights(stream.caller, caller));
-    if (caller !== null) for (const stream of streams) stream.caller = { ...caller, from: stream.caller.from };
-    if (ending.length > 0)
-      end(
-        book,
-        ending.map(({ departure }) => departure),
-      );
-  }
+  if (ending.length > 0) end(book, ending);
 }
 
 /** Null: the key opens nothing any more. A database that does not answer says nothing about a key. */
-async function callerNow(book: StreamBook, authorization: string, from: string): Promise<KeyHolder | null | 'unknown'> {
+type Found = KeyHolder | null | 'unknown';
+
+function holderNow(
+  book: StreamBook,
+  { authorization, from }: Credential,
+  asked: Map<string, Promise<Found>>,
+): Found | Promise<Found> {
+  if (authorization === undefined) return 'unknown';
+  const asking = asked.get(authorization);
+  if (asking !== undefined) return asking;
   try {
-    return await book.authenticate(authorization, from);
+    const found = book.authenticate(authorization, from);
+    if (!(found instanceof Promise)) return found;
+    const looking = found.catch(foundIn);
+    asked.set(authorization, looking);
+    return looking;
   } catch (error) {
-    return error instanceof WaypostError && (error.status === 401 || error.status === 403) ? null : 'unknown';
+    return foundIn(error);
   }
+}
+
+function foundIn(error: unknown): Found {
+  return error instanceof WaypostError && (error.status === 401 || error.status === 403) ? null : 'unknown';
 }
 
 function hasSameRights(a: KeyHolder, b: KeyHolder): boolean {

@@ -27,7 +27,7 @@ export async function writeStream(
   const { caller } = exchange;
   if (caller === null) throw new Error('a stream belongs to a caller');
   const departure = watchDeparture(desk, exchange, response);
-  const close = openStream(desk.streams, { credential, caller, departure });
+  const close = openStream(desk.streams, { credential, caller, holder: null, departure });
   leaveFlight(desk, exchange);
   const onCut = () => response.destroy();
   stream.cut?.addEventListener('abort', onCut);

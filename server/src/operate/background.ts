@@ -41,7 +41,7 @@ export async function serveInBackground({ config, options, tell }: WordCall): Pr
   const logPath = join(config.dataDir, LOG_NAME);
   const log = await openLog(config.dataDir, logPath);
   const role = options.role === undefined ? [] : ['--role', options.role];
-  const child = spawn(process.execPath, [process.argv[1] ?? '', 'serve', ...role], {
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'serve', ...role], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
   });

@@ -33,6 +33,11 @@ export function openGauges(registry: Registry, sources: GaugeSources): () => Pro
   const endpoints = gauge('waypost_webhook_endpoints', 'Endpoints that this process sends to, by state.', ['state']);
   const sending = gauge('waypost_webhook_messages_in_flight', 'Messages on their way.');
   const replays = gauge('waypost_webhook_replays', 'Replays that this process sends.');
+  const sendingMax = gauge(
+    'waypost_webhook_messages_in_flight_max',
+    'As many as this process has on their way at once.',
+  );
+  const held = gauge('waypost_webhook_endpoints_held', 'Endpoints that wait until less is in flight.');
   const shares = gauge('waypost_sender_shares', 'Shares of the work of sending that this process holds, of 16 in all.');
   const up = gauge('waypost_database_up', '1 when the database answered this scrape.');
   const asked = openDatabaseGauges(gauge);
@@ -44,6 +49,8 @@ export function openGauges(registry: Registry, sources: GaugeSources): () => Pro
     const state = sources.sender();
     for (const name of endpointStates) endpoints.set({ state: name }, state?.endpoints[name] ?? 0);
     sending.set(state?.in_flight ?? 0);
+    sendingMax.set(state?.in_flight_max ?? 0);
+    held.set(state?.held ?? 0);
     replays.set(state?.replays ?? 0);
     shares.set(state?.shares ?? 0);
     const [database, bytes] = await Promise.all([soon(sources.readDatabase()), soon(sources.readFreeBytes())]);

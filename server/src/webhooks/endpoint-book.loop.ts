@@ -30,6 +30,9 @@ import { targetOf } from './sending.ts';
 import type { SigningKey } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 
+/** Of ten thousand endpoints, what is read of all would lie in memory beside what is made of it. */
+const TAKEN_AT_ONCE = 500;
+
 export interface BookOptions {
   sql: Sql;
   /** Opens what an endpoint signs with. */
@@ -66,10 +69,11 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
   const replays = startReplays({ sql, runs, keys: options.keys, around: options.around, onFault: options.onFault });
 
   async function load(shares: readonly number[], worldId: number | null): Promise<void> {
-    const rows = await readEndpoints(sql, shares, worldId);
-    const revisions = groupByEndpoint(await readRevisions(sql, rows));
-    const configs = new Map(rows.map((row) => [nameOf(row), configOf(options, row, revisions.get(nameOf(row)) ?? [])]));
-    const gone = [...runs].filter(([name, run]) => isConcerned(run, shares, worldId) && !configs.has(name));
+    // Those of one world begin together, so that its log is read once for them.
+    const rows = (await readEndpoints(sql, shares, worldId)).toSorted((a, b) => a.world_id - b.world_id);
+    const found = new Set(rows.map(nameOf));
+    const worlds = new Set(rows.map((row) => row.world_id));
+    const gone = [...runs].filter(([name, run]) => isConcerned(run, shares, worldId) && !found.has(name));
     end(gone.map(([name]) => name));
     // With a share comes what its last owner did not get to clear away.
     if (gone.length > 0 || worldId === null) await forgetDeleted(sql, shares, worldId);
@@ -79,11 +83,17 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
       rows.filter((row) => runs.has(nameOf(row))),
     );
     end(moved.filter((row) => row.expiries !== expiries.get(nameOf(row))).map(nameOf));
+    while (rows.length > 0) await take(rows.splice(0, TAKEN_AT_ONCE));
+    await redrives.take(worlds);
+    await replays.take(shares, worldId);
+  }
+
+  async function take(rows: readonly EndpointRow[]): Promise<void> {
+    const revisions = groupByEndpoint(await readRevisions(sql, rows));
+    const configs = new Map(rows.map((row) => [nameOf(row), configOf(options, row, revisions.get(nameOf(row)) ?? [])]));
     for (const [name, config] of configs) runs.get(name)?.configure(config);
     const fresh = rows.filter((row) => !runs.has(nameOf(row)));
     if (fresh.length > 0) await start(fresh, configs);
-    await redrives.take(new Set(rows.map((row) => row.world_id)));
-    await replays.take(shares, worldId);
   }
 
   async function start(rows: readonly EndpointRow[], configs: Map<string, EndpointConfig>): Promise<void> {

@@ -68,6 +68,8 @@ export class EndpointOutage {
       return;
     }
     if (now < this.circuit.probe_at || pings.isUnderWay || this.#probing !== null) return;
+    if (!this.#around.turns.isOpenTo(this.#run)) return;
+    this.#around.turns.note(this.#run);
     let next = window.takeProbe(now);
     while (next !== null && settling.leavesOut(next.message, now)) next = window.takeProbe(now);
     if (next !== null && this.#run.trySend(next)) {

@@ -9,6 +9,7 @@ import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { defaults } from './endpoint.schema.ts';
 import { emptyFlush } from './flush.store.ts';
+import { PROCESS_IN_FLIGHT_MAX } from './in-flight.ts';
 import { itemOf, type LogItem } from './log-item.ts';
 import type { Surroundings } from './surroundings.loop.ts';
 import { SENDS_PER_TURN, Turns } from './turns.ts';
@@ -20,7 +21,10 @@ interface Post {
   answer(outcome: Answer['outcome'], status?: number, control?: Answer['control']): void;
 }
 
-function startRun(change: Partial<Endpoint>, turns = new Turns((turn) => void setImmediate(turn))) {
+function startRun(
+  change: Partial<Endpoint>,
+  turns = new Turns((turn) => void setImmediate(turn), PROCESS_IN_FLIGHT_MAX),
+) {
   const clock = { now: NOW, body: Buffer.from('{}') };
   const dead: string[] = [];
   const posts: Post[] = [];
@@ -146,7 +150,7 @@ test('under strict order, too, the circuit counts jobs: one dead letter after an
 
 test('what two endpoints send in one turn of the event loop is limited; the rest goes out in the next', () => {
   const planned: (() => void)[] = [];
-  const turns = new Turns((turn) => void planned.push(turn));
+  const turns = new Turns((turn) => void planned.push(turn), PROCESS_IN_FLIGHT_MAX);
   const [one, other] = [startRun({}, turns), startRun({}, turns)];
   for (let index = 0; index < 20; index++) {
     one.offer(`job_${index}`);

@@ -149,9 +149,15 @@ export class EndpointRun {
     this.pump();
   }
 
+  /** Its turn has come: it sends what it may. */
+  takeTurn(): void {
+    this.wake(this.#around.now());
+  }
+
   /** Sends what may be sent now. */
   pump(): void {
     const now = this.#around.now();
+    this.#count();
     if (!this.takesEvents) {
       this.#plan(now);
       return;
@@ -171,7 +177,7 @@ export class EndpointRun {
       if (this.settling.leavesOut(next.message, now)) continue;
       free--;
       noteSent(this.#pace);
-      this.#around.turns.note();
+      this.#around.turns.note(this);
       if (!this.trySend(next)) unprepared.push(next);
     }
     // That others have their turn is not the endpoint's doing.
@@ -214,6 +220,7 @@ export class EndpointRun {
     this.replays.drop();
     this.callOff();
     this.#flights.clear();
+    this.#around.turns.leave(this);
   }
 
   get inFlight(): number {
@@ -314,8 +321,15 @@ export class EndpointRun {
     this.pings.callOff();
   }
 
+  /** Says how much is on its way, read again before it is sent included. */
+  #count(): void {
+    const isStopped = this.isStopped;
+    this.#around.turns.count(this, isStopped ? 0 : this.replays.inFlight + (this.pings.isUnderWay ? 1 : 0));
+  }
+
   /** Says when it wants to be woken. */
   #plan(now: number): void {
+    this.#count();
     const at = this.isStopped ? null : this.#wakeAt(now);
     if (at !== null) this.#around.wakeAt(this, at);
   }

@@ -76,7 +76,7 @@ export function startFlusher(options: FlusherOptions): Flusher {
     const isTime = performance.now() - idleSince >= IDLE_CURSOR_MS;
     if (isTime) idleSince = performance.now();
     for (const run of options.runs()) {
-      const moved = run.window.cursor().sequence - run.outbox.saved;
+      const moved = run.window.settledTo - run.outbox.saved;
       if (moved >= IDLE_CURSOR_EVENTS || (isTime && moved > 0)) marked.add(run);
     }
     plan();

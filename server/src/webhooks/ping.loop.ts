@@ -43,7 +43,8 @@ export class Pings {
   shakeHands(now: number): void {
     const { url, status_since } = this.#run.config.endpoint;
     const isTooLate = now - Date.parse(status_since) > HANDSHAKE_MAX_MS;
-    if (this.isUnderWay || now < this.handshakeAt || isTooLate) return;
+    if (this.isUnderWay || now < this.handshakeAt || isTooLate || !this.#around.turns.isOpenTo(this.#run)) return;
+    this.#around.turns.note(this.#run);
     this.send(now, (answer) => {
       const { endpoint } = this.#run.config;
       if (endpoint.url !== url || endpoint.status !== 'unverified') return;

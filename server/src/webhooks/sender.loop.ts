@@ -22,6 +22,7 @@ import { type EndpointBook, openEndpointBook } from './endpoint-book.loop.ts';
 import type { StoredEndpoint } from './endpoint-change.ts';
 import { startFlusher } from './flush.loop.ts';
 import { endpointName } from './flush.store.ts';
+import { PROCESS_IN_FLIGHT_MAX } from './in-flight.ts';
 import { type Clocks, type LeaseHolder, startLeases } from './lease.loop.ts';
 import { makeMessage } from './log-item.ts';
 import { type News, startNews } from './news.loop.ts';
@@ -72,6 +73,8 @@ export interface SenderOptions {
   secretKey: Buffer;
   egress: EgressRules;
   log: Logger;
+  /** `PROCESS_IN_FLIGHT_MAX` when absent. */
+  inFlightMax?: number;
   /** Told of each attempt that is over. */
   onAttempted?: ((facts: AttemptFacts) => void) | undefined;
   /** Told of each message that became a dead letter. */
@@ -99,6 +102,9 @@ export interface SenderState {
   /** Endpoints that this process sends to, by what becomes of their messages. */
   endpoints: Record<EndpointState, number>;
   in_flight: number;
+  in_flight_max: number;
+  /** Endpoints that wait until less is in flight. */
+  held: number;
   /** That are not over. */
   replays: number;
   /** Shares of the work that this process holds. */
@@ -125,6 +131,7 @@ class SenderLoop implements Sender {
   readonly #configs = new Map<number, number>();
   readonly #leases: LeaseHolder;
   readonly #steady = createSteadyClock();
+  readonly #turns: Turns;
   readonly #news: News;
   readonly #flusher;
   readonly #destination;
@@ -137,6 +144,7 @@ class SenderLoop implements Sender {
   constructor(options: SenderOptions) {
     const { address, egress, log } = options;
     this.#options = options;
+    this.#turns = new Turns((turn) => void setImmediate(turn), options.inFlightMax ?? PROCESS_IN_FLIGHT_MAX);
     this.#work = openPool(address, {
       name: 'waypost sender',
       connectionsMax: WORK_CONNECTIONS_MAX,
@@ -211,6 +219,8 @@ class SenderLoop implements Sender {
     const state: SenderState = {
       endpoints: { closed: 0, open: 0, proving: 0, unverified: 0, paused: 0 },
       in_flight: 0,
+      in_flight_max: this.#turns.inFlightMax,
+      held: this.#turns.held,
       replays: 0,
       shares: this.#leases.shares().length,
     };
@@ -260,7 +270,7 @@ class SenderLoop implements Sender {
     const { keys, log, onAttempted } = this.#options;
     return {
       destination: this.#destination,
-      turns: new Turns((turn) => void setImmediate(turn)),
+      turns: this.#turns,
       now: () => this.#now(),
       clockNow: () => this.#clockNow(),
       jitter: this.#options.jitter ?? (() => Math.random() * 2 - 1),

@@ -91,9 +91,7 @@ export class Window<E> {
 
   /** Settled events ahead of the cursor, those that were not owed included. */
   get ahead(): number {
-    const front = this.#unsettled.front();
-    const settledTo = front === undefined ? this.readTo.sequence : front.sequence - 1;
-    return this.readTo.sequence - settledTo - this.#unsettled.count;
+    return this.readTo.sequence - this.settledTo - this.#unsettled.count;
   }
 
   /** An event that is not owed to this endpoint. */
@@ -322,6 +320,12 @@ export class Window<E> {
 
   rowOf(message: Message<E>): ParkedMessage {
     return parkedRowOf(message, this.#lanes.find(message.lane)?.failed_since ?? null);
+  }
+
+  /** The sequence of `cursor`. */
+  get settledTo(): number {
+    const front = this.#unsettled.front();
+    return front === undefined ? this.readTo.sequence : front.sequence - 1;
   }
 
   /** How far everything is settled: delivered, dead, parked or not owed. */
