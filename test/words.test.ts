@@ -1,7 +1,11 @@
 // The words of the client, said through the launcher to a running server as a person says them.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -16,6 +20,7 @@ import { until } from '../server/test/until.ts';
 let house: House;
 let receiver: Receiver;
 let env: Record<string, string> = {};
+const LAUNCHER = join(import.meta.dirname, '../waypost');
 const folder = mkdtempSync(join(tmpdir(), 'waypost-words-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -117,6 +122,26 @@ for (const [line, code, sentence, more] of wrong) {
     assert.equal(said.code, code);
     assert.equal(said.out, '');
     assert.doesNotMatch(said.err, /\n {4}at /, 'no stack');
+  });
+}
+
+for (const line of ['jobs list', 'events tail']) {
+  test(`Ctrl-C ends "${line}" while no answer comes`, async () => {
+    const silent = createServer();
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const { PATH = '', HOME = '' } = process.env;
+    const child = spawn(LAUNCHER, split(line), {
+      env: { PATH, HOME, WAYPOST_URL: `http://127.0.0.1:${port}`, WAYPOST_KEY: 'wp_test_x' },
+    });
+    const ended = once(child, 'exit');
+    await once(silent, 'request');
+    child.kill('SIGINT');
+    const [code, signal] = await ended;
+    assert.ok(code === 130 || signal === 'SIGINT', `${code} ${signal}`);
+    silent.closeAllConnections();
+    silent.close();
   });
 }
 
@@ -338,6 +363,15 @@ test('a record of events that lacks one, holds a foreign one and differs in one 
     [false, rest.length - 2, 1, 1, 1],
   );
   assert.match(events.differs[0], /type is "job\.deleted" there, "job\.\w+(\.updated)?" here/);
+  // At least once, and for long.
+  const { id, sequence } = one as { id: string; sequence: number };
+  writeFileSync(whole, `${JSON.stringify({ id, sequence })}\n`.repeat(200_000));
+  const long = await say(`events compare ${whole} --json`);
+  assert.deepEqual(
+    [long.code, JSON.parse(long.out).events?.matched, JSON.parse(long.out).from],
+    [1, 1, sequence],
+    long.out.slice(0, 200),
+  );
 });
 
 test('a record of jobs by reference or id is compared with ours', async () => {

@@ -46,7 +46,8 @@ async function compareWithLog(
   file: string,
 ): Promise<boolean> {
   const { terminal } = call;
-  const first = Math.min(...theirs.map(({ sequence }) => sequence));
+  // A record may hold more than a call takes arguments.
+  const first = theirs.reduce((least, { sequence }) => Math.min(least, sequence), Number.POSITIVE_INFINITY);
   const { sequence: end, place } = await findLogEnd(client);
   const ours: WaypostEvent[] = [];
   const endpoint_id = textOption(call, 'endpoint');

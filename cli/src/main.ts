@@ -12,6 +12,8 @@ import { words } from './words.ts';
 /** A person waits: two tries more, then a sentence. */
 const TRIES_MAX = 3;
 const SIGINT_EXIT = 130;
+/** What waits for an answer when it is told to end gets so long. */
+const END_GRACE_MS = 2_000;
 
 async function main(argv: readonly string[]): Promise<number> {
   const asJson = argv.includes('--json');
@@ -31,7 +33,18 @@ async function main(argv: readonly string[]): Promise<number> {
       return EXIT.done;
     }
     const { options, names } = readArguments(name, word, rest);
-    const call: WordCall = { names, options, terminal, signal: stopBySignal(), open: openClient };
+    let stopping: AbortSignal | null = null;
+    const call: WordCall = {
+      names,
+      options,
+      terminal,
+      // A word that does not ask for it is ended by Ctrl-C as every program is.
+      get signal() {
+        stopping ??= stopBySignal();
+        return stopping;
+      },
+      open: openClient,
+    };
     return (await word.run(call)) ?? EXIT.done;
   } catch (error) {
     terminal.endProgress();
@@ -39,13 +52,14 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The first Ctrl-C ends what waits, the second one everything. */
+/** The first Ctrl-C ends what waits, the second one everything, and so does time. */
 function stopBySignal(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
       if (stop.signal.aborted) process.exit(SIGINT_EXIT);
       stop.abort();
+      setTimeout(() => process.exit(SIGINT_EXIT), END_GRACE_MS).unref();
     });
   return stop.signal;
 }

@@ -8,8 +8,6 @@ import { type CallOptions, type Transport, waitMs } from './transport.ts';
 const PATH = '/v1/events/stream';
 /** The server says every 15 s that it is there. */
 const SILENCE_MAX_MS = 45_000;
-/** A connection is used for so long, then for good measure made anew. */
-const CONNECTION_MS = 3_600_000;
 const RECONNECT_MS = 1_000;
 /** How the server ends a stream whose place it no longer has. */
 const ENDINGS: ReadonlySet<string> = new Set(['expired', 'restored']);
@@ -37,7 +35,7 @@ export async function* followLog(
     call.signal?.addEventListener('abort', leave, { once: true });
     try {
       const path = { method: 'GET', path: PATH, query: { ...query, after: place } } as const;
-      const options = { ...call, accept: 'text/event-stream', signal: connection.signal, timeoutMs: CONNECTION_MS };
+      const options = { ...call, accept: 'text/event-stream', signal: connection.signal };
       const { body } = await transport.open(path, options);
       wasThere = true;
       for await (const frame of readFrames(body, leave)) {

@@ -175,7 +175,7 @@ export function writeQuery(query: object | undefined): string {
 async function readBody<T>(response: Response, tries: number): Promise<T> {
   const text = await response.text();
   // A 204 has no body: its operations declare `T` as undefined.
-  const body = text === '' ? undefined : JSON.parse(text);
+  const body = text === '' ? undefined : readJson(text, response);
   if (typeof body === 'object' && body !== null) {
     factsOfBodies.set(body, {
       status: response.status,
@@ -186,6 +186,19 @@ async function readBody<T>(response: Response, tries: number): Promise<T> {
     });
   }
   return body as T;
+}
+
+/** A success that is not JSON did not come from the API: to try again would not help. */
+function readJson(text: string, { status, url }: Response): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) {
+      const detail = `${url || 'The server'} answered ${status}, but not in JSON: is the url of the client that of Waypost itself?`;
+      throw new WaypostProblem({ status, document: { detail }, correlation_id: null, retry_after_s: null });
+    }
+    throw cause;
+  }
 }
 
 function readCount(header: string | null): number | null {
@@ -225,6 +238,10 @@ function checkKey(key: string): string {
 /** Throws the reason when it is called off. */
 export function waitMs(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason);
+      return;
+    }
     const timer = setTimeout(done, ms);
     signal?.addEventListener('abort', stop, { once: true });
     function done(): void {

@@ -99,3 +99,13 @@ test('a place that is no longer kept, and a key that is gone, end it with a prob
   const revoked = await startStream([stream(frame('5', 5)), (_request, response) => response.writeHead(401).end('{}')]);
   await assert.rejects(take(revoked.client, 2), { status: 401 });
 });
+
+test('a server that takes the connection and says nothing is given up like any other that does not answer', async () => {
+  const { client, asked } = await startStream([stream(frame('5', 5)), () => {}, stream(frame('6', 6))]);
+  const taken: number[] = [];
+  for await (const { sequence } of client.events.follow({ after: 4 }, { timeoutMs: 200 })) {
+    taken.push(sequence);
+    if (taken.length === 2) break;
+  }
+  assert.deepEqual([taken, asked.length], [[5, 6], 3]);
+});

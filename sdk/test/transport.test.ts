@@ -7,6 +7,7 @@ import {
   readRetryAfterS,
   replyFactsOf,
   type WaypostOptions,
+  waitMs,
   writeQuery,
 } from '../src/transport.ts';
 
@@ -231,4 +232,21 @@ test('a client without a usable url or key says which variable to look at', () =
   assert.throws(() => createTransport({ url: 'localhost:8080', key: 'wp_test_x' }), /WAYPOST_URL/);
   assert.throws(() => createTransport({ url: 'http://localhost:8080', key: '' }), /WAYPOST_KEY/);
   assert.throws(() => createTransport({ url: 'http://localhost:8080', key: 'wp_test_x\n' }), /without blanks/);
+});
+
+test('a success that is not JSON is told as what it is, and is not tried again', async () => {
+  const { transport, asked } = scripted([new Response('<!doctype html><p>Welcome</p>', { status: 200 })]);
+  await assert.rejects(transport.send({ method: 'GET', path: '/v1/jobs' }), (error) => {
+    assert.ok(error instanceof WaypostProblem);
+    assert.deepEqual([error.status, error.code], [200, 'http_200']);
+    assert.match(error.message, /answered 200, but not in JSON: is the url of the client that of Waypost itself\?/);
+    return true;
+  });
+  assert.equal(asked.length, 1);
+});
+
+test('who is told to stop before a wait begins does not wait', async () => {
+  const began = performance.now();
+  await assert.rejects(waitMs(60_000, AbortSignal.abort(new Error('stopped'))), /stopped/);
+  assert.ok(performance.now() - began < 1_000);
 });

@@ -17,6 +17,8 @@ const POLL_AFTER_FAULT_MS = 1_000;
 const KEPT_BYTES_MAX = 4_194_304;
 const READ_LIMITS: PullLimits = { events: 200, scanned: 200, bytes: 1_048_576 };
 const EVERYTHING: Wanted = { job_id: null, needs_tags: false, fits: null };
+/** An event keeps the frames of so many filters: of streams that filter alike there are few kinds, or they share little. */
+const FRAMES_KEPT_MAX = 8;
 /** A listener that is so far behind for a whole check is cut. */
 export const BEHIND_BYTES_MAX = 1_048_576;
 const CHECK_MS = 1_000;
@@ -96,7 +98,7 @@ export class FeedEvent {
     const text = this.#texts.get(rendering);
     if (text === undefined) return null;
     const frame = Buffer.from(writeFrame(this.sequence, this.type, writePulled(text, previous)));
-    this.#frames.set(name, frame);
+    if (this.#frames.size < FRAMES_KEPT_MAX) this.#frames.set(name, frame);
     return frame;
   }
 }
