@@ -30,6 +30,9 @@ import { targetOf } from './sending.ts';
 import type { SigningKey } from './signing.ts';
 import type { EndpointConfig, SavedEndpoint, Surroundings } from './surroundings.loop.ts';
 
+const NO_REVISIONS: ReadonlyMap<number, Revision> = new Map();
+/** Nothing is put into it, and what is taken out was not there. */
+const NOTHING = new Set<number>();
 /** Of ten thousand endpoints, what is read of all would lie in memory beside what is made of it. */
 const TAKEN_AT_ONCE = 500;
 
@@ -166,9 +169,18 @@ function configOf(
     headers: options.openHeaders(row, row.headers),
     to: targetOf(endpoint, options.openCredentials(row, row.credentials)),
     revision: revisionOf(endpoint),
-    revisions: new Map(revisions.map((row) => [row.revision, row])),
+    revisions: olderOf(endpoint, revisions),
     epochs: row.epochs,
   };
+}
+
+/** Mostly there is but the one in force, which the configuration has anyway. */
+function olderOf(
+  { revision }: Endpoint,
+  all: readonly (Revision & { revision: number })[],
+): ReadonlyMap<number, Revision> {
+  const older = all.filter((row) => row.revision !== revision);
+  return older.length === 0 ? NO_REVISIONS : new Map(older.map((row) => [row.revision, row]));
 }
 
 const nameOf = (key: EndpointKey) => endpointName(key.world_id, key.endpoint_id);
@@ -199,10 +211,14 @@ function savedOf(
     cursor: { sequence, previous, recorded_at: cursor.recorded_at.toISOString() },
     circuit: { open_since: broken_since?.getTime() ?? null, probes, probe_at: probe_at?.getTime() ?? 0 },
     parked: parked.map(parkedOf),
-    settled: new Set([...settled.filter((row) => !row.is_left_out), ...ahead].map((row) => row.sequence)),
-    left_out: new Set(settled.filter((row) => row.is_left_out).map((row) => row.sequence)),
+    settled: sequencesOf([...settled.filter((row) => !row.is_left_out), ...ahead]),
+    left_out: sequencesOf(settled.filter((row) => row.is_left_out)),
     filters: cursor.filters === null ? null : { text: cursor.filters, read_to: cursor.read_to ?? sequence },
   };
+}
+
+function sequencesOf(rows: readonly { sequence: number }[]): Set<number> {
+  return rows.length === 0 ? NOTHING : new Set(rows.map((row) => row.sequence));
 }
 
 function parkedOf(row: ParkedRow): ParkedMessage {

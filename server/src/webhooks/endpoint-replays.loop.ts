@@ -14,9 +14,12 @@ export const TURN_OF = 4;
 /** Of what may be in flight, replays have this much at most. */
 export const WIDTH_SHARE = 0.5;
 
+/** What most endpoints have: nothing is ever put into it. */
+const NONE = new Map<string, ReplayRun>();
+
 export class EndpointReplays {
   readonly #live: Window<LogItem>;
-  readonly #runs = new Map<string, ReplayRun>();
+  #runs: Map<string, ReplayRun> = NONE;
   #turn = 0;
   /** Which replay is asked first. */
   #first = 0;
@@ -41,6 +44,7 @@ export class EndpointReplays {
   }
 
   open(replay: ReplayRun): void {
+    if (this.#runs === NONE) this.#runs = new Map();
     this.#runs.set(replay.id, replay);
     this.#meet();
     replay.feed();

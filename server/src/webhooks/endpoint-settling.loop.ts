@@ -23,20 +23,23 @@ const OVERDUE_CHECK_MS = 250;
 /** A message that was sent, with the bytes of its body. */
 export type Sending = { message: Message<LogItem>; item: LogItem; bytes: number; started_at: number };
 
+/** What most endpoints have: nothing is ever put into it. */
+const NONE = new Set<string>();
+
 export class EndpointSettling {
   /** When what is slow is looked for next. */
   overdueAt = 0;
   readonly #run: EndpointRun;
   readonly #around: Surroundings;
   /** Dead letters that are on their way again. */
-  readonly #redriven = new Set<string>();
+  #redriven: Set<string> = NONE;
 
   constructor(run: EndpointRun, parked: readonly ParkedMessage[], around: Surroundings) {
     this.#run = run;
     this.#around = around;
     for (const row of parked) {
       run.window.restore(row);
-      if (row.redrive !== null) this.#redriven.add(row.redrive);
+      if (row.redrive !== null) this.#noteRedriven(row.redrive);
     }
   }
 
@@ -49,11 +52,16 @@ export class EndpointSettling {
   redrive(row: ParkedMessage, redrive_id: string): boolean {
     if (row.redrive === null || this.#redriven.has(row.redrive)) return false;
     const { outbox, window } = this.#run;
-    this.#redriven.add(row.redrive);
+    this.#noteRedriven(row.redrive);
     outbox.park(window.restore(row));
     outbox.redrive(row.redrive, 'redriving', this.#around.now(), redrive_id);
     this.#around.changed(this.#run);
     return true;
+  }
+
+  #noteRedriven(dead_letter_id: string): void {
+    if (this.#redriven === NONE) this.#redriven = new Set();
+    this.#redriven.add(dead_letter_id);
   }
 
   /** An attempt is over: its row, and its one line in the log. */

@@ -56,7 +56,8 @@ export class EndpointRun {
   readonly #around: Surroundings;
   readonly #intake: EndpointIntake;
   readonly #outage: EndpointOutage;
-  readonly #flights = new Map<Message<LogItem>, Flight>();
+  /** Null while nothing was ever sent. */
+  #flights: Map<Message<LogItem>, Flight> | null = null;
   #pace: Pace;
   /** The window has more to send than the pace lets through. */
   #isLimited = false;
@@ -219,12 +220,12 @@ export class EndpointRun {
     this.isStopped = true;
     this.replays.drop();
     this.callOff();
-    this.#flights.clear();
+    this.#flights?.clear();
     this.#around.turns.leave(this);
   }
 
   get inFlight(): number {
-    return this.#flights.size + (this.pings.isUnderWay ? 1 : 0);
+    return (this.#flights?.size ?? 0) + (this.pings.isUnderWay ? 1 : 0);
   }
 
   /** How a message is made: as for its first attempt. */
@@ -256,9 +257,10 @@ export class EndpointRun {
     const bytes = made.body.length;
     const cause = causeOf(row, message.attempts);
     const flight = this.post(cause, made, extra, now, (answer) => {
-      this.#flights.delete(message);
+      this.#flights?.delete(message);
       if (!this.isStopped) this.#onAnswer({ message, item, bytes, started_at: now }, answer);
     });
+    this.#flights ??= new Map();
     this.#flights.set(message, flight);
     return true;
   }
@@ -317,7 +319,7 @@ export class EndpointRun {
 
   /** Ends what is in flight: it waits again where it stood. */
   callOff(): void {
-    for (const flight of [...this.#flights.values()]) flight.callOff();
+    for (const flight of [...(this.#flights?.values() ?? [])]) flight.callOff();
     this.pings.callOff();
   }
 

@@ -10,6 +10,11 @@ interface Span {
   filter: Filter;
 }
 
+interface CompiledSpan extends Span {
+  /** Null: no event was judged by it yet. */
+  fits: ((event: Filtered) => boolean) | null;
+}
+
 /** What a cursor's row says: as `textAfter` wrote it, and how far the log was read by then. */
 export interface SavedFilters {
   text: string;
@@ -17,7 +22,7 @@ export interface SavedFilters {
 }
 
 export class FilterHistory {
-  #spans: (Span & { fits: (event: Filtered) => boolean })[];
+  #spans: CompiledSpan[];
   #text: string | null = null;
 
   constructor(saved: SavedFilters | null, current: Filter) {
@@ -25,11 +30,15 @@ export class FilterHistory {
     this.#spans = spans.map(({ until, filter }) => compile(until ?? saved?.read_to ?? 0, filter));
     const last = this.#spans.at(-1);
     if (last !== undefined && isSame(last.filter, current)) last.until = null;
-    else this.#spans.push(compile(null, current));
+    else this.#spans = [...this.#spans, compile(null, current)];
   }
 
   fits(sequence: number, event: Filtered): boolean {
-    for (const { until, fits } of this.#spans) if (until === null || sequence <= until) return fits(event);
+    for (const span of this.#spans) {
+      if (span.until !== null && sequence > span.until) continue;
+      span.fits ??= compileFilter(span.filter);
+      return span.fits(event);
+    }
     return false;
   }
 
@@ -54,11 +63,10 @@ export class FilterHistory {
   }
 }
 
-function compile(until: number | null, filter: Filter) {
+function compile(until: number | null, filter: Filter): CompiledSpan {
   // What was saved before there were tags names none.
   const { types, topics, channel_ids, tags = null } = filter as Filter & { tags?: Filter['tags'] };
-  const whole = { types, topics, channel_ids, tags };
-  return { until, filter: whole, fits: compileFilter(whole) };
+  return { until, filter: { types, topics, channel_ids, tags }, fits: null };
 }
 
 function isSame(a: Filter, b: Filter): boolean {

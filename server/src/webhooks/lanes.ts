@@ -14,7 +14,8 @@ type IsTaken<E> = (lane: Lane<E>) => boolean;
 export class Lanes<E> {
   /** How long the later messages of a lane wait behind a failing one. */
   patience_ms: number;
-  readonly #byKey = new Map<string, Lane<E>>();
+  /** Null while there was none: most endpoints have nothing on its way, and there are many. */
+  #byKey: Map<string, Lane<E>> | null = null;
   /** That may have something to send, whose turn it is first. */
   readonly #listed: Lane<E>[] = [];
   /** That may have something later, the soonest first. */
@@ -24,16 +25,17 @@ export class Lanes<E> {
     this.patience_ms = patience_ms;
   }
 
-  all(): IterableIterator<Lane<E>> {
-    return this.#byKey.values();
+  all(): Iterable<Lane<E>> {
+    return this.#byKey?.values() ?? [];
   }
 
   find(key: string): Lane<E> | undefined {
-    return this.#byKey.get(key);
+    return this.#byKey?.get(key);
   }
 
   /** The lane; made where there is none. */
   open(key: string): Lane<E> {
+    this.#byKey ??= new Map();
     let lane = this.#byKey.get(key);
     if (lane === undefined) {
       lane = newLane(key);
@@ -46,7 +48,7 @@ export class Lanes<E> {
   list(lane: Lane<E>): void {
     if (lane.listed) return;
     if (isEmpty(lane)) {
-      this.#byKey.delete(lane.key);
+      this.#byKey?.delete(lane.key);
       return;
     }
     if (lane.busy !== null && lane.stuck.length === 0) return;
@@ -96,7 +98,7 @@ export class Lanes<E> {
   #wake(now: number): void {
     for (let first = this.#timed[0]; first !== undefined && first.at <= now; first = this.#timed[0]) {
       this.#timed.shift();
-      if (this.#byKey.get(first.lane.key) === first.lane) this.list(first.lane);
+      if (this.#byKey?.get(first.lane.key) === first.lane) this.list(first.lane);
     }
   }
 }

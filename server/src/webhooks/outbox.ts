@@ -47,11 +47,11 @@ const instant = (ms: number) => new Date(ms).toISOString();
 export class Outbox {
   readonly #owner: OutboxOwner;
   #attempts: AttemptRow[] = [];
-  /** By message; true: its row stands, false: its row goes. */
-  #parked = new Map<Message<LogItem>, boolean>();
+  /** By message; true: its row stands, false: its row goes. Null, here and below: there is none. */
+  #parked: Map<Message<LogItem>, boolean> | null = null;
   #dead: DeadLetterRow[] = [];
   #leftOut: LeftOutRow[] = [];
-  #redrives = new Map<string, { state: RedriveUpdate['state']; redrive_id: string | null; at: number }>();
+  #redrives: Map<string, { state: RedriveUpdate['state']; redrive_id: string | null; at: number }> | null = null;
   #filters: string | null = null;
   /** The cursor as it was written last. */
   saved: number;
@@ -65,7 +65,7 @@ export class Outbox {
   }
 
   get size(): number {
-    return this.#attempts.length + this.#parked.size + this.#leftOut.length;
+    return this.#attempts.length + (this.#parked?.size ?? 0) + this.#leftOut.length;
   }
 
   attempt(subject: AttemptSubject, answer: Answer, started_at: number): void {
@@ -105,10 +105,12 @@ export class Outbox {
   }
 
   park(message: Message<LogItem>): void {
+    this.#parked ??= new Map();
     this.#parked.set(message, true);
   }
 
   unpark(message: Message<LogItem>): void {
+    this.#parked ??= new Map();
     this.#parked.set(message, false);
   }
 
@@ -142,6 +144,7 @@ export class Outbox {
   }
 
   redrive(dead_letter_id: string, state: RedriveUpdate['state'], at: number, redrive_id: string | null = null): void {
+    this.#redrives ??= new Map();
     const by = redrive_id ?? this.#redrives.get(dead_letter_id)?.redrive_id ?? null;
     this.#redrives.set(dead_letter_id, { state, redrive_id: by, at });
   }
@@ -151,7 +154,7 @@ export class Outbox {
     const key = this.#key();
     into.cursors.push(this.#cursor());
     into.attempts.push(...this.#attempts);
-    for (const [message, stands] of this.#parked) {
+    for (const [message, stands] of this.#parked ?? []) {
       if (stands) into.parked.push({ ...key, ...this.#owner.window.rowOf(message) });
       else into.unparked.push({ ...key, sequence: message.sequence, redrive: message.redrive });
     }
@@ -160,14 +163,14 @@ export class Outbox {
     const tally = this.#owner.punctuality.take();
     if (tally !== null) into.tallies.push({ ...key, ...tally });
     into.replays.push(...this.#owner.replays.readUpdates(key.endpoint_id));
-    for (const [dead_letter_id, { state, redrive_id, at }] of this.#redrives) {
+    for (const [dead_letter_id, { state, redrive_id, at }] of this.#redrives ?? []) {
       into.redrives.push({ ...key, dead_letter_id, redrive_id, state, at: instant(at) });
     }
     this.#attempts = [];
-    this.#parked.clear();
+    this.#parked = null;
     this.#dead = [];
     this.#leftOut = [];
-    this.#redrives.clear();
+    this.#redrives = null;
   }
 
   #key(): { world_id: number; endpoint_id: string } {

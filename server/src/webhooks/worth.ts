@@ -34,7 +34,7 @@ export const WORTH_FOR_EVER: Worth = { subject: null, expires_at: null };
  * them are named, so that nothing else that it says is lost.
  */
 export function compileWorth(rules: readonly WorthRule[]): (event: Weighed) => Worth {
-  if (rules.length === 0) return () => WORTH_FOR_EVER;
+  if (rules.length === 0) return isWorthItForEver;
   const compiled = rules.map((rule) => ({ ...rule, fits: compilePatterns(rule.types) }));
   return (event) => {
     for (const { fits, latest_wins, time_to_live_s } of compiled) {
@@ -51,6 +51,8 @@ export function compileWorth(rules: readonly WorthRule[]): (event: Weighed) => W
 }
 
 export type LeftOutReason = 'superseded' | 'expired';
+
+const isWorthItForEver = () => WORTH_FOR_EVER;
 
 /** Why a message is not sent at a time, or null. What is sent again on request is always worth it. */
 export function reasonToLeaveOut(
