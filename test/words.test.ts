@@ -111,7 +111,7 @@ const wrong: [line: string, code: number, sentence: RegExp, env?: Record<string,
   [
     'jobs list',
     3,
-    /No server answers at http:\/\/127\.0\.0\.1:9 .*start it with npm start/,
+    /No server answers at http:\/\/127\.0\.0\.1:9 \(.*(ECONNREFUSED|bad port).*\): start it with npm start/,
     { WAYPOST_URL: 'http://127.0.0.1:9' },
   ],
 ];

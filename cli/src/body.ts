@@ -30,7 +30,7 @@ export function readBodies(input: string, name: string): unknown[] {
   } catch (whole) {
     const lines = input.split('\n').filter((line) => line.trim() !== '');
     if (lines.length === 1 || !lines.every((line) => /^\s*\{/.test(line)))
-      throw new WordError(`${name} is not JSON: ${(whole as Error).message}.`);
+      throw new WordError(`${name} is not JSON: ${(whole as Error).message.replaceAll('\n', ' ')}.`);
     return lines.map((line, index) => readLine(line, index + 1, name));
   }
 }

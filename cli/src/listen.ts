@@ -41,7 +41,9 @@ export const listen: Word = {
     const end = await findLogEnd(client);
     const { begin, last } = readRange(textOption(call, 'replay'), end.sequence);
     if (forward !== null) terminal.note(`Signing with ${secret}: verify with it as with the secret of an endpoint.`);
-    terminal.note(`Listening from ${begin} on${forward === null ? '' : `, handing to ${forward}`}. Ctrl-C ends it.`);
+    const what =
+      last === Number.POSITIVE_INFINITY ? `Listening from ${begin + 1} on` : `Reading ${begin + 1} to ${last}`;
+    terminal.note(`${what}${forward === null ? '' : `, handing to ${forward}`}. Ctrl-C ends it.`);
     let seen = 0;
     let failed = 0;
     const query = { after: end.place(begin), ...(types !== undefined && { types }) };
@@ -55,6 +57,10 @@ export const listen: Word = {
       terminal.giveLine({ event, handed });
       if (++seen >= limit || event.sequence >= last) break;
     }
+    if (seen === 0 && last !== Number.POSITIVE_INFINITY)
+      terminal.note(
+        'None of them is for you: a key that is bound to channels sees theirs, and --types chooses among these.',
+      );
     return failed === 0 ? EXIT.done : EXIT.refused;
   },
 };

@@ -156,7 +156,7 @@ function explainFailure(error: unknown, terminal: Terminal): number {
 function readFailure(error: unknown, terminal: Terminal): { code: number; lines: string[] } {
   if (error instanceof WordError) return { code: error.exitCode, lines: [error.message] };
   if (error instanceof WaypostUnreachable) {
-    const reason = /: ([^:]*)\. Is the server/.exec(error.message)?.[1] ?? 'no answer';
+    const reason = / tr(?:y|ies): (.*)\. Is the server/.exec(error.message)?.[1] ?? 'no answer';
     const { origin } = new URL(error.url);
     return {
       code: EXIT.unreachable,

@@ -219,7 +219,10 @@ describe('hubs', () => {
     const refused = await server.call('DELETE', path);
     assert.deepEqual([refused.status, refused.body.code], [409, 'resource_in_use']);
     assert.deepEqual(refused.body.used_by, { drivers: 1, vehicles: 2, channels: 1 });
-    assert.match(refused.body.detail, /is named by 1 driver, 2 vehicles, 1 channel: give them another or none/);
+    assert.match(
+      refused.body.detail,
+      /is named by 1 driver, 2 vehicles, 1 channel: give them another `hub_id` or null/,
+    );
     for (const [many, { id }] of users) {
       assert.equal((await server.call('DELETE', path)).status, 409);
       await server.call('PATCH', `${many}/${id}`, { hub_id: null });

@@ -1,7 +1,7 @@
 // The words of the launcher, said as an operator says them: beside a running server and without one.
 
 import assert from 'node:assert/strict';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { startEmbedded } from '../src/db/embedded.ts';
@@ -141,6 +141,22 @@ test('another master key is refused before anything is written with it', async (
   const { code, err } = await say(['key', 'list'], { WAYPOST_MASTER_KEY: Buffer.alloc(32, 9).toString('base64') });
   assert.equal(code, 1);
   assert.match(err, /made with another master key/);
+});
+
+test('a master key that is lost is asked for, and none is made in its place', async () => {
+  const path = join(dataDir, 'master.key');
+  await rename(path, `${path}.away`);
+  for (const words of [
+    ['key', 'list'],
+    ['backup', join(dataDir, '../lost')],
+  ]) {
+    const { code, err } = await say(words);
+    assert.equal(code, 1);
+    assert.match(err, /The master key of this database is missing: bring the file master\.key back/);
+    await assert.rejects(stat(path), { code: 'ENOENT' });
+  }
+  await rename(`${path}.away`, path);
+  assert.equal((await say(['key', 'list'])).code, 0);
 });
 
 test('beside a running server: env, tenants and keys, and every change acts', async () => {

@@ -45,9 +45,23 @@ async function checkMasterKey(sql: Sql, fingerprint: string): Promise<void> {
 /** A database belongs to one master key: with another, nothing that it holds could be opened, and new data would be lost to the first. */
 export async function requireMasterKey(sql: Sql, fingerprint: string | null): Promise<void> {
   const [row] = await sql<{ fingerprint: string }[]>`select fingerprint from master_keys`;
-  if (row?.fingerprint !== fingerprint) {
-    throw new StartError(
-      'This database was made with another master key: set WAYPOST_MASTER_KEY to it, or bring back the file master.key of its data directory.',
-    );
+  if (row?.fingerprint === fingerprint) return;
+  throw new StartError(
+    fingerprint === null
+      ? 'The master key of this database is missing: bring the file master.key back into the data directory, or set WAYPOST_MASTER_KEY to it.'
+      : 'This database was made with another master key: set WAYPOST_MASTER_KEY to it, or bring back the file master.key of its data directory.',
+  );
+}
+
+/** Before a key is made: a database that has one already wants that one, and no other may lie in its place. */
+export async function refuseLostMasterKey(owner: DatabaseAddress): Promise<void> {
+  const sql = openPool(owner, { name: 'waypost prepare', connectionsMax: 1 });
+  try {
+    const [found] = await sql<{ is_there: boolean }[]>`select to_regclass('master_keys') is not null as is_there`;
+    if (found?.is_there !== true) return;
+    const [row] = await sql`select from master_keys`;
+    if (row !== undefined) await requireMasterKey(sql, null);
+  } finally {
+    await sql.end();
   }
 }

@@ -111,7 +111,7 @@ export function deleteHub(book: HubBook, set: WorkingSet, moment: Moment, id: st
     const users = Object.entries(used_by).flatMap(([many, count]) =>
       count === 0 ? [] : [`${count} ${count === 1 ? many.slice(0, -1) : many}`],
     );
-    const detail = `The hub ${id} is named by ${users.join(', ')}: give them another or none, or make the hub inactive.`;
+    const detail = `The hub ${id} is named by ${users.join(', ')}: give them another \`hub_id\` or null, or make the hub inactive.`;
     throw new WaypostError('resource_in_use', detail, { extra: { used_by } });
   }
   return changeResource(book.hubs, set, moment, stored, { ...stored.document, deleted_at: moment.now }, 'deleted');

@@ -3,12 +3,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { startEmbedded } from '../db/embedded.ts';
-import { prepareDatabase } from '../db/prepare.ts';
+import { prepareDatabase, refuseLostMasterKey } from '../db/prepare.ts';
 import type { DatabaseAddresses } from '../db/roles.ts';
 import type { DatabaseAddress } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { classifyFailure } from '../ledger/failure.ts';
-import { fingerprintOf, openMasterKey } from './master-key.ts';
+import { findMasterKey, fingerprintOf, openMasterKey } from './master-key.ts';
 
 const AWAY_PATIENCE_MS = 30_000;
 const AWAY_PAUSE_MS = 200;
@@ -35,18 +35,21 @@ export async function openWaypost(
   const waits = config.databaseUrl === null || patience === 'some';
   const tellOnce = config.databaseUrl === null ? () => {} : tellWaiting(new URL(config.databaseUrl).host, log);
   try {
-    const masterKey = await openMasterKey(config);
-    const masterKeyFingerprint = fingerprintOf(masterKey);
-    const { addresses, applied } = await whenThere(
-      waits,
-      () => prepareDatabase(address, { now: new Date(), masterKeyFingerprint }),
-      tellOnce,
-    );
-    return { addresses, masterKey, applied, close: stop };
+    const prepare = async () => {
+      const masterKey = (await findMasterKey(config)) ?? (await makeMasterKey(config, address));
+      const masterKeyFingerprint = fingerprintOf(masterKey);
+      return { masterKey, ...(await prepareDatabase(address, { now: new Date(), masterKeyFingerprint })) };
+    };
+    return { ...(await whenThere(waits, prepare, tellOnce)), close: stop };
   } catch (error) {
     await stop();
     throw explainDatabaseError(config, error) ?? error;
   }
+}
+
+async function makeMasterKey(config: Config, owner: DatabaseAddress): Promise<Buffer> {
+  await refuseLostMasterKey(owner);
+  return openMasterKey(config);
 }
 
 /** As it is: nothing is migrated. */
