@@ -13,7 +13,6 @@ import {
   type LightMyRequestResponse,
 } from 'fastify';
 import type { Logger } from 'pino';
-import { WaypostError } from '../errors.ts';
 import { openFingerprints } from '../ledger/fingerprint.ts';
 import { Shown } from '../ledger/shown.ts';
 import { readTraceparent } from '../ledger/trace.ts';
@@ -41,8 +40,8 @@ import { BODY_BYTES_MAX, compileRoute, type Route, readCall } from './route.ts';
 import { requireScope } from './scope.ts';
 import { writeStream } from './stream.ts';
 import { type Authenticate, endAll, makeStreamBook, type StreamLimits, watchDeparture } from './stream-book.ts';
-import { nearestWord } from './suggestion.ts';
 import { healthOperations, type MetricsDesk } from './system.ts';
+import { findOverlaps, refuseUnknown } from './unknown.ts';
 
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CLOSE_DRAIN_MS = 10_000;
@@ -163,10 +162,13 @@ export function buildHttp(options: HttpOptions): Http {
   const routes = operations.map(compileRoute);
   const app = createFastify(desk, options);
   for (const route of routes) addRoute(app, desk, route, options);
-  app.setNotFoundHandler((request, reply) => answerUnknown(desk, routes, request, reply));
+  const unknown = (request: FastifyRequest, reply: FastifyReply) => answerUnknown(desk, routes, request, reply);
+  // Before a body is read: nobody is going to use it.
+  for (const { method, url } of findOverlaps(routes)) app.route({ method, url, onRequest: unknown, handler: unknown });
+  app.setNotFoundHandler(unknown);
   app.setErrorHandler((error: { code?: string }, request, reply) =>
     // What nobody knows here is unknown, whatever Fastify has against its body.
-    request.is404 ? answerUnknown(desk, routes, request, reply) : answerFailure(desk, error, request, reply),
+    request.is404 ? unknown(request, reply) : answerFailure(desk, error, request, reply),
   );
   return {
     async listen(host, port) {
@@ -423,30 +425,11 @@ function answerUnknown(desk: Desk, routes: readonly Route[], request: FastifyReq
   try {
     readCorrelation(exchange, request);
     refuseKeyInUrl(exchange.query);
-    const allowed = routes
-      .filter((route) => matchesPath(route.operation.path, exchange.path))
-      .flatMap(({ operation: { method } }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
-    if (allowed.length === 0) {
-      const guess = nearestWord(exchange.path, [...new Set(routes.map(({ operation: { path } }) => path))]);
-      const hint = guess === null ? '' : ` Did you mean ${guess}?`;
-      const detail = `No operation has the path ${exchange.path.slice(0, 200)}.${hint} ${desk.publicUrl}/docs lists all.`;
-      throw new WaypostError('not_found', detail);
-    }
-    const allow = [...new Set(allowed)].join(', ');
-    const detail = `${exchange.method} is not known here; ${allow} ${allowed.length === 1 ? 'is' : 'are'}.`;
-    writeProblem(desk, exchange, reply.raw, new WaypostError('method_not_allowed', detail), ['Allow', allow]);
+    const { refusal, allow } = refuseUnknown(routes, exchange.method, exchange.path, `${desk.publicUrl}/docs`);
+    writeProblem(desk, exchange, reply.raw, refusal, allow === null ? [] : ['Allow', allow]);
   } catch (thrown) {
     writeProblem(desk, exchange, reply.raw, thrown);
   }
-}
-
-export function matchesPath(template: string, path: string): boolean {
-  const parts = path.split('/');
-  const wanted = template.split('/');
-  return (
-    parts.length === wanted.length &&
-    wanted.every((part, index) => (part.startsWith('{') ? parts[index] !== '' : part === parts[index]))
-  );
 }
 
 /** What Fastify, the hook or the reading of a body threw. */
