@@ -143,6 +143,8 @@ test('the receiver says so when nobody told it where the server is', async () =>
   checkSentence(await runWords(['run', receiver], {}), /^receiver: url must begin with .* Is WAYPOST_URL set\?\n$/);
 });
 
+const GONE_WITHIN_MS = 90_000;
+
 test('a demo that is interrupted while its server starts leaves nothing behind', async () => {
   const folder = await makeDataDir();
   const { PATH = '', HOME = '' } = process.env;
@@ -161,9 +163,13 @@ test('a demo that is interrupted while its server starts leaves nothing behind',
   assert.equal((await ended)[0], 130, err);
   assert.equal(err, '');
   assert.deepEqual(readdirSync(folder), []);
-  // What a server that was still starting had begun ends when it finds its folder gone.
-  await until(async () => {
-    const { stdout } = spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
-    return stdout.includes(made) ? null : true;
-  }, 'nothing goes on');
+  // What a server that was still starting had begun ends when it finds its folder gone: PostgreSQL looks once a minute.
+  await until(
+    async () => {
+      const { stdout } = spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+      return stdout.includes(made) ? null : true;
+    },
+    'nothing goes on',
+    GONE_WITHIN_MS,
+  );
 });

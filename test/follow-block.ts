@@ -56,8 +56,8 @@ async function runSteps(steps: readonly Step[], folder: string, as: Owner | null
   return output;
 }
 
-/** One after another, also when something breaks: the server of a block is stopped by its last line. */
-export async function followBlock(steps: readonly Step[], as: Owner | null = null): Promise<void> {
+/** One after another, also when something breaks: the server of a block is stopped by its last line. Answers what was printed. */
+export async function followBlock(steps: readonly Step[], as: Owner | null = null): Promise<string> {
   const folder = copyTree(as);
   const began = performance.now();
   const output = await runSteps(steps, folder, as);
@@ -68,4 +68,5 @@ export async function followBlock(steps: readonly Step[], as: Owner | null = nul
   }
   const minutes = (performance.now() - began) / 60_000;
   assert.ok(minutes < MINUTES_MAX, `it took ${minutes.toFixed(1)} minutes`);
+  return output;
 }

@@ -22,15 +22,18 @@ test('the README has one block of commands, and most of its commands say what to
   assert.ok(steps.flatMap(({ expected }) => expected).length >= 12);
 });
 
-test('the first five minutes are as the README says', () => followBlock(readSteps(firstMinutes)));
+test('the first five minutes are as the README says, with a server that is killed twice and its receiver once', async () => {
+  const output = await followBlock(readSteps(firstMinutes));
+  assert.equal(output.match(/SIGKILL to the server/g)?.length, 2, output);
+  assert.equal(output.match(/SIGKILL to the receiver/g)?.length, 1, output);
+});
 
 if (isRoot && canReach(SOMEBODY, join(root, 'node_modules')))
-  test('the same for somebody who is not root', () =>
+  test('the same for somebody who is not root', async () => {
     // The last day plays on a server of its own: it has been played above.
-    followBlock(
-      readSteps(firstMinutes).filter(({ command }) => !command.startsWith('npm run demo')),
-      SOMEBODY,
-    ));
+    const steps = readSteps(firstMinutes).filter(({ command }) => !command.startsWith('npm run demo'));
+    await followBlock(steps, SOMEBODY);
+  });
 else if (isRoot) console.log('not run: the first five minutes as another user (node_modules is out of their reach)');
 
 test('the commands of the quickstart work as they stand', async () => {

@@ -83,13 +83,15 @@ async function runTests(
     `--test-timeout=${TEST_TIMEOUT_MS[bound]}`,
     `--test-concurrency=${availableParallelism()}`,
   ];
-  const recorder = pathToFileURL(join(root, 'tools/record.mjs')).href;
+  const imports = ['tools/record.mjs', 'tools/untracked.mjs'].map(
+    (file) => `--import=${pathToFileURL(join(root, file)).href}`,
+  );
   const child = spawn(process.execPath, [...options, ...files], {
     cwd: root,
     stdio: ['inherit', 'pipe', 'inherit'],
     env: {
       ...process.env,
-      NODE_OPTIONS: `--import=${recorder}`,
+      NODE_OPTIONS: imports.join(' '),
       RECORD_TO: recorded,
     },
   });

@@ -1,4 +1,4 @@
-// The demo as a user runs it: a process, its exit code, what it prints.
+// The demo as a user runs it: a process, its exit code, what it prints. That with kills is run by test/readme.test.ts.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -46,13 +46,6 @@ function checkFigures(run: { code: number | null; out: string; err: string }, jo
 
 test('a seeded day: nothing lost, nothing out of order, every job rebuilt from its events equals the API', async () => {
   checkFigures(await runDemo(['--json', '--jobs', '60']), 60);
-});
-
-test('the same while the server is killed twice and the receiver once', async () => {
-  const run = await runDemo(['--json', '--jobs', '60', '--seed', '2', '--chaos']);
-  checkFigures(run, 60);
-  assert.equal(run.err.match(/SIGKILL to the server/g)?.length, 2, run.err);
-  assert.equal(run.err.match(/SIGKILL to the receiver/g)?.length, 1, run.err);
 });
 
 if (existsSync(LADE)) {

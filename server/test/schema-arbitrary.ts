@@ -204,10 +204,19 @@ function textOf(schema: Schema, name: string, { namesSomething, idsOf }: Naming)
 function plainTextOf({ format, pattern, minLength = 0, maxLength = 40 }: Schema): fc.Arbitrary<string> {
   const formed = format === undefined ? undefined : ofFormat[format];
   if (formed !== undefined) return fc.constantFrom(...formed);
-  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
+  if (pattern !== undefined) return matching(pattern);
   const fitting = texts.filter((text) => text.length >= minLength && text.length <= maxLength);
   const random = fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, minLength + 12) });
   return fitting.length > 0 ? fc.oneof(fc.constantFrom(...fitting), random) : random;
+}
+
+const patterns = new Map<string, fc.Arbitrary<string>>();
+
+/** The same few patterns stand in hundreds of places, and each takes a while to be understood. */
+function matching(pattern: string): fc.Arbitrary<string> {
+  const known = patterns.get(pattern) ?? fc.stringMatching(new RegExp(pattern));
+  patterns.set(pattern, known);
+  return known;
 }
 
 /** The value with its `place`-th part exchanged for something odd, taken out, or joined by something unknown. */
