@@ -10,6 +10,7 @@ import { insertOrganization, insertTenant } from '../src/access/tenant.store.ts'
 import { openPool } from '../src/db/sql.ts';
 import { WaypostError } from '../src/errors.ts';
 import { type Command, type Kind, type Outcome, refKey, type WorkingSet } from '../src/ledger/command.ts';
+import type { EraseJournal } from '../src/ledger/erase-journal.ts';
 import { openFingerprints } from '../src/ledger/fingerprint.ts';
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts';
 import { createSubjectKeys } from '../src/ledger/subject-keys.ts';
@@ -33,7 +34,7 @@ interface Bench {
   commitAll: Ledger['commitAll'];
 }
 
-async function setUp(t: TestContext, worlds = 2): Promise<Bench> {
+async function setUp(t: TestContext, worlds = 2, journal: EraseJournal | null = null): Promise<Bench> {
   const db = await createDatabase();
   await insertOrganization(db.sql, { organization_id: 'org_1', name: 'One' });
   const worldIds: number[] = [];
@@ -52,6 +53,7 @@ async function setUp(t: TestContext, worlds = 2): Promise<Bench> {
     reads,
     keys: createSubjectKeys(randomBytes(32)),
     lanes: 1,
+    journal,
     constraints: { keys_secret_hash_unique: 'limit_reached' },
     onFault: (_command, error) => faults.push(error),
   });
@@ -356,4 +358,37 @@ test('what is counted from rows that a neighbour of the same batch writes is cou
   assert.deepEqual(counted, [0, 1], 'the world that nothing was written to does not wait');
   assert.deepEqual(bench.faults, []);
   assert.equal(await assertGapless(bench), 3);
+});
+
+test('what has to wait for the next batch does not wait until an erasure of its own is written down', async (t) => {
+  const noted = Promise.withResolvers<void>();
+  const bench = await setUp(t, 2, { note: () => noted.promise, stop: () => {} });
+  const [world_id = 0] = bench.worldIds;
+  const nothing = async () => new Map();
+  const flagKind: Kind<string> = { name: 'flag', load: nothing };
+  const lateKind: Kind<string> = { name: 'late', load: nothing };
+  const erasing = bench.commit(
+    command(world_id, 'a', {
+      decide: (_set, moment) => {
+        const accepted = createKey({ ...input, name: 'a' }, makeSecret('test'), null, moment);
+        const flag = { kind: flagKind as Kind<unknown>, key: 'f', value: 'raised' };
+        return { ...accepted, puts: [...accepted.puts, flag], erased: ['sub_1'] };
+      },
+    }),
+  );
+  const isRaised = (set: WorkingSet) => set.get(flagKind, 'f') !== undefined;
+  const late = { kind: lateKind as Kind<unknown>, key: 'l' };
+  const waiting = bench.commit(
+    command(world_id, 'b', {
+      load: [() => [{ kind: flagKind as Kind<unknown>, key: 'f' }], (set) => (isRaised(set) ? [late] : [])],
+      decide: (set, moment) => {
+        if (isRaised(set)) set.get(lateKind, 'l');
+        return createKey({ ...input, name: 'b' }, makeSecret('test'), null, moment);
+      },
+    }),
+  );
+  assert.equal((await waiting).status, 201);
+  noted.resolve();
+  assert.equal((await erasing).status, 201);
+  assert.equal(await assertGapless(bench), 2);
 });

@@ -38,8 +38,18 @@ export async function watchFreeSpace(options: FreeSpaceOptions): Promise<FreeSpa
     isStopped = isShort;
     onChange(isStopped, freeBytes);
   };
-  await look().catch(onFault);
-  const timer = setInterval(() => void look().catch(onFault), LOOK_MS);
+  // One at a time: a disk that does not answer must not take up every thread that the process has for files.
+  let looking: Promise<void> | null = null;
+  const lookAlone = (): Promise<void> => {
+    looking ??= look()
+      .catch(onFault)
+      .finally(() => {
+        looking = null;
+      });
+    return looking;
+  };
+  await lookAlone();
+  const timer = setInterval(() => void lookAlone(), LOOK_MS);
   timer.unref();
   return {
     refusal: () => (isStopped ? refuseFull(freeBytes, minBytes) : null),

@@ -47,3 +47,21 @@ test('a disk that cannot be asked stops nothing, and is told', async () => {
   assert.equal(faults.length, 1);
   space.stop();
 });
+
+test('a disk that does not answer is asked once', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let asked = 0;
+  const space = await watchFreeSpace({
+    directory: '/data',
+    minBytes: 1_000,
+    readFreeBytes: () => (++asked === 1 ? Promise.resolve(2_000) : new Promise(() => {})),
+    onChange: () => assert.fail(),
+    onFault: assert.fail,
+  });
+  for (let second = 0; second < 5; second++) {
+    t.mock.timers.tick(1_000);
+    await new Promise(setImmediate);
+  }
+  assert.equal(asked, 2);
+  space.stop();
+});

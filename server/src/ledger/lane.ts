@@ -247,6 +247,7 @@ export class Lane {
       if (!decided.writes) {
         await tx`rollback`;
         this.#tell(batch, decided, { began, decidedAt, committedAt: null });
+        this.#putBack(batch, decided.answers);
         this.#answer(batch, decided.answers);
         return 'done';
       }
@@ -301,6 +302,8 @@ export class Lane {
 
   async #finish(batch: readonly Waiting[], { answers, placing }: Batch): Promise<void> {
     placing.keep();
+    // Before anything is waited for: by then the lane may have found nothing to do, and nobody would wake it for these.
+    this.#putBack(batch, answers);
     this.#options.onCommit(placing.world_ids, placing.config_changed);
     if (placing.erased.length > 0) await this.#options.onErased(placing.erased);
     this.#answer(batch, answers);
@@ -362,10 +365,13 @@ export class Lane {
     return 'unknown';
   }
 
-  #answer(batch: readonly Waiting[], answers: readonly Answer[]): void {
-    // Those go first in the next batch: the first of them finds it as it was loaded.
+  /** Those that were not decided go first in the next batch: the first of them finds it as it was loaded. */
+  #putBack(batch: readonly Waiting[], answers: readonly Answer[]): void {
     this.#waiting.unshift(...batch.filter((_one, index) => answers[index]?.kind === 'again'));
     this.#census = null;
+  }
+
+  #answer(batch: readonly Waiting[], answers: readonly Answer[]): void {
     batch.forEach((one, index) => {
       const answer = answers[index];
       if (answer === undefined) one.reject(new Error('the command was not decided'));
