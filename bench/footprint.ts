@@ -13,7 +13,7 @@ import { createEndpoint } from './send.ts';
 const TENANTS = 1_000;
 const ENDPOINTS_PER_TENANT = 10;
 const STREAMS = 1_000;
-const AT_ONCE = 16;
+const AT_ONCE = 8;
 /** Long enough for the garbage of the start to be collected. */
 const SETTLE_MS = 3_000;
 

@@ -17,6 +17,7 @@ import { type Opened, openWaypost, whenThere } from './open.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 import { type MadeTenant, makeFirstTenant } from './tenants.ts';
 import type { Told, WordCall } from './word.ts';
+import { releaseYoungSpace } from './young-space.ts';
 
 export type ServerRole = 'api' | 'sender';
 const ROLES: readonly ServerRole[] = ['api', 'sender'];
@@ -53,6 +54,7 @@ export async function serve(call: WordCall): Promise<Told | null> {
     const health_url = app.health_url === null ? null : hereOf(app.health_url);
     if (roles.has('api')) await writeServerFile(config.dataDir, { url, pid: process.pid });
     isReady = true;
+    releaseYoungSpace();
     const tookMs = Math.round(performance.now() - startedMs);
     const value = { url, health_url, roles: [...roles], took_ms: tookMs, first_start: first };
     const starter = starterNow();

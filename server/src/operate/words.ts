@@ -7,6 +7,7 @@ import { VERSION } from '../version.ts';
 import { writeCompletion } from './completion.ts';
 import { listSettings } from './settings.ts';
 import type { Told, WordCall } from './word.ts';
+import { holdYoungSpace } from './young-space.ts';
 
 export interface Word {
   usage: string;
@@ -31,7 +32,10 @@ export const words: Readonly<Record<string, Word>> = {
     options: { role: 'api, sender or both (default): what this process does' },
     flags: { background: 'come back once it is ready and leave it running' },
     names: 0,
-    run: async (call) => (await import('./serve.ts')).serve(call),
+    run: async (call) => {
+      holdYoungSpace();
+      return (await import('./serve.ts')).serve(call);
+    },
   },
   stop: {
     usage: 'stop',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Sql } from '../db/sql.ts';
 import type { EndpointRun } from './endpoint.loop.ts';
-import { startFlusher } from './flush.loop.ts';
+import { FLUSH_ENDPOINTS_MAX, startFlusher } from './flush.loop.ts';
 import type { Flush } from './flush.store.ts';
 
 /** An endpoint that has taken on a dead letter. */
@@ -138,4 +138,27 @@ test('it does not matter why a statement fails: the endpoint that fails alone is
     flusher.stop();
     assert.deepEqual(told, [`bad all ${code}`]);
   }
+});
+
+test('cursors of very many endpoints are written by the hundred, and all of them', async () => {
+  const sizes: number[] = [];
+  const tx = (strings: TemplateStringsArray, ...values: unknown[]) => {
+    if (!strings.join('?').includes('update cursors')) return Promise.resolve([]);
+    const ids = values[1] as string[];
+    sizes.push(ids.length);
+    return Promise.resolve(ids.map((endpoint_id) => ({ world_id: 1, endpoint_id })));
+  };
+  const sql = { begin: (work: (tx: unknown) => Promise<void>) => work(tx) } as unknown as Sql;
+  const fail = (error: unknown) => assert.fail(error as Error);
+  const flusher = startFlusher({
+    sql,
+    runs: () => [],
+    onLost: (names) => assert.fail([...names].join()),
+    onRefused: (_, __, error) => fail(error),
+    onFault: fail,
+  });
+  for (let n = 0; n < 2 * FLUSH_ENDPOINTS_MAX + 1; n++) flusher.mark(runOf(`whe_${n}`));
+  await flusher.settle();
+  flusher.stop();
+  assert.deepEqual(sizes, [FLUSH_ENDPOINTS_MAX, FLUSH_ENDPOINTS_MAX, 1]);
 });

@@ -10,6 +10,8 @@ import type { EndpointKey } from './sender.store.ts';
 
 export const FLUSH_INTERVAL_MS = 25;
 export const FLUSH_ANSWERS_MAX = 500;
+/** Ten thousand cursors of idle endpoints that move together are written by the hundred, not in one piece. */
+export const FLUSH_ENDPOINTS_MAX = 500;
 /** A cursor that matched nothing is written this seldom. */
 export const IDLE_CURSOR_MS = 5_000;
 export const IDLE_CURSOR_EVENTS = 10_000;
@@ -64,8 +66,12 @@ export function startFlusher(options: FlusherOptions): Flusher {
   }
 
   async function write(): Promise<void> {
-    const runs = [...marked].filter((run) => !run.isStopped);
-    marked.clear();
+    const runs: EndpointRun[] = [];
+    for (const run of marked) {
+      if (runs.length === FLUSH_ENDPOINTS_MAX) break;
+      marked.delete(run);
+      if (!run.isStopped) runs.push(run);
+    }
     const flush = emptyFlush();
     for (const run of runs) run.outbox.empty(flush);
     await writeOrSplit(flush, { ...options, runs, refused, isStopped: () => isStopped });
