@@ -594,6 +594,58 @@ export interface Proof2 {
   reason_code?: string | undefined;
 }
 
+export interface AddressInput2 {
+  /** Name on the door or of the firm; null: none. */
+  name?: string | null | undefined;
+  /** What kind of place this is; null: not stated. */
+  kind?: "home" | "business" | "hub" | "locker" | "pickup_point" | null | undefined;
+  /** Street and number; null: not stated. */
+  line1?: string | null | undefined;
+  /** Second line; null: none. */
+  line2?: string | null | undefined;
+  /** Building; null: not stated. */
+  building?: string | null | undefined;
+  /** Floor; null: not stated. */
+  floor?: string | null | undefined;
+  /** Door or flat; null: not stated. */
+  door?: string | null | undefined;
+  /** What stands nearby; null: not stated. */
+  landmark?: string | null | undefined;
+  /** Town; null: not stated. */
+  city?: string | null | undefined;
+  /** State, province or county; null: not stated. */
+  region?: string | null | undefined;
+  /** Postal code as written in its country; null: not stated. */
+  postal_code?: string | null | undefined;
+  /** Country, ISO 3166-1 alpha-2; null: not stated. */
+  country?: string | null | undefined;
+  /** Who found the location (a locator, a person); null: not stated. */
+  location_source?: string | null | undefined;
+  /** Time zone by its IANA name; null: that of the hub. */
+  time_zone?: string | null | undefined;
+  /** Null exactly when precision is `unlocated`. */
+  location: {
+    /** Degrees north, WGS 84. */
+    lat: number;
+    /** Degrees east, WGS 84. */
+    lng: number;
+    /** Radius of uncertainty in metres; null: not known. */
+    accuracy_m?: number | null | undefined;
+  } | null;
+  /** What the location points at; `unlocated` when it is null. */
+  precision: "rooftop" | "entrance" | "parcel" | "street" | "postcode" | "manual_pin" | "unlocated";
+  /** Null: there is nothing to say. */
+  access: Access2 | null;
+  /** When goods are taken, local time; empty: not stated. */
+  receiving_hours?: ReceivingHour[] | undefined;
+  /** Your own number of it, unique in its world; null: none. */
+  external_id?: string | null | undefined;
+  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
+  metadata?: Record<string, string> | undefined;
+  /** The customer whose address it is; null: nobody's. */
+  customer_id?: string | null | undefined;
+}
+
 /** Groups that are not named stay as they are. */
 export interface Ownership {
   /** Rights over one group of fields. */
@@ -4532,57 +4584,7 @@ export type UpdateCustomerReply = Customer;
 
 export type EraseCustomerReply = Customer;
 
-export interface CreateAddressBody {
-  /** Name on the door or of the firm; null: none. */
-  name?: string | null | undefined;
-  /** What kind of place this is; null: not stated. */
-  kind?: "home" | "business" | "hub" | "locker" | "pickup_point" | null | undefined;
-  /** Street and number; null: not stated. */
-  line1?: string | null | undefined;
-  /** Second line; null: none. */
-  line2?: string | null | undefined;
-  /** Building; null: not stated. */
-  building?: string | null | undefined;
-  /** Floor; null: not stated. */
-  floor?: string | null | undefined;
-  /** Door or flat; null: not stated. */
-  door?: string | null | undefined;
-  /** What stands nearby; null: not stated. */
-  landmark?: string | null | undefined;
-  /** Town; null: not stated. */
-  city?: string | null | undefined;
-  /** State, province or county; null: not stated. */
-  region?: string | null | undefined;
-  /** Postal code as written in its country; null: not stated. */
-  postal_code?: string | null | undefined;
-  /** Country, ISO 3166-1 alpha-2; null: not stated. */
-  country?: string | null | undefined;
-  /** Who found the location (a locator, a person); null: not stated. */
-  location_source?: string | null | undefined;
-  /** Time zone by its IANA name; null: that of the hub. */
-  time_zone?: string | null | undefined;
-  /** Null exactly when precision is `unlocated`. */
-  location: {
-    /** Degrees north, WGS 84. */
-    lat: number;
-    /** Degrees east, WGS 84. */
-    lng: number;
-    /** Radius of uncertainty in metres; null: not known. */
-    accuracy_m?: number | null | undefined;
-  } | null;
-  /** What the location points at; `unlocated` when it is null. */
-  precision: "rooftop" | "entrance" | "parcel" | "street" | "postcode" | "manual_pin" | "unlocated";
-  /** Null: there is nothing to say. */
-  access: Access2 | null;
-  /** When goods are taken, local time; empty: not stated. */
-  receiving_hours?: ReceivingHour[] | undefined;
-  /** Your own number of it, unique in its world; null: none. */
-  external_id?: string | null | undefined;
-  /** Your own keys and values; kept and returned as they are. Nothing personal belongs here. */
-  metadata?: Record<string, string> | undefined;
-  /** The customer whose address it is; null: nobody's. */
-  customer_id?: string | null | undefined;
-}
+export type CreateAddressBody = AddressInput2;
 
 export type CreateAddressReply = Address;
 
@@ -4637,6 +4639,21 @@ export interface UpdateAddressBody {
 }
 
 export type UpdateAddressReply = Address;
+
+export type ValidateAddressBody = AddressInput2;
+
+export interface ValidateAddressReply {
+  /** Whether POST /v1/addresses would accept it now. */
+  valid: boolean;
+  /** What POST /v1/addresses would answer: 201, 200 when the same was made before, or the refusal. */
+  status: number;
+  /** Null: it would be accepted. */
+  problem: Problem | null;
+  /** Everything that stands against it, also what `problem` does not come to; empty when it is valid. */
+  faults: Fault[];
+  /** Null: it would be refused. */
+  address: Address | null;
+}
 
 export interface CreateHubBody {
   /** What people call it. */
@@ -5025,14 +5042,14 @@ export type ValidateJobBody = JobInput;
 export interface ValidateJobReply {
   /** Whether POST /v1/jobs would accept it now. */
   valid: boolean;
-  /** What POST /v1/jobs would answer: 201, 200 when this order made a job before, or the refusal. */
+  /** What POST /v1/jobs would answer: 201, 200 when the same was made before, or the refusal. */
   status: number;
-  /** Null: it would be refused. */
-  job: Job | null;
   /** Null: it would be accepted. */
   problem: Problem | null;
   /** Everything that stands against it, also what `problem` does not come to; empty when it is valid. */
   faults: Fault[];
+  /** Null: it would be refused. */
+  job: Job | null;
 }
 
 export interface ApplyCustomerToOpenJobsQuery {

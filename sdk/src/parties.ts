@@ -12,6 +12,7 @@ import type {
   ListCustomersQuery,
   UpdateAddressBody,
   UpdateCustomerBody,
+  ValidateAddressReply,
 } from './api.gen.ts';
 import { memberPath, type ResourceCalls, resourceCalls } from './resource.ts';
 import type { CallOptions, Transport } from './transport.ts';
@@ -53,5 +54,8 @@ export function addressCalls(transport: Transport) {
   return {
     ...resourceCalls<Address, CreateAddressBody, UpdateAddressBody, ListAddressesQuery>(transport, ADDRESSES),
     applyToOpenJobs: applyCall(transport, ADDRESSES),
+    /** What `create` would be answered; nothing is written. Takes anything, and says what is wrong with it. */
+    validate: (input: unknown, call?: CallOptions): Promise<ValidateAddressReply> =>
+      transport.send({ method: 'POST', path: `${ADDRESSES}/validate`, body: input }, call),
   };
 }

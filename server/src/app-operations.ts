@@ -32,6 +32,7 @@ import { isReasonCode } from './jobs/reason-codes.ts';
 import { stateMachineOperations } from './jobs/state-machine.routes.ts';
 import { transitionOperations } from './jobs/transition.routes.ts';
 import { transitionBatchOperations } from './jobs/transition-batch.routes.ts';
+import { addressValidateOperations } from './parties/address-validate.routes.ts';
 import { customerOperations } from './parties/customer.routes.ts';
 import { openContactBook } from './parties/customer.store.ts';
 import { addressOperations } from './parties/saved-address.routes.ts';
@@ -96,6 +97,7 @@ function listServing(house: House): Operation[] {
     }),
     ...customerOperations(desk, contactBook),
     ...addressOperations(desk, addressBook),
+    ...addressValidateOperations(desk, addressBook),
     ...hubOperations(desk),
     ...driverOperations(desk),
     ...vehicleOperations(desk),

@@ -2,8 +2,8 @@
 
 import Type from 'typebox';
 import { type Fault, WaypostError } from '../errors.ts';
+import { answerRefused, dryRunFields } from '../http/dry-run.ts';
 import { type Call, JsonText, type Operation, operation, type Reply } from '../http/operation.ts';
-import { FaultSchema, ProblemSchema } from '../http/problem.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import { refuseBody } from '../http/route.ts';
 import { compileValidator } from '../http/validator.ts';
@@ -15,17 +15,7 @@ import { channelIdOf, comparableOrder, loadsOfOrder, orderFingerprint } from './
 import { nullable } from './wire.schema.ts';
 
 const validation = Type.Object(
-  {
-    valid: Type.Boolean({ description: 'Whether POST /v1/jobs would accept it now.' }),
-    status: Type.Integer({
-      description: 'What POST /v1/jobs would answer: 201, 200 when this order made a job before, or the refusal.',
-    }),
-    job: nullable(jobReply, 'it would be refused'),
-    problem: nullable(ProblemSchema, 'it would be accepted'),
-    faults: Type.Array(FaultSchema, {
-      description: 'Everything that stands against it, also what `problem` does not come to; empty when it is valid.',
-    }),
-  },
+  { ...dryRunFields('POST /v1/jobs'), job: nullable(jobReply, 'it would be refused') },
   { additionalProperties: false },
 );
 
@@ -49,7 +39,7 @@ export function jobValidateOperations(desk: JobDesk): Operation[] {
       reply_example: { valid: true, status: 201, job: makeJobExample(), problem: null, faults: [] },
       async run(call) {
         const faults = validate(call.body);
-        if (faults !== null) return answerRefused(call, refuseBody(faults), faults);
+        if (faults !== null) return refuse(call, refuseBody(faults), faults);
         return rehearseOrder(desk, call, call.body);
       },
     }),
@@ -81,7 +71,7 @@ async function rehearseOrder(desk: JobDesk, call: Asked, order: JobInput): Promi
     return { status: 200, body: new JsonText(text) };
   } catch (error) {
     if (!(error instanceof WaypostError)) throw error;
-    return answerRefused(call, error, obstacles);
+    return refuse(call, error, obstacles);
   }
 }
 
@@ -100,13 +90,7 @@ function namedIn({ pickups = [], deliveries }: JobInput): string[] {
   );
 }
 
-/** A refusal that is about no member, such as that of an owner, is told as a fault of the whole. */
-function answerRefused(call: Asked, error: WaypostError, found: readonly Fault[]): Reply {
-  const whole = { pointer: '', code: error.code, message: error.message };
-  const own = error.faults.length > 0 ? error.faults : [whole];
-  const isTold = (fault: Fault) =>
-    found.some(({ pointer, code }) => code === fault.code && ['', pointer].includes(fault.pointer));
-  const faults = [...own.filter((fault) => !isTold(fault)), ...found];
-  const body = { valid: false, status: error.status, job: null, problem: call.problemOf(error), faults };
-  return { status: 200, body };
+function refuse(call: Asked, error: WaypostError, found: readonly Fault[]): Reply {
+  const { status, body } = answerRefused(call, error, found);
+  return { status, body: { ...body, job: null } };
 }

@@ -15,7 +15,7 @@ import {
   savedAddressRules,
 } from './saved-address.ts';
 
-const inputExample: SavedAddressInput = {
+export const addressInputExample: SavedAddressInput = {
   customer_id: 'cus_01kaj2w0d4f8tb3h5gk9mzq7xe',
   line1: 'Storgatan 1',
   city: 'Göteborg',
@@ -26,7 +26,7 @@ const inputExample: SavedAddressInput = {
   access: { notes: 'Ring twice' },
 };
 
-const example: SavedAddress = {
+export const addressExample: SavedAddress = {
   id: 'adr_01kaj2w0d4f8tb3h5gk9mzq7xe',
   external_id: null,
   customer_id: 'cus_01kaj2w0d4f8tb3h5gk9mzq7xe',
@@ -68,7 +68,11 @@ export function addressOperations(desk: ResourceDesk, book: AddressBook): Operat
       input: SavedAddressInput,
       patch: SavedAddressPatch,
     },
-    examples: { input: inputExample, patch: { access: { notes: 'Ring three times' } }, document: example },
+    examples: {
+      input: addressInputExample,
+      patch: { access: { notes: 'Ring three times' } },
+      document: addressExample,
+    },
     filters: { external_id: 'external_id', parent_id: 'customer_id', statuses: null },
     errors: { create: ['unknown_reference'], edit: ['customer_erased'], remove: [] },
     create: {

@@ -120,7 +120,7 @@ test('a body that is no object, and a member that nobody knows, are 422 with poi
     taking(),
     ({ method, path, example }) => house.call(method, path, { ...(example as object), "zz'<b>": 1 }),
     (answer, operation) => {
-      const isDryRun = operation.template === '/v1/jobs/validate';
+      const isDryRun = operation.template.endsWith('/validate');
       if (!isDryRun) assertRefused(answer, 422, 'invalid_request', operation);
       const faults: { pointer: string; code: string }[] = isDryRun ? answer.body.faults : answer.body.errors;
       const fault = faults.find(({ pointer }) => pointer === "/zz'<b>");
