@@ -199,7 +199,10 @@ test('beside a running server: env, tenants and keys, and every change acts', as
   await sayJson(['key', 'revoke', twin.id, ...of]);
   for (const secret of [key.secret, twin.secret]) await untilStatus(url, secret, 401);
 
-  assert.match((await say(['key', 'create', 'X', '--scopes', 'jobs:fly', ...of])).err, /There is no scope jobs:fly/);
+  assert.match(
+    (await say(['key', 'create', 'X', '--scopes', 'jobs:red', ...of])).err,
+    /There is no scope jobs:red; did you mean jobs:read\?/,
+  );
   const nowhere = await say(['key', 'create', 'X', '--channels', 'chn_nowhere', ...of]);
   assert.equal(nowhere.code, 1);
   assert.match(nowhere.err, /has no channel chn_nowhere\. It has chn_\w+ \(Main channel\)/);

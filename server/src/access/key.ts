@@ -4,6 +4,7 @@ import { type Fault, WaypostError } from '../errors.ts';
 import { API_VERSION } from '../http/api-version.ts';
 import { parseNetwork } from '../http/network.ts';
 import { isScope, scopes } from '../http/scope.ts';
+import { nearestWord } from '../http/suggestion.ts';
 import type { Accepted, EventDraft, Instant, Moment } from '../ledger/command.ts';
 import { SPREAD } from '../ledger/command.ts';
 import { draftPlainEvent } from '../ledger/plain-event.ts';
@@ -155,7 +156,7 @@ function checkInput(input: KeyInput, now: Instant | null): void {
   const faults: Fault[] = input.scopes.flatMap((scope, index) =>
     isScope(scope)
       ? []
-      : [{ pointer: `/scopes/${index}`, code: 'unknown_scope', message: `There is no scope ${scope}.` }],
+      : [{ pointer: `/scopes/${index}`, code: 'unknown_scope', message: describeUnknownScope(scope) }],
   );
   if (input.scopes.length === 0)
     faults.push({ pointer: '/scopes', code: 'empty', message: 'A key needs at least one scope.' });
@@ -219,4 +220,9 @@ function acceptUnchanged(stored: StoredKey): Accepted {
       document: documentOfKey(stored.key),
     },
   };
+}
+
+function describeUnknownScope(scope: string): string {
+  const guess = nearestWord(scope, Object.keys(scopes));
+  return guess === null ? `There is no scope ${scope}.` : `There is no scope ${scope}; did you mean ${guess}?`;
 }

@@ -74,8 +74,8 @@ export async function createTenant(operator: Operator, name: string, hub: HubPla
   const keys = { test: '', live: '' };
   for (const world of ['test', 'live'] as const) {
     const worldId = world === 'test' ? tenant.test_world_id : tenant.live_world_id;
-    await makeHub(operator, worldId, hub, hub_id);
     await insertChannel(operator.sql, worldId, newChannel(channel_id, FIRST_CHANNEL, hub_id, now.toISOString()));
+    await makeHub(operator, worldId, hub, hub_id);
     const key = await makeKey(operator, worldId, world, {
       name: `First ${world} key`,
       scopes: defaultScopes,

@@ -78,41 +78,7 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
   requireSchemaVersion(input.schema_version);
   requireTransform(input.transform);
   requireChannels(set, input.channel_ids);
-  const hasFilter = input.types !== undefined || input.topics !== undefined;
-  const endpoint: Endpoint = {
-    id: made.id,
-    url: input.url,
-    description: input.description ?? null,
-    types: hasFilter ? (input.types ?? []) : defaults.types,
-    topics: input.topics ?? [],
-    channel_ids: channelsFor(input.channel_ids, asker),
-    tags: input.tags ?? null,
-    format: input.format ?? defaults.format,
-    schema_version: input.schema_version ?? null,
-    transform: input.transform ?? null,
-    ordering: input.ordering ?? defaults.ordering,
-    order_patience_s: input.order_patience_s ?? defaults.order_patience_s,
-    rendering: input.rendering ?? defaults.rendering,
-    timeout_s: input.timeout_s ?? defaults.timeout_s,
-    in_flight_max: input.in_flight_max ?? defaults.in_flight_max,
-    rate_per_s: input.rate_per_s ?? null,
-    header_names: namesOf(input.headers),
-    destination: input.destination ?? HTTP,
-    credential_names: namesOfCredentials(input.credentials),
-    worth_sending: worthOf(input.worth_sending),
-    signing: input.signing ?? defaults.signing,
-    public_keys: made.signing_key === null ? [] : [{ key: made.signing_key.public_key, expires_at: null }],
-    start_at: input.start_at ?? defaults.start_at,
-    status: 'unverified',
-    status_since: moment.now,
-    paused_reason: null,
-    verified_at: null,
-    previous_secret_expires_at: null,
-    revision: 1,
-    version: 1,
-    created_at: moment.now,
-    updated_at: moment.now,
-  };
+  const endpoint = draftEndpoint(made, asker, moment.now);
   requireDestination(endpoint);
   requireUsable(endpoint, asker);
   const stored: StoredEndpoint = {
@@ -138,6 +104,46 @@ export function createEndpoint(set: WorkingSet, moment: Moment, made: NewEndpoin
       secret: { secret: made.secret_text },
       location: `/v1/endpoints/${made.id}`,
     },
+  };
+}
+
+/** As it begins: what is not stated is as the defaults say, and it waits for the answer to its test. */
+function draftEndpoint(made: NewEndpoint, asker: Asker, now: Instant): Endpoint {
+  const { input } = made;
+  const hasFilter = input.types !== undefined || input.topics !== undefined;
+  return {
+    id: made.id,
+    url: input.url,
+    description: input.description ?? null,
+    types: hasFilter ? (input.types ?? []) : defaults.types,
+    topics: input.topics ?? [],
+    channel_ids: channelsFor(input.channel_ids, asker),
+    tags: input.tags ?? null,
+    format: input.format ?? defaults.format,
+    schema_version: input.schema_version ?? null,
+    transform: input.transform ?? null,
+    ordering: input.ordering ?? defaults.ordering,
+    order_patience_s: input.order_patience_s ?? defaults.order_patience_s,
+    rendering: input.rendering ?? defaults.rendering,
+    timeout_s: input.timeout_s ?? defaults.timeout_s,
+    in_flight_max: input.in_flight_max ?? defaults.in_flight_max,
+    rate_per_s: input.rate_per_s ?? null,
+    header_names: namesOf(input.headers),
+    destination: input.destination ?? HTTP,
+    credential_names: namesOfCredentials(input.credentials),
+    worth_sending: worthOf(input.worth_sending),
+    signing: input.signing ?? defaults.signing,
+    public_keys: made.signing_key === null ? [] : [{ key: made.signing_key.public_key, expires_at: null }],
+    start_at: input.start_at ?? defaults.start_at,
+    status: 'unverified',
+    status_since: now,
+    paused_reason: null,
+    verified_at: null,
+    previous_secret_expires_at: null,
+    revision: 1,
+    version: 1,
+    created_at: now,
+    updated_at: now,
   };
 }
 
