@@ -37,6 +37,8 @@ export async function benchFootprint({ rounds, seconds }: BenchOptions): Promise
       note(hasEndpoints ? 'idle, endpoints there' : 'idle', 'MB', idle);
       if (!hasEndpoints) {
         await makeEndpoints(house, served.port, receiver.said.port);
+        // Until the last of them has answered its test: idle is who has nothing to come.
+        await settle();
         await served.stop();
         served = await house.serve('api,sender');
         await settle();
