@@ -83,15 +83,13 @@ async function runTests(
     `--test-timeout=${TEST_TIMEOUT_MS[bound]}`,
     `--test-concurrency=${availableParallelism()}`,
   ];
-  const imports = ['tools/record.mjs', 'tools/untracked.mjs'].map(
-    (file) => `--import=${pathToFileURL(join(root, file)).href}`,
-  );
+  const recorder = pathToFileURL(join(root, 'tools/record.mjs')).href;
   const child = spawn(process.execPath, [...options, ...files], {
     cwd: root,
     stdio: ['inherit', 'pipe', 'inherit'],
     env: {
       ...process.env,
-      NODE_OPTIONS: imports.join(' '),
+      NODE_OPTIONS: `--import=${recorder}`,
       RECORD_TO: recorded,
     },
   });

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { Waypost } from '../../sdk/src/waypost.ts';
 import { startEmbedded } from '../src/db/embedded.ts';
 import { openPool } from '../src/db/sql.ts';
@@ -126,7 +126,8 @@ if (disk.kind === 'nowhere') {
     await Promise.race([working, until(() => acknowledged.size >= 20, 'orders before')]);
     const embedded = await startEmbedded({ dataDir, log: () => {} });
     const sql = openPool(embedded.address, { name: 'waypost test', connectionsMax: 1 });
-    after(async () => {
+    // Before the disk is taken away, on which it runs.
+    t.after(async () => {
       await sql.end({ timeout: 1 });
       await embedded.stop();
     });

@@ -189,7 +189,8 @@ const value = fc.letrec<{ any: unknown }>((tie) => ({
     { depthSize: 'small' },
     fc.constantFrom<unknown>('', 'a', 'aaa', 'aaaa', '2026-11-21', 0, -1, 1, 1.5, 3, true, null),
     fc.array(tie('any'), { maxLength: 3 }),
-    fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('any'), { maxKeys: 3 }),
+    // Objects as JSON.parse makes them: all have a prototype.
+    fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('any'), { maxKeys: 3, noNullPrototype: true }),
   ),
 })).any;
 
