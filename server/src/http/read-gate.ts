@@ -6,12 +6,13 @@
 import { WaypostError } from '../errors.ts';
 
 /** How long a read waits for its turn while the queue empties now and then … */
-export const PATIENCE_MS = 500;
+export const PATIENCE_MS = 1_000;
 /**
  * … and how long when it has not been empty for PATIENCE_MS. Longer than a pause of the database or of the process that
- * everybody gets over: a program that reads over 64 connections without a break never lets the queue empty.
+ * everybody gets over (a checkpoint beside a million jobs stops reads for some 400 ms): a program that reads over 64 connections
+ * without a break never lets the queue empty.
  */
-export const PATIENCE_STANDING_MS = 200;
+export const PATIENCE_STANDING_MS = 500;
 const WAITING_MAX = 2_000;
 /** Whoever waits for too long is told so at the latest by then. */
 const SWEEP_MS = 25;
