@@ -24,18 +24,22 @@ export function dryRunFields(of: string) {
 }
 
 /**
- * The reply for what would be refused. `found`: further faults. A refusal that is about no member, such as that of an
- * owner, is told as a fault of the whole.
+ * The reply for what would be refused. `found`: further faults; `missing`: the document that there would not be. A refusal
+ * that is about no member, such as that of an owner, is told as a fault of the whole.
  */
 export function answerRefused(
   call: Pick<Call, 'problemOf'>,
   error: WaypostError,
   found: readonly Fault[],
-): Pick<Reply, 'status'> & { body: { valid: false; status: number; problem: unknown; faults: Fault[] } } {
+  missing: Readonly<Record<string, null>>,
+): Reply {
   const whole = { pointer: '', code: error.code, message: error.message };
   const own = error.faults.length > 0 ? error.faults : [whole];
   const isTold = (fault: Fault) =>
     found.some(({ pointer, code }) => code === fault.code && ['', pointer].includes(fault.pointer));
   const faults = [...own.filter((fault) => !isTold(fault)), ...found];
-  return { status: 200, body: { valid: false, status: error.status, problem: call.problemOf(error), faults } };
+  return {
+    status: 200,
+    body: { valid: false, status: error.status, problem: call.problemOf(error), faults, ...missing },
+  };
 }

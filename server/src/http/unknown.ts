@@ -47,7 +47,7 @@ function methodsOf(routes: readonly Named[], path: string): string[] {
   return [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))];
 }
 
-export function matchesPath(template: string, path: string): boolean {
+function matchesPath(template: string, path: string): boolean {
   const parts = path.split('/');
   const wanted = template.split('/');
   return (

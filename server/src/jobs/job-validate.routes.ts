@@ -14,6 +14,8 @@ import { makeJobExample, orderExample } from './job-example.ts';
 import { channelIdOf, comparableOrder, loadsOfOrder, orderFingerprint } from './order-loads.ts';
 import { nullable } from './wire.schema.ts';
 
+const NO_JOB = { job: null };
+
 const validation = Type.Object(
   { ...dryRunFields('POST /v1/jobs'), job: nullable(jobReply, 'it would be refused') },
   { additionalProperties: false },
@@ -39,7 +41,7 @@ export function jobValidateOperations(desk: JobDesk): Operation[] {
       reply_example: { valid: true, status: 201, job: makeJobExample(), problem: null, faults: [] },
       async run(call) {
         const faults = validate(call.body);
-        if (faults !== null) return refuse(call, refuseBody(faults), faults);
+        if (faults !== null) return answerRefused(call, refuseBody(faults), faults, NO_JOB);
         return rehearseOrder(desk, call, call.body);
       },
     }),
@@ -71,7 +73,7 @@ async function rehearseOrder(desk: JobDesk, call: Asked, order: JobInput): Promi
     return { status: 200, body: new JsonText(text) };
   } catch (error) {
     if (!(error instanceof WaypostError)) throw error;
-    return refuse(call, error, obstacles);
+    return answerRefused(call, error, obstacles, NO_JOB);
   }
 }
 
@@ -88,9 +90,4 @@ function namedIn({ pickups = [], deliveries }: JobInput): string[] {
   return [...pickups, ...deliveries].flatMap(({ customer_id, address_id }) =>
     [customer_id, address_id].filter((id) => id !== undefined),
   );
-}
-
-function refuse(call: Asked, error: WaypostError, found: readonly Fault[]): Reply {
-  const { status, body } = answerRefused(call, error, found);
-  return { status, body: { ...body, job: null } };
 }

@@ -18,11 +18,9 @@ export interface ShownDocument {
 
 /** Answers the JSON of `live` for a document as it is read, when nothing may be undone. */
 export function openLiveTexts(): (document: ShownDocument, strictTransitions: boolean) => string {
-  const lenient = new Map<string, string>();
-  const strict = new Map<string, string>();
+  const known = new Map<string, string>();
   return ({ world_id, event_id, text }, strictTransitions) => {
-    const known = strictTransitions ? strict : lenient;
-    const name = refKey(world_id, event_id);
+    const name = `${refKey(world_id, event_id)}/${strictTransitions ? 'strict' : 'lenient'}`;
     const before = known.get(name);
     if (before !== undefined) return before;
     const live = liveOf(JSON.parse(text) as Job, { strict_transitions: strictTransitions, undo: false });

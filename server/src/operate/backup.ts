@@ -1,5 +1,6 @@
 // The words `backup` and `backup check`: a copy of the whole database in a directory of its own, made while the server
-// runs and without changing it: nothing is migrated. What it does not hold is the master key: whoever finds a backup alone reads no personal data in it.
+// runs and without changing it: nothing is migrated. What it does not hold is the master key: whoever finds a backup alone
+// reads no personal data in it.
 
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -60,7 +61,7 @@ function readKeep(text: string | undefined): number | null {
   return keep;
 }
 
-export function refuseExternal(): StartError {
+function refuseExternal(): StartError {
   return new StartError(
     'DATABASE_URL names a server of your own: back it up with its own means (pg_basebackup, pg_dump, or those of your provider).',
   );

@@ -3,7 +3,7 @@
 import Type from 'typebox';
 import { WaypostError } from '../errors.ts';
 import { answerRefused, dryRunFields } from '../http/dry-run.ts';
-import { type Call, JsonText, type Operation, operation } from '../http/operation.ts';
+import { JsonText, type Operation, operation } from '../http/operation.ts';
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
 import { refuseBody } from '../http/route.ts';
 import { compileValidator } from '../http/validator.ts';
@@ -43,10 +43,7 @@ export function addressValidateOperations(desk: RehearsingDesk, book: AddressBoo
       reply_example: { valid: true, status: 201, address: addressExample, problem: null, faults: [] },
       async run(call) {
         const faults = validate(call.body);
-        const refuse = (error: WaypostError) => {
-          const { status, body } = answerRefused(call as Call, error, faults ?? []);
-          return { status, body: { ...body, address: null } };
-        };
+        const refuse = (error: WaypostError) => answerRefused(call, error, faults ?? [], { address: null });
         if (faults !== null) return refuse(refuseBody(faults));
         const input = call.body;
         const { caller, correlation_id, body_bytes } = call;
