@@ -263,6 +263,8 @@ describe('hubs', () => {
     const reference = fresh();
     const made = await make('/v1/hubs', { ...hub, reference });
     assert.equal((await server.call('POST', '/v1/hubs', { ...hub, reference, name: 'X' })).status, 409);
+    const other = await make('/v1/hubs', hub);
+    assert.equal((await server.call('PATCH', `/v1/hubs/${other.id}`, { reference })).status, 409);
     assert.equal((await server.call('PATCH', `/v1/hubs/${made.id}`, { address: nowhere })).status, 422);
     const headers = { 'if-match': '"9"' };
     assert.equal((await server.call('PATCH', `/v1/hubs/${made.id}`, { name: 'X' }, { headers })).status, 412);

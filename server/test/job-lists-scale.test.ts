@@ -234,7 +234,7 @@ async function measure(pages: Pages, filters: Record<string, Partial<JobFilter>>
 for (const state of ['never analysed', 'analysed']) {
   test(`among ${JOBS} jobs, ${state}: what an index leads is read without anything else`, async (t) => {
     if (state === 'analysed') await check.analyse();
-    for (const line of await measure(newest, led, 3_000, 4_000)) t.diagnostic(line);
+    for (const line of await measure(newest, led, 3_000, 2_000)) t.diagnostic(line);
   });
 
   test(`among ${JOBS} jobs, ${state}: filters that rarely meet are looked through page by page`, async (t) => {

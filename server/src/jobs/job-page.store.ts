@@ -146,10 +146,11 @@ async function chooseLead(sql: Sql, list: JobList, leads: readonly Lead[], span:
 
 function readJobs(sql: Sql, { world_id }: JobList, found: readonly Candidate[]): Promise<JobRow[]> {
   if (found.length === 0) return Promise.resolve([]);
+  // Joined, each is looked up by its key whatever is known of the table; `= any` may walk all of `jobs_by_update`.
   return sql<JobRow[]>`
-    select world_id, job_id, channel_id, version, created_at, updated_at, event_id, body, personal
-    from jobs
-    where world_id = ${world_id} and job_id = any(${found.map(({ job_id }) => job_id)}::text[])`;
+    select j.world_id, j.job_id, j.channel_id, j.version, j.created_at, j.updated_at, j.event_id, j.body, j.personal
+    from unnest(${found.map(({ job_id }) => job_id)}::text[]) as n (job_id)
+    join jobs j on j.world_id = ${world_id} and j.job_id = n.job_id`;
 }
 
 function inOrder(rows: readonly JobRow[], found: readonly Candidate[]): JobRow[] {

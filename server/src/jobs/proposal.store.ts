@@ -99,9 +99,9 @@ export async function listProposals(
   });
   if (fitting.length === 0) return { rows: [], next };
   const rows = await sql<ProposalRow[]>`
-    select world_id, proposal_id, created_at, event_id, event_hash, body, personal
-    from proposals
-    where world_id = ${world_id} and proposal_id = any(${fitting.map(({ proposal_id }) => proposal_id)}::text[])`;
+    select p.world_id, p.proposal_id, p.created_at, p.event_id, p.event_hash, p.body, p.personal
+    from unnest(${fitting.map(({ proposal_id }) => proposal_id)}::text[]) as n (proposal_id)
+    join proposals p on p.world_id = ${world_id} and p.proposal_id = n.proposal_id`;
   return { rows: rows.sort((one, other) => (one.proposal_id < other.proposal_id ? 1 : -1)), next };
 }
 

@@ -58,9 +58,9 @@ export async function listResources<D extends Base>(
   });
   if (found.fitting.length === 0) return { fitting: [], next: found.next };
   const rows = await sql<ShownRow[]>`
-    select world_id, id, created_at, updated_at, event_id, body, personal
-    from ${sql(reading.store.table)}
-    where world_id = ${worldId} and id = any(${found.fitting.map(({ id }) => id)}::text[])`;
+    select t.world_id, t.id, t.created_at, t.updated_at, t.event_id, t.body, t.personal
+    from unnest(${found.fitting.map(({ id }) => id)}::text[]) as n (id)
+    join ${sql(reading.store.table)} t on t.world_id = ${worldId} and t.id = n.id`;
   const shown = new Map((await showRows(reading, rows)).map((document) => [document.id, document]));
   const fitting = found.fitting.flatMap(({ at, id }) => {
     const document = shown.get(id);

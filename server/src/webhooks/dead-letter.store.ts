@@ -61,8 +61,9 @@ export async function listDeadLetters(
 
 export async function findDeadLetters(sql: Sql, worldId: number, ids: readonly string[]): Promise<DeadLetter[]> {
   const rows = await sql<DeadLetterRow[]>`
-    select ${columns(sql)} from dead_letters d
-    where d.world_id = ${worldId} and d.dead_letter_id = any(${ids as string[]}::text[])`;
+    select ${columns(sql)}
+    from unnest(${ids as string[]}::text[]) as n (dead_letter_id)
+    join dead_letters d on d.world_id = ${worldId} and d.dead_letter_id = n.dead_letter_id`;
   return rows.map(showDeadLetter);
 }
 
