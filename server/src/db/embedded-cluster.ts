@@ -47,7 +47,7 @@ const SETTINGS = {
   max_connections: '60',
   shared_buffers: '256MB',
   effective_cache_size: '1GB',
-  max_wal_size: '1GB',
+  max_wal_size: '2GB',
   jit: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',

@@ -51,3 +51,32 @@ test('who has just fetched a key finds it, also when its world is forgotten befo
   await keys.fetch(sql, [subject]);
   assert.equal(keys.keyOf(1, 'cus_1'), null, 'who fetches after it reads anew');
 });
+
+test('keys that leave for want of room are read again, whether others took it or those that came with them', async () => {
+  const keys = createSubjectKeys(randomBytes(32), 20);
+  const made = Array.from({ length: 60 }, (_, n) => ({
+    world_id: n % 3,
+    subject_id: `cus_${n}`,
+    ...keys.make(n % 3, `cus_${n}`),
+  }));
+  const of = (from: number, to: number) => made.slice(from, to);
+  const check = (some: typeof made) => {
+    for (const { world_id, subject_id, key } of some) assert.deepEqual(keys.keyOf(world_id, subject_id), key);
+  };
+  let meanwhile = () => {};
+  const sql = (async (_strings: TemplateStringsArray, worlds: number[], subjects: string[]) => {
+    meanwhile();
+    return made.filter(({ subject_id, world_id }) => worlds[subjects.indexOf(subject_id)] === world_id);
+  }) as unknown as Sql;
+  await keys.fetch(sql, of(0, 20));
+  await nextTurn();
+  await keys.fetch(sql, [...of(0, 5), ...of(30, 33)]);
+  await nextTurn();
+  check([...of(0, 5), ...of(30, 33)]);
+  meanwhile = () => {
+    meanwhile = () => {};
+    for (const { world_id, subject_id, key } of of(40, 60)) keys.keep(world_id, subject_id, key);
+  };
+  await keys.fetch(sql, [...of(0, 5), ...of(34, 36)]);
+  check([...of(0, 5), ...of(34, 36)]);
+});

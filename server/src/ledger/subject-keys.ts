@@ -1,16 +1,16 @@
-// The keys under which personal values are sealed, one per data subject: made, kept in memory for a while, and
-// used to open stored documents. Erasing a subject bumps its world's config_version, at which its keys are forgotten
+// The keys under which personal values are sealed, one per data subject: made, read, and used to open stored documents. Erasing a subject bumps its world's config_version, at which its keys are forgotten
 // here and read anew: an erased one is then gone.
 
 import { hash } from 'node:crypto';
 import type { Sql, Tx } from '../db/sql.ts';
 import { takeRandom } from './chance.ts';
 import { refKey } from './command.ts';
+import { KeyCache } from './key-cache.ts';
 import { findSubjectKeys } from './ledger.store.ts';
 import { fillHoles, openParts, seal, subjectsIn, unsealBytes } from './personal.ts';
 import { noteShown, renderingOf, type View } from './shown.ts';
 
-const KEYS_CACHED_MAX = 100_000;
+const KEYS_KEPT_MAX = 100_000;
 const KEY_BYTES = 32;
 const MASTER_KEY_ID_BYTES = 4;
 
@@ -39,13 +39,9 @@ export interface SubjectKeys {
   open(sql: Sql | Tx, documents: readonly SealedDocument[], view: View): Promise<string[]>;
 }
 
-export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
+export function createSubjectKeys(masterKey: Buffer, keptMax = KEYS_KEPT_MAX): SubjectKeys {
   const masterKeyId = hash('sha256', masterKey, 'buffer').subarray(0, MASTER_KEY_ID_BYTES);
-  const known = new Map<string, Buffer | null>();
-  /** Forgotten in this turn of the event loop, perhaps between a `fetch` and the `keyOf` for which it was waited. */
-  let leaving = new Map<string, Buffer | null>();
-  /** Counts what was forgotten: what was read before that may be a key that is destroyed by now. */
-  let forgotten = 0;
+  const known = new KeyCache(keptMax);
   const boundTo = (worldId: number, subjectId: string) => Buffer.from(`subject|${worldId}|${subjectId}`);
 
   /** A sealed key names the master key that it is sealed under, so that this one can be exchanged one day. */
@@ -53,16 +49,6 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
     if (!sealedKey.subarray(0, MASTER_KEY_ID_BYTES).equals(masterKeyId))
       throw new Error('a personal-data key is sealed under another master key than WAYPOST_MASTER_KEY');
     return unsealBytes(masterKey, sealedKey.subarray(MASTER_KEY_ID_BYTES), boundTo);
-  }
-
-  function remember(name: string, key: Buffer | null): void {
-    if (known.size >= KEYS_CACHED_MAX) {
-      for (const oldest of known.keys()) {
-        known.delete(oldest);
-        if (known.size < KEYS_CACHED_MAX * 0.9) break;
-      }
-    }
-    known.set(name, key);
   }
 
   const keys: SubjectKeys = {
@@ -73,16 +59,17 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
 
     async fetch(sql, subjects) {
       for (;;) {
-        const missing = subjects.filter((subject) => !known.has(refKey(subject.world_id, subject.subject_id)));
+        const missing = subjects.filter(({ world_id, subject_id }) => !known.has(world_id, subject_id));
         if (missing.length === 0) return;
-        const asOf = forgotten;
+        const before = known.left;
         const rows = await findSubjectKeys(sql as Tx, missing);
-        if (asOf !== forgotten) continue;
-        for (const row of rows) {
-          const key = row.sealed_key === null ? null : openKey(row.sealed_key, boundTo(row.world_id, row.subject_id));
-          remember(refKey(row.world_id, row.subject_id), key);
+        if (before !== known.left) continue;
+        for (const { world_id, subject_id, sealed_key } of rows) {
+          const key = sealed_key === null ? null : openKey(sealed_key, boundTo(world_id, subject_id));
+          known.keep(world_id, subject_id, key);
         }
-        return;
+        // Those that came may have taken the room of others that are asked for.
+        if (before === known.left) return;
       }
     },
 
@@ -95,26 +82,13 @@ export function createSubjectKeys(masterKey: Buffer): SubjectKeys {
     },
 
     keyOf(worldId, subjectId) {
-      const name = refKey(worldId, subjectId);
-      const key = known.has(name) ? known.get(name) : leaving.get(name);
+      const key = known.get(worldId, subjectId);
       if (key === undefined) throw new Error(`the key of data subject ${subjectId} in world ${worldId} does not exist`);
       return key;
     },
 
-    keep: (worldId, subjectId, key) => remember(refKey(worldId, subjectId), key),
-
-    forgetWorld(worldId) {
-      forgotten++;
-      const prefix = `${worldId}/`;
-      for (const [name, key] of known) {
-        if (!name.startsWith(prefix)) continue;
-        known.delete(name);
-        leaving.set(name, key);
-      }
-      setImmediate(() => {
-        leaving = new Map();
-      });
-    },
+    keep: (worldId, subjectId, key) => known.keep(worldId, subjectId, key),
+    forgetWorld: (worldId) => known.forgetWorld(worldId),
 
     async open(sql, documents, view) {
       await keys.fetchFor(sql, documents);
