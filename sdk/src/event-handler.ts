@@ -18,7 +18,10 @@ export interface HandlerOptions {
   secret?: VerifyOptions['secret'] | undefined;
   /** Where it stood before this start: what `keep` got last. */
   state?: TrackerState | undefined;
-  /** Called after each event, one call at a time. Without it a restart hands some events over again. */
+  /**
+   * Called after each event, one call at a time; events that come meanwhile are kept by one call together. Without it a
+   * restart hands some events over again.
+   */
   keep?: ((state: TrackerState) => Promise<void> | void) | undefined;
   /** What went wrong with a webhook; by default it is written to the console. */
   onError?: ((error: unknown) => void) | undefined;
@@ -48,6 +51,8 @@ export function createEventHandler(options: HandlerOptions): EventHandler {
   const tracker = createEventTracker(options.state, Date.now());
   const underWay = new Map<string, Promise<void>>();
   let kept: Promise<void> = Promise.resolve();
+  /** The call of `keep` that has not begun yet: whoever comes before it does is in it. */
+  let nextKept: Promise<void> | null = null;
 
   /** Each event once, also when its repeat comes while it is dealt with. A failed one is forgotten: it comes again. */
   async function handOver(event: WaypostEvent, arrival: Arrival): Promise<void> {
@@ -65,9 +70,14 @@ export function createEventHandler(options: HandlerOptions): EventHandler {
   async function deal(event: WaypostEvent, arrival: Arrival): Promise<void> {
     await options.handle(event);
     tracker.take(arrival, Date.now());
-    const mine = kept.catch(() => {}).then(() => options.keep?.(tracker.readState()));
-    kept = mine;
-    await mine;
+    nextKept ??= kept = keepAfter(kept);
+    await nextKept;
+  }
+
+  async function keepAfter(before: Promise<void>): Promise<void> {
+    await before.catch(() => {});
+    nextKept = null;
+    await options.keep?.(tracker.readState());
   }
 
   const take: EventHandler['take'] = async ({ headers, body }) => {

@@ -97,7 +97,7 @@ async function* readFrames(
 function readFrame(block: string): Frame {
   const frame: Frame = { id: null, event: null, data: null };
   for (const line of block.split('\n')) {
-    const [, name = '', value = ''] = /^(id|event|data): (.*)$/.exec(line) ?? [];
+    const [, name = '', value = ''] = /^(id|event|data): (.*)$/s.exec(line) ?? [];
     if (name !== '') frame[name as keyof Frame] = value;
   }
   return frame;

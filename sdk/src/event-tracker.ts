@@ -56,7 +56,7 @@ export interface EventGap {
 export interface TrackerState {
   /** Everything owed up to this sequence has come. */
   through: number;
-  /** What has come beyond it, as [previous, sequence]. */
+  /** Beyond it: everything owed after the first number up to the second has come. One pair for each gap that is open. */
   beyond: [number, number][];
   /** Of the log; 1 when absent. */
   epoch?: number;
@@ -84,25 +84,42 @@ export interface EventTracker {
   readState(): TrackerState;
 }
 
+/** Everything owed after `from` up to `to` has come; `from` itself is owed and has not. */
+interface Stretch {
+  from: number;
+  to: number;
+  noticed_ms: number;
+}
+
 /** A new endpoint starts at 0; one that already received messages continues from the state that was kept. */
 export function createEventTracker(state: TrackerState = { through: 0, beyond: [] }, nowMs = 0): EventTracker {
   let { through, epoch = FIRST_EPOCH } = state;
-  const nextOf = new Map(state.beyond);
-  const came = new Set(nextOf.values());
-  const noticed = new Map<number, number>();
-  for (const previous of nextOf.keys()) notice(previous, nowMs);
+  /** Beyond `through`, in order, none touching the next: as many as there are gaps, however many events have come. */
+  let stretches: Stretch[] = [];
+  for (const [from, to] of state.beyond) add({ from, to, noticed_ms: nowMs });
 
-  function notice(previous: number, atMs: number): void {
-    if (previous > through && !came.has(previous) && !noticed.has(previous)) noticed.set(previous, atMs);
+  /** Each message says that nothing is owed between the one before and itself, so that what touches is one. */
+  function add(one: Stretch): void {
+    let first = stretches.length;
+    while (first > 0 && (stretches[first - 1]?.to ?? 0) >= one.from) first--;
+    let end = first;
+    for (let next = stretches[end]; next !== undefined && next.from <= one.to; next = stretches[++end]) {
+      const noticed_ms = next.from <= one.from ? next.noticed_ms : one.noticed_ms;
+      one = { from: Math.min(next.from, one.from), to: Math.max(next.to, one.to), noticed_ms };
+    }
+    stretches.splice(first, end - first, one);
+    advance();
   }
 
   function advance(): void {
-    for (let next = nextOf.get(through); next !== undefined; next = nextOf.get(through)) {
-      nextOf.delete(through);
-      came.delete(next);
-      through = next;
+    for (let next = stretches[0]; next !== undefined && next.from <= through; next = stretches[0]) {
+      through = Math.max(through, next.to);
+      stretches.shift();
     }
   }
+
+  const has = (sequence: number) =>
+    sequence <= through || stretches.some(({ from, to }) => from < sequence && sequence <= to);
 
   /** The log was restored from a backup: what came beyond that never happened there, and its numbers come again. */
   function restore(epochs: readonly LogEpoch[]): void {
@@ -113,53 +130,39 @@ export function createEventTracker(state: TrackerState = { through: 0, beyond: [
     const kept = isKnown ? Math.min(...lost) : 0;
     epoch = newest;
     through = Math.min(through, kept);
-    for (const [previous, sequence] of [...nextOf]) {
-      if (sequence <= kept) continue;
-      nextOf.delete(previous);
-      came.delete(sequence);
-    }
-    for (const sequence of [...noticed.keys()]) if (sequence > kept) noticed.delete(sequence);
+    stretches = stretches.flatMap((one) => (one.from > kept ? [] : [{ ...one, to: Math.min(one.to, kept) }]));
+    advance();
   }
 
   function giveUp(oldestSequence: number): void {
-    const missing = [...nextOf.keys()].filter((previous) => previous < oldestSequence && !came.has(previous));
+    const missing = stretches.map(({ from }) => from).filter((from) => from < oldestSequence);
     through = Math.max(through, ...missing);
-    for (const [previous, sequence] of [...nextOf]) {
-      if (previous >= through) continue;
-      nextOf.delete(previous);
-      came.delete(sequence);
-    }
-    for (const sequence of [...noticed.keys()]) if (sequence <= through) noticed.delete(sequence);
     advance();
   }
 
   const readPlace = () => (epoch === FIRST_EPOCH ? String(through) : `${epoch}-${through}`);
 
   return {
-    take(message, nowMs) {
-      const { sequence, epochs = [] } = message;
+    take({ sequence, previous, epochs = [] }, nowMs) {
       if (sequence === null) return 'untracked';
       restore(epochs);
-      noticed.delete(sequence);
-      if (sequence <= through || came.has(sequence)) return 'duplicate';
-      // After a restore everything is complete up to a number that may not have been owed itself.
-      const previous = Math.max(message.previous ?? 0, through);
-      came.add(sequence);
-      nextOf.set(previous, sequence);
-      notice(previous, nowMs);
-      advance();
+      if (has(sequence)) return 'duplicate';
+      add({ from: previous ?? 0, to: sequence, noticed_ms: nowMs });
       return 'new';
     },
     listGaps(nowMs, graceMs) {
-      return [...noticed]
-        .filter(([sequence, noticed_ms]) => sequence > through && nowMs - noticed_ms >= graceMs)
-        .map(([sequence, noticed_ms]) => ({ sequence, after: readPlace(), noticed_ms }))
-        .sort((a, b) => a.sequence - b.sequence);
+      return stretches
+        .filter(({ noticed_ms }) => nowMs - noticed_ms >= graceMs)
+        .map(({ from, noticed_ms }) => ({ sequence: from, after: readPlace(), noticed_ms }));
     },
     restore,
     giveUp,
-    has: (sequence) => sequence <= through || came.has(sequence),
+    has,
     readPlace,
-    readState: () => ({ through, beyond: [...nextOf], ...(epoch !== FIRST_EPOCH && { epoch }) }),
+    readState: () => ({
+      through,
+      beyond: stretches.map(({ from, to }) => [from, to]),
+      ...(epoch !== FIRST_EPOCH && { epoch }),
+    }),
   };
 }

@@ -51,6 +51,10 @@ function givenHandler(more: Partial<HandlerOptions> = {}) {
   return { handler, handled, errors };
 }
 
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((done) => setImmediate(done));
+}
+
 test('an event is handed over once, whether it is pushed, pulled or both', async () => {
   const { handler, handled } = givenHandler();
   const [first, second, third] = [eventOf(3), eventOf(5), eventOf(9)];
@@ -150,6 +154,40 @@ test('the place is kept after each event, in order, and a new start goes on from
   const later = givenHandler({ state: handler.tracker.readState() });
   await later.handler.pull(pulled([eventOf(4), 3], [eventOf(5), 4]));
   assert.deepEqual(later.handled, ['evt_5']);
+});
+
+test('events that come while the place is kept are kept together, and answered only then', async () => {
+  const first = Promise.withResolvers<void>();
+  const kept: number[] = [];
+  const answered: number[] = [];
+  const keep = async ({ through }: TrackerState) => {
+    kept.push(through);
+    if (kept.length === 1) await first.promise;
+    if (kept.length === 2) throw new Error('the disk is full');
+  };
+  const { handler, errors } = givenHandler({ keep });
+  const takes = Array.from({ length: 40 }, async (_, index) => {
+    const { status } = await handler.take(messageOf(eventOf(index + 1), index === 0 ? null : index));
+    answered.push(status);
+  });
+  await until(() => handler.tracker.readPlace() === '40');
+  assert.deepEqual(
+    [kept.length, answered],
+    [1, []],
+    'one is under way, and nobody is answered before its event is kept',
+  );
+  const late = kept[0] ?? assert.fail();
+  first.resolve();
+  await Promise.all(takes);
+  assert.deepEqual(kept, [late, 40]);
+  assert.deepEqual(answered, [...Array(late).fill(204), ...Array(40 - late).fill(500)]);
+  assert.equal(errors.length, 40 - late);
+  assert.equal(
+    (await handler.take(messageOf(eventOf(41), 40))).status,
+    204,
+    'what failed before does not fail this one',
+  );
+  assert.deepEqual(kept, [late, 40, 41]);
 });
 
 test('after a restore the same numbers are new events, by what a message says and by the event that tells of it', async () => {

@@ -61,6 +61,18 @@ test('frames in any pieces are put together, and a lost connection goes on at th
   assert.match(asked[0] ?? '', /types=job\.\*/);
 });
 
+test('an event is read whole, whatever characters somebody wrote into it', async () => {
+  const note = 'left at the door\u2028second line\u2029third\u0085fourth';
+  const data = JSON.stringify({ sequence: 5, note });
+  const { client } = await startStream([stream(`id: 5\nevent: job.created\ndata: ${data}\n\n${frame('6', 6)}`)]);
+  const seen: unknown[] = [];
+  for await (const event of client.events.follow({ after: 4 })) {
+    seen.push(event);
+    if (event.sequence === 6) break;
+  }
+  assert.deepEqual(seen, [{ sequence: 5, note }, { sequence: 6 }]);
+});
+
 test('a server that is away is waited for once it was there; at first it is told', async () => {
   const away: Answer = (_request, response) => response.writeHead(503).end();
   const { client } = await startStream([stream(frame('5', 5)), away, stream(frame('6', 6))]);

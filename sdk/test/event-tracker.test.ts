@@ -101,6 +101,48 @@ test('a tracker that was restarted still knows the holes that it had noticed', (
   assert.deepEqual(after.listGaps(60, 0), [{ sequence: 9, after: '3', noticed_ms: 60 }]);
 });
 
+test('a gap that stays open costs the same however many events come behind it', () => {
+  const tracker = createEventTracker();
+  const owed = chainOf(Array.from({ length: 10_000 }, (_, index) => 3 + 2 * index));
+  for (const message of owed.slice(1)) tracker.take(message, 7);
+  assert.deepEqual(tracker.readState(), { through: 0, beyond: [[3, 20_001]] });
+  assert.deepEqual(tracker.listGaps(7, 0), [{ sequence: 3, after: '0', noticed_ms: 7 }]);
+  for (const message of owed.slice(1)) assert.equal(tracker.take(message, 8), 'duplicate');
+  const later = createEventTracker(JSON.parse(JSON.stringify(tracker.readState())));
+  assert.equal(later.has(4_999), true);
+  assert.equal(later.take(owed[0] ?? assert.fail(), 9), 'new');
+  assert.deepEqual(later.readState(), { through: 20_001, beyond: [] });
+});
+
+test('a state that names each event, as it was kept before, is read as it was meant', () => {
+  const tracker = createEventTracker({
+    through: 4,
+    beyond: [
+      [12, 13],
+      [9, 12],
+      [20, 21],
+    ],
+  });
+  assert.deepEqual(
+    tracker.listGaps(0, 0).map(({ sequence }) => sequence),
+    [9, 20],
+  );
+  assert.equal(tracker.take(at(4), 0), 'duplicate');
+  assert.equal(tracker.take(at(2), 0), 'new');
+  assert.equal(tracker.readPlace(), '13');
+});
+
+test('a gap before a restored place is still known, and what came across that place is cut there', () => {
+  const tracker = createEventTracker({ through: 3, beyond: [[9, 14]] }, 5);
+  tracker.restore([{ log_epoch: 500, last_sequence: 12 }]);
+  assert.deepEqual(tracker.readState(), { through: 3, beyond: [[9, 12]], epoch: 500 });
+  assert.deepEqual(tracker.listGaps(5, 0), [{ sequence: 9, after: '500-3', noticed_ms: 5 }]);
+  const epochs = [{ log_epoch: 500, last_sequence: 12 }];
+  assert.equal(tracker.take({ sequence: 13, previous: 12, epochs }, 0), 'new', 'its number came again');
+  assert.equal(tracker.take({ sequence: 9, previous: 3, epochs }, 0), 'new');
+  assert.equal(tracker.readPlace(), '500-13');
+});
+
 test('in whatever order and however often messages come: complete means no gap, a missing one is always found', () => {
   fc.assert(
     fc.property(
