@@ -146,7 +146,7 @@ async function chooseLead(sql: Sql, list: JobList, leads: readonly Lead[], span:
 
 function readJobs(sql: Sql, { world_id }: JobList, found: readonly Candidate[]): Promise<JobRow[]> {
   if (found.length === 0) return Promise.resolve([]);
-  // Joined, each is looked up by its key whatever is known of the table; `= any` may walk all of `jobs_by_update`.
+  // Joined, each is looked up by its key, whatever is known of the table (docs/decisions/0063).
   return sql<JobRow[]>`
     select j.world_id, j.job_id, j.channel_id, j.version, j.created_at, j.updated_at, j.event_id, j.body, j.personal
     from unnest(${found.map(({ job_id }) => job_id)}::text[]) as n (job_id)
