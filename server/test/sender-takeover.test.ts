@@ -107,21 +107,27 @@ test('two senders divide the endpoints, and each event is sent once', async (t) 
 test('whoever lost a lease writes nothing: everything is dropped', async (t) => {
   const kit = await startKit(t);
   const receiver = await kit.receiver();
-  await kit.sender();
+  const sender = await kit.sender();
   const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
   await kit.active(id);
   await kit.emit(jobsOf(10));
   await receiver.until(({ messages }) => messages.length === 10);
   await kit.settled(id);
   const [before] = await kit.db.sql<{ sequence: number }[]>`select sequence from cursors where endpoint_id = ${id}`;
-  // Another process takes every share without this one having noticed.
-  await kit.db
-    .sql`update sender_leases set holder = 'thief', epoch = epoch + 1, expires_at = clock_timestamp() + interval '1 hour'`;
-  await kit.db.sql`update cursors set epoch = epoch + 1`;
+  receiver.script = () => ({ hold: true });
   await kit.emit(jobsOf(10));
-  await kit.eventually(async () => (await kit.db.sql`select 1 from senders`).length === 1);
-  await receiver.until(({ messages }) => messages.length > 10).catch(() => {});
-  const sender = await kit.sender();
+  await receiver.until(({ messages }) => messages.length === 20);
+  // Another process takes every share while all of them are on their way, and never lets go of them.
+  await kit.db.sql`
+    create function never_let_go() returns trigger language plpgsql as 'begin return null; end'`;
+  await kit.db.sql.begin(async (tx) => {
+    await tx`update sender_leases set holder = 'thief', epoch = epoch + 1`;
+    await tx`update cursors set epoch = epoch + 1`;
+    await tx`
+      create trigger never_let_go before update on sender_leases for each row execute function never_let_go()`;
+  });
+  receiver.release();
+  await kit.eventually(async () => sender.state().shares === 0);
   await sender.stop();
   const [after] = await kit.db.sql<{ sequence: number }[]>`select sequence from cursors where endpoint_id = ${id}`;
   assert.equal(after?.sequence, before?.sequence);

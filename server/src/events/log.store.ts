@@ -140,7 +140,7 @@ function readJobBeginning(sql: Sql, worldId: number, job: { id: string; since: I
     limit 1`;
 }
 
-/** Events by their places, in no order. */
+/** Events by their places. In order, because only the key has one: else the index of correlation ids may be walked whole. */
 export async function readPlaces(
   sql: Sql,
   worldId: number,
@@ -153,7 +153,8 @@ export async function readPlaces(
       correlation_id, traceparent, body, personal
     from events
     where world_id = ${worldId} and sequence = any(${places.map((place) => place.sequence)}::bigint[])
-      and recorded_at >= ${times[0] ?? ''}::timestamptz and recorded_at <= ${times.at(-1) ?? ''}::timestamptz`;
+      and recorded_at >= ${times[0] ?? ''}::timestamptz and recorded_at <= ${times.at(-1) ?? ''}::timestamptz
+    order by sequence`;
 }
 
 /** The body of the last event of each of these jobs up to a sequence. `since`: none of its events is older. */

@@ -64,13 +64,13 @@ export async function listAttempts(
   return { rows: found.fitting.map(showAttempt), next: found.next };
 }
 
-/** Those of one event, which are few; `offset 0` keeps all of the endpoint's from being read in search of them. */
+/** Those of one event, which are few. By their order they are found by their key, and not among all of the endpoint. */
 function attemptsOf(sql: Sql, worldId: number, endpointId: string, eventId: string) {
   return sql`(
     select * from attempts
     where world_id = ${worldId} and endpoint_id = ${endpointId} and event_id = ${eventId}
       and sequence in (0, ${placeOfEvent(eventId)?.sequence ?? 0})
-    offset 0
+    order by sequence offset 0
   )`;
 }
 
@@ -146,7 +146,8 @@ export async function listMessages(
     sql<{ sequence: number }[]>`
       select sequence from dead_letters
       where world_id = ${worldId} and endpoint_id = ${endpointId} and sequence = any(${sequences}::bigint[])
-        and state in ('dead', 'expired')`,
+        and state in ('dead', 'expired')
+      order by sequence`,
   ]);
   const found = {
     tried: new Map(tried.map((row) => [row.sequence, row])),

@@ -23,15 +23,17 @@ export async function listReceipts(sql: Sql, worldId: number, of: ReceiptsOf): P
   const { job_id, sequences, since, visible } = of;
   const [live, kept] = await Promise.all([
     sql<Receipt[]>`
-      select distinct on (a.endpoint_id, a.sequence) a.endpoint_id, a.sequence,
-        a.started_at + a.duration_ms * interval '1 millisecond' as delivered_at, a.status, a.attempt
-      from attempts a
-      where a.world_id = ${worldId} and a.sequence = any(${sequences as number[]}::bigint[])
-        and a.endpoint_id = any(array(
-          select e.endpoint_id from endpoints e where e.world_id = ${worldId}
-            ${visible === null ? sql`` : sql`and e.endpoint_id = any(${visible as string[]}::text[])`}))
-        and a.started_at >= ${since}::timestamptz and a.outcome = 'delivered'
-      order by a.endpoint_id, a.sequence, a.started_at`,
+      select e.endpoint_id, a.sequence, a.delivered_at, a.status, a.attempt
+      from endpoints e
+      cross join lateral (
+        select distinct on (sequence) sequence, started_at + duration_ms * interval '1 millisecond' as delivered_at, status, attempt
+        from attempts
+        where world_id = ${worldId} and endpoint_id = e.endpoint_id and sequence = any(${sequences as number[]}::bigint[])
+          and started_at >= ${since}::timestamptz and outcome = 'delivered'
+        order by sequence, started_at
+      ) a
+      where e.world_id = ${worldId}
+        ${visible === null ? sql`` : sql`and e.endpoint_id = any(${visible as string[]}::text[])`}`,
     sql<{ receipts: string }[]>`
       select receipts from job_receipts where world_id = ${worldId} and job_id = ${job_id}`,
   ]);

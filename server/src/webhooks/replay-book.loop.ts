@@ -37,7 +37,9 @@ export function startReplays(options: ReplaysOptions): Replays {
   async function open(row: OpenReplay, run: EndpointRun): Promise<void> {
     const { world_id, replay_id, plan, place } = row;
     const about = { replay_id, target_id: plan.target_id, requested_at: plan.requested_at };
-    const settled = place === null ? new Set<number>() : await readReplaySettled(sql, world_id, about, place.sequence);
+    const upTo = Math.max(plan.end.sequence, place?.closing_to ?? 0);
+    const settled =
+      place === null ? new Set<number>() : await readReplaySettled(sql, world_id, about, place.sequence, upTo);
     if (run.isStopped || run.replays.ids.includes(replay_id)) return;
     run.replays.open(new ReplayRun(replay_id, plan, place, settled, deskOf(options, row, run)));
     around.changed(run);

@@ -151,7 +151,8 @@ async function nameLetters(sql: Sql, { world_id, plan }: ReplaySource, heads: re
   const rows = await sql<{ sequence: number; dead_letter_id: string }[]>`
     select sequence, dead_letter_id from dead_letters
     where world_id = ${world_id} and endpoint_id = ${plan.target_id} and state = 'dead'
-      and sequence = any(${heads.map(({ head }) => head.sequence)}::bigint[])`;
+      and sequence = any(${heads.map(({ head }) => head.sequence)}::bigint[])
+    order by sequence`;
   const letters = new Map(rows.map((row) => [row.sequence, row.dead_letter_id]));
   for (const each of heads) each.dead_letter_id = letters.get(each.head.sequence) ?? null;
 }

@@ -206,22 +206,29 @@ export async function readOpenReplays(
   }));
 }
 
-/** What a replay has settled ahead of its cursor: delivered or given up. Whoever takes it over passes it by. */
+/**
+ * What a replay has settled ahead of its cursor: delivered or given up. Whoever takes it over passes it by. Without its end,
+ * and the order that leads to the key, everything would be read that was sent live meanwhile.
+ */
 export async function readReplaySettled(
   sql: Sql,
   worldId: number,
   replay: { replay_id: string; target_id: string; requested_at: Instant },
   after: number,
+  upTo: number,
 ): Promise<Set<number>> {
   const { replay_id, target_id, requested_at } = replay;
   const rows = await sql<{ sequence: number }[]>`
-    select sequence from attempts
-    where world_id = ${worldId} and endpoint_id = ${target_id} and sequence > ${after}
-      and started_at >= ${requested_at}::timestamptz - interval '1 hour' and replay = ${replay_id} and outcome = 'delivered'
+    select sequence from (
+      select sequence from attempts
+      where world_id = ${worldId} and endpoint_id = ${target_id} and sequence > ${after} and sequence <= ${upTo}
+        and started_at >= ${requested_at}::timestamptz - interval '1 hour' and replay = ${replay_id} and outcome = 'delivered'
+      order by sequence offset 0
+    ) a
     union
     select sequence from dead_letters
-    where world_id = ${worldId} and endpoint_id = ${target_id} and sequence > ${after} and state = 'dead'
-      and died_at > ${requested_at}::timestamptz`;
+    where world_id = ${worldId} and endpoint_id = ${target_id} and sequence > ${after} and sequence <= ${upTo}
+      and state = 'dead' and died_at > ${requested_at}::timestamptz`;
   return new Set(rows.map((row) => row.sequence));
 }
 

@@ -181,7 +181,10 @@ export function readParked(sql: Sql, endpoints: readonly EndpointKey[]): Promise
     order by p.world_id, p.endpoint_id, p.sequence`;
 }
 
-/** What lies ahead of the cursors and is over already: delivered, dead or left out. A new owner passes it by. */
+/**
+ * What lies ahead of the cursors and is over already: delivered, dead or left out. A new owner passes it by. The order of
+ * the attempts finds them by their key: by time, all of the last hour would be read.
+ */
 export function readSettledAhead(
   sql: Sql,
   cursors: readonly Pick<CursorRow, 'world_id' | 'endpoint_id' | 'sequence' | 'recorded_at'>[],
@@ -191,10 +194,14 @@ export function readSettledAhead(
   const sequences = cursors.map((each) => each.sequence);
   const times = cursors.map((each) => each.recorded_at.toISOString());
   return sql<(EndpointKey & { sequence: number; is_left_out: boolean })[]>`
-    select a.world_id, a.endpoint_id, a.sequence, false as is_left_out
+    select n.world_id, n.endpoint_id, a.sequence, false as is_left_out
     from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[], ${times}::timestamptz[]) as n (world_id, endpoint_id, sequence, recorded_at)
-    join attempts a on a.world_id = n.world_id and a.endpoint_id = n.endpoint_id and a.sequence > n.sequence
-      and a.started_at >= n.recorded_at - interval '1 hour' and a.outcome = 'delivered' and a.redrive is null and a.replay is null
+    cross join lateral (
+      select sequence from attempts
+      where world_id = n.world_id and endpoint_id = n.endpoint_id and sequence > n.sequence
+        and started_at >= n.recorded_at - interval '1 hour' and outcome = 'delivered' and redrive is null and replay is null
+      order by sequence offset 0
+    ) a
     union
     select d.world_id, d.endpoint_id, d.sequence, false
     from unnest(${worlds}::int[], ${ids}::text[], ${sequences}::bigint[]) as n (world_id, endpoint_id, sequence)

@@ -66,15 +66,20 @@ export interface SentOf {
   since: Date;
 }
 
-/** The oldest attempt of each message first. */
+/** The oldest attempt of each message first. Their order finds them by their key, and not among all of their endpoint. */
 export async function listTraceAttempts(sql: Sql, worldId: number, of: SentOf, count: number): Promise<Attempt[]> {
   const rows = await sql<AttemptRow[]>`
-    select endpoint_id, event_id, type, sequence, attempt, started_at, duration_ms, outcome, status, error, reply,
-      control, retry_after_s, correlation_id, redrive, replay
-    from attempts
-    where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
-      and sequence = any(${of.sequences as number[]}::bigint[]) and started_at >= ${of.since.toISOString()}::timestamptz
-    order by endpoint_id, sequence, started_at
+    select a.*
+    from unnest(${of.endpoint_ids as string[]}::text[]) as n (endpoint_id)
+    cross join lateral (
+      select endpoint_id, event_id, type, sequence, attempt, started_at, duration_ms, outcome, status, error, reply,
+        control, retry_after_s, correlation_id, redrive, replay
+      from attempts
+      where world_id = ${worldId} and endpoint_id = n.endpoint_id
+        and sequence = any(${of.sequences as number[]}::bigint[]) and started_at >= ${of.since.toISOString()}::timestamptz
+      order by sequence offset 0
+    ) a
+    order by a.endpoint_id, a.sequence, a.started_at
     limit ${count}`;
   return rows.map(showAttempt);
 }
@@ -98,9 +103,14 @@ export function listStanding(sql: Sql, worldId: number, of: SentOf): Promise<Sta
     where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
       and sequence = any(${of.sequences as number[]}::bigint[]) and redrive = ''
     union all
-    select endpoint_id, sequence, null, null, dead_letter_id, null from dead_letters
-    where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
-      and sequence = any(${of.sequences as number[]}::bigint[]) and state = 'dead'
+    select n.endpoint_id, d.sequence, null, null, d.dead_letter_id, null
+    from unnest(${of.endpoint_ids as string[]}::text[]) as n (endpoint_id)
+    cross join lateral (
+      select sequence, dead_letter_id from dead_letters
+      where world_id = ${worldId} and endpoint_id = n.endpoint_id
+        and sequence = any(${of.sequences as number[]}::bigint[]) and state = 'dead'
+      order by sequence offset 0
+    ) d
     union all
     select endpoint_id, sequence, null, null, null, reason from left_out_messages
     where world_id = ${worldId} and endpoint_id = any(${of.endpoint_ids as string[]}::text[])
