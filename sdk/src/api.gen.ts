@@ -857,7 +857,7 @@ export type ChannelUpdatedEvent = (Event) & ({
 export interface Consumer {
   /** Identifier, by which events name it. */
   id: string;
-  /** Lower-case letters, digits and . _ -; unique in its world. */
+  /** Up to 63 lower-case letters, digits, dots, underscores and hyphens; unique in its world. */
   name: string;
   /** What people should know about it. */
   description: string | null;
@@ -898,7 +898,7 @@ export interface ConsumerAck {
 }
 
 export interface ConsumerAcked {
-  /** Lower-case letters, digits and . _ -; unique in its world. */
+  /** Up to 63 lower-case letters, digits, dots, underscores and hyphens; unique in its world. */
   name: string;
   /** Everything up to here is acknowledged. */
   sequence: number;
@@ -930,7 +930,7 @@ export type ConsumerDeletedEvent = (Event) & ({
 export interface ConsumerDocument {
   /** Identifier, by which events name it. */
   id: string;
-  /** Lower-case letters, digits and . _ -; unique in its world. */
+  /** Up to 63 lower-case letters, digits, dots, underscores and hyphens; unique in its world. */
   name: string;
   /** What people should know about it. */
   description: string | null;
@@ -944,7 +944,7 @@ export interface ConsumerDocument {
 }
 
 export interface ConsumerInput {
-  /** Lower-case letters, digits and . _ -; unique in its world. */
+  /** Up to 63 lower-case letters, digits, dots, underscores and hyphens; unique in its world. */
   name: string;
   /** Types or topics, with `job.*` for all that begin so. */
   types?: string[] | undefined;
@@ -3377,7 +3377,7 @@ export interface RequirementSetInput {
     level: "optional" | "required";
     /** phone: the last four digits of the phone number. supplied: in `value`. */
     kind: "phone" | "supplied";
-    /** The PIN, with kind supplied. Kept as a hash, never shown. */
+    /** Four to eight digits: the PIN, with kind supplied. Kept as a hash, never shown. */
     value?: string | undefined;
   } | undefined;
   /** Scans. */

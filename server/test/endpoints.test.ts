@@ -319,6 +319,7 @@ test('messages, attempts and health are shown, page by page', async () => {
   assert.deepEqual([rest.body.data[1].type, rest.body.data[1].sequence], ['endpoint.test', null]);
   const one = await house.call('GET', path(endpoint.id, `/attempts?event_id=${first.body.data[0].event_id}`));
   assert.equal(one.body.data.length, 1);
+  assert.equal((await house.call('GET', path(endpoint.id, '/attempts?event_id=x'))).status, 422);
   const health = await house.call('GET', path(endpoint.id, '/health'));
   assert.deepEqual(
     [health.body.status, health.body.circuit, health.body.last_hour.delivered, health.body.dead_letters],

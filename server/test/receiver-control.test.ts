@@ -80,6 +80,7 @@ test('rules about what is worth sending are checked, completed and shown', async
     return [status, ...(body.errors ?? []).map(({ pointer }: { pointer: string }) => pointer)];
   };
   assert.deepEqual(await faults([{ types: ['driver.*'] }]), [422, '/worth_sending/0']);
+  assert.match((await post([{ types: ['driver.*'] }])).body.detail, /a rule of worth_sending that rules nothing/);
   assert.deepEqual(await faults([{ types: ['driver.upated'], latest_wins: true }]), [422, '/worth_sending/0/types/0']);
   assert.deepEqual(await faults([{ types: ['job.*'], time_to_live_s: 0 }]), [422, '/worth_sending/0/time_to_live_s']);
   const path = `/v1/endpoints/${made.body.id}`;

@@ -49,7 +49,7 @@ export async function requireConsumer(
   const near = nearestWord(name, names);
   throw new WaypostError(
     'not_found',
-    `There is no consumer ${name}${near === null ? '' : `; did you mean ${near}?`} POST /v1/consumers makes one.`,
+    `There is no consumer ${name}${near === null ? '.' : `; did you mean ${near}?`} POST /v1/consumers makes one.`,
   );
 }
 

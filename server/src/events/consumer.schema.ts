@@ -12,7 +12,7 @@ export const NAME_PATTERN = '^[a-z0-9][a-z0-9._-]{0,62}$';
 
 export const ConsumerName = Type.String({
   pattern: NAME_PATTERN,
-  description: 'Lower-case letters, digits and . _ -; unique in its world.',
+  description: 'Up to 63 lower-case letters, digits, dots, underscores and hyphens; unique in its world.',
 });
 
 const ChannelId = Type.String({ pattern: '^chn_[0-7][0-9a-hjkmnp-tv-z]{25}$' });

@@ -102,6 +102,7 @@ test('every format is in the table of this test', () => {
 test('a date-time that fails is explained', () => {
   const explain = (text: string) => formats['date-time']?.explain?.(text) ?? '';
   assert.match(explain('2026-11-21T13:00:00'), /offset is missing/);
+  assert.match(explain('2026-11-21T13:00:00 01:00'), /%2B/);
   assert.match(explain('2026-02-30T10:00:00Z'), /2026-02-30 is not a day/);
   assert.match(explain('2026-11-21'), /no time/);
   assert.match(explain('1732194000'), /1970/);

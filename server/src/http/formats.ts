@@ -84,6 +84,9 @@ function isDay(year: number, month: number, day: number): boolean {
 function explainDateTime(text: string): string | null {
   const parts = dateTimePattern.exec(text);
   if (parts === null) {
+    // A plus sign that stands in a URL as it is arrives as a space.
+    if (/^\d{4}-\d\d-\d\dT[\d:.]+ \d\d:\d\d$/.test(text))
+      return 'there is a space before its offset: write the + of a URL as %2B, or give the time in UTC with Z';
     if (/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text))
       return 'its offset is missing: add Z or one like +01:00';
     if (datePattern.test(text)) return 'it has a day but no time';

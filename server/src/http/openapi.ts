@@ -29,7 +29,7 @@ every change goes out as an *event*, numbered without gaps, by webhook or for wh
 ## A first call
 
 \`\`\`sh
-curl http://localhost:8080/v1/jobs \\
+curl $WAYPOST_URL/v1/jobs \\
   -H "Authorization: Bearer $WAYPOST_KEY"
 \`\`\`
 

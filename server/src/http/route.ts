@@ -152,11 +152,16 @@ function readBody(route: Route, bytes: Buffer | undefined): unknown {
       faults: [{ pointer: '', code: 'not_allowed', message: 'must be absent or an empty object' }],
     });
   }
-  if (isAbsent) throw new WaypostError('malformed_json', 'The body is empty: this operation needs a JSON object.');
+  if (isAbsent) throw refuseEmptyBody(route.validateBody({}) === null);
   const body = readJson(bytes);
   const faults = route.validateBody(body);
   if (faults !== null) throw refuseBody(faults);
   return body;
+}
+
+function refuseEmptyBody(isNothingNeeded: boolean): WaypostError {
+  const least = isNothingNeeded ? '; {} is enough' : '';
+  return new WaypostError('malformed_json', `The body is empty: this operation needs a JSON object${least}.`);
 }
 
 /** Faults of a body, or of one item of it. */

@@ -8,6 +8,7 @@ import { type ListCall, listOperation } from '../http/list.ts';
 import { type Call, type Caller, type Operation, operation, replyOf } from '../http/operation.ts';
 import { walkPages } from '../http/paging.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { idOf } from '../parties/fields.ts';
 import {
   acknowledgeInput,
   type Exception,
@@ -71,9 +72,9 @@ const orders = ['newest', 'urgency'] as const;
 
 const filters = {
   status: several(exceptionStatuses, 'Only in one of these.'),
-  channel: Type.Optional(Type.String({ maxLength: 40, description: 'Only of jobs of this channel.' })),
-  job_id: Type.Optional(Type.String({ maxLength: 40, description: 'Only those of this job.' })),
-  driver: Type.Optional(Type.String({ maxLength: 40, description: 'Only about a task that this driver has.' })),
+  channel: Type.Optional(idOf('chn', 'Only of jobs of this channel.')),
+  job_id: Type.Optional(idOf('job', 'Only those of this job.')),
+  driver: Type.Optional(idOf('drv', 'Only about a task that this driver has.')),
   code: several(problemCodes, 'Only with one of these reason codes.'),
   group: several(problemGroups, 'Only with a reason code of one of these groups.'),
   blocking: Type.Optional(Type.Boolean({ description: 'Only those that keep a task waiting, or that do not.' })),

@@ -8,7 +8,7 @@ import { type ListCall, listOperation } from '../http/list.ts';
 import { type Caller, JsonText, type Operation } from '../http/operation.ts';
 import { pageOf, type Walk, walkPages } from '../http/paging.ts';
 import type { Instant } from '../ledger/command.ts';
-import { METADATA_VALUE_LENGTH_MAX } from '../parties/fields.ts';
+import { idOf, METADATA_VALUE_LENGTH_MAX } from '../parties/fields.ts';
 import { answerJob, type JobReading, renderJobs, scopeOf } from './job.routes.ts';
 import { jobReply, jobStatuses, priorities } from './job.schema.ts';
 import { channelsAsked } from './job.ts';
@@ -63,7 +63,7 @@ const several = <const V extends readonly string[]>(values: V, description: stri
 
 const filters = {
   status: several(jobStatuses, 'Only jobs in one of these.'),
-  channel: Type.Optional(Type.String({ maxLength: 40, description: 'Only jobs of this channel.' })),
+  channel: Type.Optional(idOf('chn', 'Only jobs of this channel.')),
   reference: Type.Optional(
     Type.Unsafe<string>({
       ...reference,
@@ -71,9 +71,7 @@ const filters = {
     }),
   ),
   group_reference: Type.Optional(Type.Unsafe<string>({ ...reference, description: 'Only jobs of this group.' })),
-  driver: Type.Optional(
-    Type.String({ maxLength: 40, description: 'Only jobs with a task that this driver has or had.' }),
-  ),
+  driver: Type.Optional(idOf('drv', 'Only jobs with a task that this driver has or had.')),
   priority: several(priorities, 'Only jobs of one of these.'),
   tags: Type.Optional(
     Type.Array(Type.String({ minLength: 1, maxLength: 60 }), {

@@ -102,7 +102,7 @@ const requirementSetInput = Type.Object(
           value: Type.Optional(
             Type.String({
               pattern: '^[0-9]{4,8}$',
-              description: 'The PIN, with kind supplied. Kept as a hash, never shown.',
+              description: 'Four to eight digits: the PIN, with kind supplied. Kept as a hash, never shown.',
             }),
           ),
         },

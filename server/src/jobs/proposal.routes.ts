@@ -8,6 +8,7 @@ import { type Call, JsonText, type Operation, operation, replyOf } from '../http
 import { walkPages } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import type { Command } from '../ledger/command.ts';
+import { idOf } from '../parties/fields.ts';
 import type { JobDesk } from './job.routes.ts';
 import { scopeOf } from './job.routes.ts';
 import { seesChannel } from './job.ts';
@@ -45,7 +46,7 @@ function listOfProposals(desk: JobDesk): Operation {
     description: 'Newest first.',
     scope: 'jobs:read',
     filters: {
-      job_id: Type.Optional(Type.String({ maxLength: 40, description: 'Only those about this job.' })),
+      job_id: Type.Optional(idOf('job', 'Only those about this job.')),
       status: Type.Optional(oneOf(proposalStatuses, 'Only those in this status.')),
     },
     item: proposalReply,

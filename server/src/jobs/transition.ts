@@ -224,8 +224,9 @@ function requireMembers(input: TransitionInput): void {
       ? [{ pointer: `/${member}`, code: 'required', message: `${member} must be stated with to: ${input.to}.` }]
       : [],
   );
+  const members = faults.map(({ pointer }) => pointer.slice(1)).join(' and ');
   if (faults.length > 0)
-    throw new WaypostError('invalid_request', `The transition ${input.to} needs more.`, { faults });
+    throw new WaypostError('invalid_request', `The transition ${input.to} needs ${members}.`, { faults });
 }
 
 /** A request is told what would be ignored; a report has happened, whatever a device sends along. */

@@ -2,7 +2,7 @@
 // comes about and changes is in endpoint.ts.
 
 import { channelKind } from '../channels/channel.store.ts';
-import { WaypostError } from '../errors.ts';
+import { type Fault, WaypostError } from '../errors.ts';
 import { patternFaults } from '../events/event-types.ts';
 import type { WorkingSet } from '../ledger/command.ts';
 import { type CustomHeaders, headerFaults } from './custom-headers.ts';
@@ -29,13 +29,20 @@ export function requireChannels(set: WorkingSet, channel_ids: readonly string[] 
 
 /** A misspelt name would never be sent anything, and nobody would be told; a rule that rules nothing is a slip. */
 export function requireKnownPatterns(input: Pick<EndpointPatch, 'types' | 'topics' | 'worth_sending'>): void {
-  const faults = [
-    ...(input.worth_sending ?? []).flatMap(worthFaults),
+  const idle = (input.worth_sending ?? []).flatMap(idleRuleFaults);
+  const unknown = [
+    ...(input.worth_sending ?? []).flatMap(({ types }, rule) =>
+      patternFaults(types, (index) => `/worth_sending/${rule}/types/${index}`),
+    ),
     ...patternFaults(input.types, (index) => `/types/${index}`),
     ...patternFaults(input.topics, (index) => `/topics/${index}`),
   ];
-  if (faults.length > 0)
-    throw new WaypostError('invalid_request', 'The endpoint asks for events that do not exist.', { faults });
+  const words =
+    unknown.length > 0
+      ? 'The endpoint asks for events that do not exist.'
+      : 'The endpoint has a rule of worth_sending that rules nothing.';
+  if (idle.length + unknown.length > 0)
+    throw new WaypostError('invalid_request', words, { faults: [...unknown, ...idle] });
 }
 
 /** What is pinned must be there: nobody can be sent events in a form that was never written. */
@@ -57,16 +64,10 @@ export function requireTransform(transform: string | null | undefined): void {
 
 type WorthInput = NonNullable<EndpointPatch['worth_sending']>;
 
-function worthFaults({ types, latest_wins, time_to_live_s }: WorthInput[number], index: number) {
-  const pointer = `/worth_sending/${index}`;
-  const faults = patternFaults(types, (at) => `${pointer}/types/${at}`);
-  if (latest_wins !== true && time_to_live_s == null)
-    faults.push({
-      pointer,
-      code: 'empty',
-      message: 'Say latest_wins: true, or a time_to_live_s, or leave the rule out.',
-    });
-  return faults;
+function idleRuleFaults({ latest_wins, time_to_live_s }: WorthInput[number], index: number): Fault[] {
+  if (latest_wins === true || time_to_live_s != null) return [];
+  const message = 'Say latest_wins: true, or a time_to_live_s, or leave the rule out.';
+  return [{ pointer: `/worth_sending/${index}`, code: 'empty', message }];
 }
 
 export const worthOf = (rules: WorthInput | undefined): (WorthRule & { types: string[] })[] =>

@@ -6,7 +6,7 @@ import { defineCursor } from '../http/cursor.ts';
 import { listOperation } from '../http/list.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { walkBy, walkPages } from '../http/paging.ts';
-import { closed, word } from '../parties/fields.ts';
+import { closed, idOf, word } from '../parties/fields.ts';
 import { AttemptSchema, HealthSchema, MessageSchema, outcomes } from './endpoint.schema.ts';
 import { endpointPath, endpointTag, findVisible } from './endpoint-desk.routes.ts';
 import { attemptExample, healthExample, messageExample } from './endpoint-example.ts';
@@ -60,7 +60,7 @@ function getAttempts(reads: Sql): Operation {
     path_params: endpointPath,
     filters: {
       outcome: Type.Optional(word(outcomes, { description: 'Only those that ended so.' })),
-      event_id: Type.Optional(Type.String({ maxLength: 40, description: 'Only those of this event.' })),
+      event_id: Type.Optional(idOf('evt', 'Only those of this event.')),
     },
     item: AttemptSchema,
     example: attemptExample,

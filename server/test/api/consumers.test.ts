@@ -85,6 +85,8 @@ test('wrong consumers are refused by name', async () => {
     /did you mean "job.completed"/,
   );
   assert.equal((await create({ name: 'X' })).errors[0].pointer, '/name');
+  assert.match((await create({ name: 'X' })).detail, /63 lower-case letters, digits, dots, underscores and hyphens\.$/);
+  refuses(await read('nobody'), 404, 'not_found', /^There is no consumer nobody\. POST \/v1\/consumers makes one\.$/);
   assert.equal((await create({ name: 'x', start_at: 99_999_999 })).errors[0].pointer, '/start_at');
   const channel_ids = ['chn_01m7yhqmb4f0pankpv0n1w71v1'];
   assert.equal((await create({ name: 'x', channel_ids })).code, 'unknown_reference');

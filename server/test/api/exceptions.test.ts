@@ -64,6 +64,27 @@ test('the inbox is filtered by status, job, code and whether it blocks, newest f
   assert.deepEqual((await house.as.stranger.exceptions.list()).data, []);
 });
 
+test('an identifier that cannot be one is refused where lists are filtered by it: no empty page for a slip', async () => {
+  for (const [parameter, prefix, paths] of [
+    ['job_id', 'job', ['/v1/exceptions', '/v1/proposals']],
+    ['driver', 'drv', ['/v1/exceptions', '/v1/jobs']],
+    ['channel', 'chn', ['/v1/exceptions', '/v1/jobs']],
+  ] as const) {
+    for (const path of paths) {
+      const { status, body } = await house.call('GET', `${path}?${parameter}=ORD-10293`);
+      assert.equal(status, 422, path);
+      assert.equal(body.detail, `The parameter ${parameter} must be an identifier that begins with ${prefix}_.`);
+    }
+  }
+});
+
+test('who sends no body is told when an empty object is enough', async () => {
+  const { id } = await givenCase();
+  const detailOf = async (word: string) => (await house.call('POST', `/v1/exceptions/${id}/${word}`)).body.detail;
+  assert.equal(await detailOf('acknowledge'), 'The body is empty: this operation needs a JSON object; {} is enough.');
+  assert.equal(await detailOf('resolve'), 'The body is empty: this operation needs a JSON object.');
+});
+
 test('by urgency the one whose answer is due first comes first, and what is resolved is not among them', async () => {
   const made: string[] = [];
   for (let count = 0; count < 4; count++) made.push((await givenCase()).id);

@@ -121,6 +121,8 @@ test('what a transition needs is asked for, and what it says must make sense', a
       JSON.stringify(input),
     );
   }
+  const bare = await refused(ask(job, { to: 'assigned' }, 'dispatch'), 422, 'invalid_request');
+  assert.equal(bare.detail, 'The transition assigned needs driver_id.');
   const unknown: [TransitionInput, string, Who?][] = [
     [{ to: 'en_route', task_id: 'tsk_01kaj2w0d4f8tb3h5gk9mzq7xe' }, '/task_id'],
     [{ ...delivered, driver_id: NO_DRIVER }, '/driver_id'],
