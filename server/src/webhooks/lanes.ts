@@ -65,7 +65,9 @@ export class Lanes<E> {
       if (isTaken(lane)) continue;
       const next = nextOf(lane, this.patience_ms, now);
       if (next !== null) return { lane, next };
-      this.#sleep(lane, now);
+      // What waited in it was taken out meanwhile.
+      if (isEmpty(lane)) this.#byKey?.delete(lane.key);
+      else this.#sleep(lane, now);
     }
     return null;
   }

@@ -68,3 +68,30 @@ test('endpoints that catch up at different places read hardly more events than t
   assert.ok(count.rows < sent * 1.3, `${count.rows} rows were read for ${sent} messages`);
   assert.ok(count.blocks < sent / 50, `${count.blocks} blocks were read for ${sent} messages`);
 });
+
+test('a message whose transform is out of date by then is given back when the database is away, not kept under way', async () => {
+  const row = { sequence: 7, recorded_at: RECORDED_AT, topics: '', body: '{}', personal: Buffer.of(1) };
+  let reads = 0;
+  const sql = (async () => {
+    reads++;
+    if (reads === 2) throw new Error('the database is away');
+    return [row];
+  }) as unknown as Sql;
+  const faults: string[] = [];
+  const world = new WorldRun(1, {
+    ...{ sql, now: () => 0, keys: { fetch: async () => {} } as never },
+    onFault: (error) => void faults.push((error as Error).message),
+    transforms: { run: async () => ({ output: '{}', error: null }) } as never,
+  });
+  const given = Promise.withResolvers<LogItem | null>();
+  // Each time it is asked another one is in force.
+  const run = {
+    ...{ id: 'whe_1', isStopped: false, wake: () => {}, pump: () => {} },
+    revisionOf: () => ({ rendering: 'plain', format: 'native', schema_version: '', transform: '$' }),
+    launch: (_next: unknown, item: LogItem | null) => given.resolve(item),
+  };
+  const message = { sequence: 7, recorded_at: RECORDED_AT.toISOString(), event: null, state: 'in_flight' };
+  world.prepare(run as never, [{ message, missing: null } as never]);
+  assert.equal(await given.promise, null, 'it waits where it stood');
+  assert.deepEqual(faults, ['the database is away']);
+});

@@ -129,7 +129,7 @@ export class WorldRun {
     if (run.isStopped) return;
     // What it was made by or from was changed meanwhile.
     if (run.revisionOf(next.message) !== by || item.config_version !== this.config_version) {
-      await this.#prepare(run, [next]);
+      this.prepare(run, [next]);
       return;
     }
     if (output === null) run.settling.giveBack(next.message, item, `the transform failed: ${error}`);
