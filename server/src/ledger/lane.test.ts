@@ -100,3 +100,46 @@ test('those behind one that the database failed are answered like it and not tri
   await lane.submit(command).catch(() => {});
   assert.equal(connects, 2 * tries, 'only the first of the three was tried');
 });
+
+test('a request that has waited for ten seconds is refused before it is begun; what nobody would try again is done', async () => {
+  let now = 0;
+  let failFirst = () => {};
+  const tried: string[] = [];
+  const lane = new Lane({
+    connect: () => {
+      const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+      tried.push(`at ${now}`);
+      const isFirst = tried.length === 1;
+      const reserve = () =>
+        new Promise((_resolve, reject) => {
+          if (isFirst) failFirst = () => reject(refused);
+          else reject(refused);
+        });
+      return { reserve, end: async () => {} } as never;
+    },
+    monotonicMs: () => now,
+    async pause(ms: number) {
+      now += ms;
+    },
+    batchCommandsMax: 1,
+  } as unknown as LaneOptions);
+  const request = { world_id: 1, bytes: 100 } as Command;
+  const messageOf = (error: unknown) => (error as WaypostError).message;
+  const first = lane.submit(request).catch(messageOf);
+  await new Promise((resolve) => setImmediate(resolve));
+  const late = lane.submit(request).catch(messageOf);
+  const together = lane.submitAll([request, request]);
+  const own = lane.submit({ world_id: 1 } as Command).catch(messageOf);
+  now = 9_000;
+  const fresh = lane.submit({ world_id: 1 } as Command).catch(messageOf);
+  now = 10_001;
+  failFirst();
+  const away = 'The database cannot be reached. Nothing was written.';
+  assert.equal(await first, away);
+  assert.match(String(await late), /^More changes are waiting than can be written soon\. Nothing was written/);
+  for (const one of await together)
+    assert.match(one.status === 'rejected' ? one.reason.message : '', /^More changes are waiting/);
+  assert.deepEqual([await own, await fresh], [away, away]);
+  const triedThen = tried.filter((at) => at === 'at 10001');
+  assert.equal(triedThen.length, 2, 'only the two that nobody would try again');
+});

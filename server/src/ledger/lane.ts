@@ -24,7 +24,8 @@ export const WAIT_MAX_MS = 3_000;
 /** A batch that is expected to take longer is made smaller: statements that take 5 s are cut off. */
 const BATCH_EXPECTED_MAX_MS = 1_000;
 const WAITING_MAX = 20_000;
-const OUTAGE_PATIENCE_MS = 10_000;
+/** Nobody waits longer, whether the database is away or slower than it was when he was let in. */
+const PATIENCE_MS = 10_000;
 const RECONNECT_PAUSE_MS = 100;
 const RETRY_AFTER_MAX_S = 10;
 
@@ -69,9 +70,11 @@ interface Waiting {
   group: Group;
 }
 
-/** Once one of them cannot be answered because the database is away or full, those behind it are not tried. */
 interface Group {
+  /** Why one of them could not be answered (the database is away or full, it waited too long): those behind it are not tried. */
   stoppedBy: unknown;
+  /** Whether one of them was taken up: what has begun is brought to its end. */
+  hasBegun: boolean;
 }
 
 /** A batch whose locks and reads were sent. */
@@ -120,14 +123,14 @@ export class Lane {
   submit(command: Command): Promise<Outcome> {
     const refusal = this.#judgeWait(command);
     if (refusal !== null) return Promise.reject(refusal);
-    return this.#enqueue(command, { stoppedBy: null });
+    return this.#enqueue(command, { stoppedBy: null, hasBegun: false });
   }
 
   /** All of them in their order; who is behind one that the database failed is answered like it. */
   submitAll(commands: readonly Command[]): Promise<PromiseSettledResult<Outcome>[]> {
     const refusal = commands[0] === undefined ? null : this.#judgeWait(commands[0]);
     if (refusal !== null) return Promise.resolve(commands.map(() => ({ status: 'rejected', reason: refusal })));
-    const group: Group = { stoppedBy: null };
+    const group: Group = { stoppedBy: null, hasBegun: false };
     return Promise.allSettled(commands.map((command) => this.#enqueue(command, group)));
   }
 
@@ -176,13 +179,15 @@ export class Lane {
     this.#running = null;
   }
 
-  /** Null when nobody waits but those behind a command that the database failed. */
+  /** Null when nobody waits but those who are not tried any more. */
   #takeNext(): Prepared | null {
     while (this.#waiting.length > 0) {
       const [taken, rest] = takeBatch(this.#waiting, this.#batchMax());
       this.#waiting = rest;
       this.#census = null;
-      const batch = taken.filter((one) => !rejectStopped(one));
+      const nowMs = this.#options.monotonicMs();
+      const batch = taken.filter((one) => !rejectStopped(one) && !rejectLate(one, nowMs));
+      for (const { group } of batch) group.hasBegun = true;
       if (batch.length > 0) return this.#prepare(batch);
     }
     return null;
@@ -206,7 +211,7 @@ export class Lane {
   /** Runs a batch until each of its commands is answered. */
   async #settle(batch: Waiting[], prepared: Prepared | null): Promise<void> {
     // Counted from when the oldest came: who waited behind others while the database was away waits no second time.
-    const deadline = Math.min(...batch.map(({ since }) => since)) + OUTAGE_PATIENCE_MS;
+    const deadline = Math.min(...batch.map(({ since }) => since)) + PATIENCE_MS;
     let next = prepared;
     while (true) {
       // Only what comes from the queue looks ahead: a batch that runs again needs the locks that the next one would take.
@@ -347,7 +352,7 @@ export class Lane {
   /** Takes the locks, so that the lost connection's transaction has ended, and looks for the batch's first event. */
   async #findOutcome(link: Link, { placing }: Batch): Promise<'committed' | 'absent' | 'unknown'> {
     const [first] = placing.events;
-    const deadline = this.#options.monotonicMs() + OUTAGE_PATIENCE_MS;
+    const deadline = this.#options.monotonicMs() + PATIENCE_MS;
     while (this.#options.monotonicMs() < deadline) {
       try {
         const tx = await link.open();
@@ -424,6 +429,15 @@ function rejectAll(batch: readonly Waiting[], error: unknown): void {
 function rejectStopped({ group, reject }: Waiting): boolean {
   if (group.stoppedBy !== null) reject(group.stoppedBy);
   return group.stoppedBy !== null;
+}
+
+/** A request that has waited so long was let in when batches took less; its caller hardly waits any more, and nothing of it is done. */
+function rejectLate({ command, group, since, reject }: Waiting, nowMs: number): boolean {
+  const isLate = command.bytes !== undefined && !group.hasBegun && nowMs - since > PATIENCE_MS;
+  if (!isLate) return false;
+  group.stoppedBy = refusals.overloaded(nowMs - since);
+  reject(group.stoppedBy);
+  return true;
 }
 
 /**
