@@ -67,6 +67,7 @@ test('every word explains itself and its options', async () => {
   const alone = await hear('jobs list --help');
   assert.match(alone, /^ {2}waypost jobs list.*\n(?!.*jobs create)/);
   assert.match(await hear('help'), /waypost jobs create\|get\|list/);
+  assert.equal(await hear('help jobs list'), alone);
   assert.match((await say('jobs')).out, /waypost jobs trace REF/);
 });
 

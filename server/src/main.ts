@@ -4,10 +4,13 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { readConfig } from './config.ts';
 import { StartError } from './db/start-error.ts';
-import { WaypostError } from './errors.ts';
+import { type Fault, WaypostError } from './errors.ts';
 import { nearestWord } from './http/suggestion.ts';
 import { type ClientWord, nameWords, readClientWords } from './operate/client-words.ts';
 import { describeWord, type Word, words } from './operate/words.ts';
+
+/** The word was said wrongly: the sentence ends with how it is said. Nothing was done, and it ends with 2. */
+class UsageError extends StartError {}
 
 async function main(argv: readonly string[]): Promise<number> {
   const asJson = argv.includes('--json');
@@ -29,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return told.exitCode ?? 0;
   } catch (error) {
     printFailure(error, asJson);
-    return 1;
+    return error instanceof UsageError ? 2 : 1;
   }
 }
 
@@ -50,8 +53,8 @@ function readArguments(word: Word, rest: string[]): { options: Record<string, st
   try {
     const { values, positionals } = parseArgs({ args: rest, options: known, allowPositionals: true });
     const [fewest, most] = typeof word.names === 'number' ? [word.names, word.names] : word.names;
-    if (positionals.length < fewest) throw new StartError(`It is not complete. ${usage}`);
-    if (positionals.length > most) throw new StartError(`"${positionals[most]}" is one too many. ${usage}`);
+    if (positionals.length < fewest) throw new UsageError(`It is not complete. ${usage}`);
+    if (positionals.length > most) throw new UsageError(`"${positionals[most]}" is one too many. ${usage}`);
     const { json: _, ...given } = values;
     const options = Object.entries(given).map(([name, value]) => [name, value === true ? 'yes' : value]);
     return { options: Object.fromEntries(options) as Record<string, string | undefined>, names: positionals };
@@ -62,7 +65,7 @@ function readArguments(word: Word, rest: string[]): { options: Record<string, st
     );
     const guess = wrong === undefined ? null : nearestWord(wrong.slice(2), Object.keys(known));
     const what = wrong === undefined ? (error as Error).message : `There is no option ${wrong}.`;
-    throw new StartError(`${what}${guess === null ? '' : ` Did you mean --${guess}?`} ${usage}`);
+    throw new UsageError(`${what}${guess === null ? '' : ` Did you mean --${guess}?`} ${usage}`);
   }
 }
 
@@ -119,9 +122,14 @@ function writeHelp(client: readonly ClientWord[]): string {
   ].join('\n');
 }
 
+/** What begins with a small letter is said of the member that it points to. */
+function describeFault({ pointer, message }: Fault): string {
+  return /^[a-z]/.test(message) ? `${pointer.slice(1)} ${message}` : message;
+}
+
 /** A sentence where we know what is wrong; a stack where we do not, since then it is a fault of ours. */
 function printFailure(error: unknown, asJson: boolean): void {
-  const faults = error instanceof WaypostError ? error.faults.map(({ message }) => message) : [];
+  const faults = error instanceof WaypostError ? error.faults.map(describeFault) : [];
   const known = error instanceof StartError || error instanceof WaypostError;
   const sentence = [(error as Error).message, ...faults].join('\n');
   if (asJson) process.stdout.write(`${JSON.stringify({ error: sentence }, null, 2)}\n`);

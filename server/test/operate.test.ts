@@ -70,22 +70,25 @@ test('half a word tells what begins so', async () => {
   assert.doesNotMatch(asked.out, /waypost tenant/);
   const alone = await say(['key']);
   assert.deepEqual([alone.code, alone.out, alone.err], [2, asked.out, '']);
+  const help = await say(['help', 'key']);
+  assert.deepEqual([help.code, help.out], [0, asked.out]);
+  assert.deepEqual(await say(['help', 'key', 'rotate']), await say(['key', 'rotate', '--help']));
 });
 
 const refused: [words: string[], env: Record<string, string>, code: number, sentence: RegExp][] = [
   [['srve'], {}, 2, /there is no word "srve"\. Did you mean "serve"\?/],
   [['key', 'rotat'], {}, 2, /Did you mean "key rotate"\?/],
-  [['serve', '--rol', 'api'], {}, 1, /There is no option --rol\. Did you mean --role\? Usage: waypost serve/],
+  [['serve', '--rol', 'api'], {}, 2, /There is no option --rol\. Did you mean --role\? Usage: waypost serve/],
   [['serve', '--role', 'cook'], {}, 1, /There is no role "cook"/],
   [['key', 'twirl'], {}, 2, /there is no word "key twirl"\. waypost help/],
-  [['tenant', 'create'], {}, 1, /It is not complete\. Usage: waypost tenant create NAME/],
+  [['tenant', 'create'], {}, 2, /It is not complete\. Usage: waypost tenant create NAME/],
   [
     ['backup', 'check', '/etc'],
     {},
     1,
     /There is no backup in \/etc: neither it nor a directory in it has a manifest\.json\./,
   ],
-  [['config', 'port'], {}, 1, /"port" is one too many\. Usage: waypost config/],
+  [['config', 'port'], {}, 2, /"port" is one too many\. Usage: waypost config/],
   [['tenant', 'create', 'X', '--hub', 'nowhere'], {}, 1, /--hub takes NAME,LAT,LNG,TZ/],
   [['tenant', 'create', 'X', '--hub', 'H,91,0,Europe/Paris'], {}, 1, /--hub takes NAME,LAT,LNG,TZ/],
   [['tenant', 'create', 'X', '--hub', 'H,1,0,Mars/Base'], {}, 1, /there is no time zone "Mars\/Base"/],
@@ -235,6 +238,13 @@ test('audit verify is content with what nobody touched and names what was change
   assert.equal((await stat(file)).mode & 0o077, 0, 'nobody else reads it');
   const again = await say(['audit', 'export', file]);
   assert.deepEqual([again.code, /is there already/.test(again.err)], [1, true]);
+  const nowhere = await say(['audit', 'export', join(dataDir, 'nowhere', 'audit.ndjson')]);
+  assert.deepEqual([nowhere.code, /There is no directory .*nowhere: make it first/.test(nowhere.err)], [1, true]);
+  const beside = await say(['audit', 'export', join(file, 'audit.ndjson')]);
+  assert.deepEqual([beside.code, /audit\.ndjson is no directory/.test(beside.err)], [1, true]);
+  const { tenant_id } = entries.find(({ world }) => world === 'live');
+  const vague = await say(['key', 'create', 'X', '--tenant', tenant_id, '--ip-ranges', '1.2.3']);
+  assert.match(vague.err, /\nip_ranges\/0 must be an address or a network/);
   const { address, stop } = await startEmbedded({ dataDir, log: () => {} });
   const sql = openPool(address, { name: 'waypost test', connectionsMax: 1 });
   try {

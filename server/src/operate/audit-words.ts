@@ -1,6 +1,7 @@
 // The words of the operator about the audit: verify that nothing of it was changed, and write it into a file.
 
 import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { listChains, listEndlessChains } from '../audit/access-log.store.ts';
 import { EVERYTHING } from '../audit/audit-entry.ts';
 import { walkAudit } from '../audit/audit-walk-command.ts';
@@ -123,6 +124,9 @@ async function writeLines(
 ): Promise<void> {
   const file = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'EEXIST') throw new StartError(`${path} is there already: name another file.`, { cause });
+    if (cause.code === 'ENOENT')
+      throw new StartError(`There is no directory ${dirname(path)}: make it first.`, { cause });
+    if (cause.code === 'ENOTDIR') throw new StartError(`${dirname(path)} is no directory: name another.`, { cause });
     throw new StartError(explainSystemError(cause, `writing ${path}`) ?? `Writing ${path} failed.`, { cause });
   });
   try {
