@@ -65,7 +65,7 @@ export function hubOperations(desk: ResourceDesk): Operation[] {
     scopes: { read: 'fleet:read', write: 'fleet:write' },
     schemas: { id: Hub.properties.id, document: Hub, input: HubInput, patch: HubPatch },
     examples: { input: inputExample, patch: { name: 'Göteborg harbour' }, document: example },
-    filters: { external_id: 'reference', parent_id: null, statuses: activities },
+    filters: { external_id: 'reference', parent: null, statuses: activities },
     errors: { create: [], edit: [], remove: ['resource_in_use'] },
     create: {
       loads: (input) => loadsToCreate(book, input),

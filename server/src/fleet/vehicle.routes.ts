@@ -44,7 +44,7 @@ export function vehicleOperations(desk: ResourceDesk): Operation[] {
       patch: { status: 'inactive' },
       document: example,
     },
-    filters: { external_id: 'reference', parent_id: 'hub_id', statuses: activities },
+    filters: { external_id: 'reference', parent: { member: 'hub_id', prefix: 'hub' }, statuses: activities },
     errors: { create: ['unknown_reference'], edit: ['unknown_reference'], remove: ['resource_in_use'] },
     create: {
       loads: (input) => loadsToCreate(book, input),

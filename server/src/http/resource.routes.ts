@@ -36,7 +36,11 @@ export interface ResourceOperations<D extends Base, I extends TSchema, P extends
   schemas: { id: TSchema; document: TObject; input: I; patch: P };
   examples: { input: unknown; patch: unknown; document: D };
   /** Filters of the list: by the caller's own number, by what it belongs to, by status. */
-  filters: { external_id: string; parent_id: string | null; statuses: readonly string[] | null };
+  filters: {
+    external_id: string;
+    parent: { member: string; prefix: string } | null;
+    statuses: readonly string[] | null;
+  };
   errors: { create: readonly ErrorCode[]; edit: readonly ErrorCode[]; remove: readonly ErrorCode[] };
   create: Action<Static<I>>;
   edit: Action<Static<P>>;
@@ -250,15 +254,16 @@ function listOf<D extends Base, I extends TSchema, P extends TSchema>(
 }
 
 function filtersOf(spec: { filters: ResourceOperations<never, TSchema, TSchema>['filters'] }): TProperties {
-  const { external_id, parent_id, statuses } = spec.filters;
+  const { external_id, parent, statuses } = spec.filters;
   const filters: TProperties = {
     [external_id]: Type.Optional(
       Type.String({ minLength: 1, maxLength: 120, description: 'Only the one with this number.' }),
     ),
   };
-  if (parent_id !== null) {
-    filters[parent_id] = Type.Optional(
-      Type.String({ minLength: 1, maxLength: 40, description: 'Only those that belong to it.' }),
+  if (parent !== null) {
+    const pattern = `^${parent.prefix}_[0-7][0-9a-hjkmnp-tv-z]{25}$`;
+    filters[parent.member] = Type.Optional(
+      Type.String({ pattern, maxLength: 40, description: 'Only those that belong to it.' }),
     );
   }
   if (statuses !== null) {
@@ -282,7 +287,7 @@ function filterOf(
   const textOf = (name: string | null) => (name === null ? null : ((query[name] as string | undefined) ?? null));
   return {
     external_id: textOf(spec.filters.external_id),
-    parent_id: textOf(spec.filters.parent_id),
+    parent_id: textOf(spec.filters.parent?.member ?? null),
     status: textOf(spec.filters.statuses === null ? null : 'status'),
   };
 }

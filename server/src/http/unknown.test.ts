@@ -5,6 +5,7 @@ import { findOverlaps, refuseUnknown } from './unknown.ts';
 
 const routes = (
   [
+    ['GET', '/docs'],
     ['GET', '/v1/jobs'],
     ['POST', '/v1/jobs'],
     ['POST', '/v1/jobs/batch'],
@@ -34,5 +35,7 @@ test('a path that is written out has its own methods, not those of a pattern tha
 test('an unknown path is told with the nearest one', () => {
   const [status, allow, detail] = tell('GET', '/v1/job');
   assert.deepEqual([status, allow], [404, null]);
+  const few = [{ operation: { method: 'GET', path: '/readyz' }, url: '/readyz' } as Route];
+  assert.match(refuseUnknown(few, 'GET', '/v1/jobs', '').refusal.message, /\. Here are \/readyz alone\.$/);
   assert.match(String(detail), /has the path \/v1\/job\. Did you mean \/v1\/jobs\? https:\/\/waypost\.example\/docs/);
 });

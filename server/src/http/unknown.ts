@@ -22,10 +22,16 @@ export function refuseUnknown(routes: readonly Named[], method: string, path: st
     const detail = `${method} is not known here; ${allow} ${allowed.length === 1 ? 'is' : 'are'}.`;
     return { refusal: new WaypostError('method_not_allowed', detail), allow };
   }
-  const guess = nearestWord(path, [...new Set(routes.map(({ operation }) => operation.path))]);
+  const paths = [...new Set(routes.map(({ operation }) => operation.path))];
+  const guess = nearestWord(path, paths);
   const hint = guess === null ? '' : ` Did you mean ${guess}?`;
-  const detail = `No operation has the path ${path.slice(0, SHOWN_PATH_LENGTH_MAX)}.${hint} ${docsUrl} lists all.`;
+  const detail = `No operation has the path ${path.slice(0, SHOWN_PATH_LENGTH_MAX)}.${hint} ${tellPaths(paths, docsUrl)}.`;
   return { refusal: new WaypostError('not_found', detail), allow: null };
+}
+
+/** The port for health and metrics has no page to look them up. */
+function tellPaths(paths: readonly string[], docsUrl: string): string {
+  return paths.includes('/docs') ? `${docsUrl} lists all` : `Here are ${paths.join(', ')} alone`;
 }
 
 /** `GET /v1/jobs/batch` asks for no job: what the pattern of one operation and the path of another share, less what it has. */

@@ -57,7 +57,7 @@ export function customerOperations(desk: ResourceDesk, book: ContactBook): Opera
         patch: { contact_policy: { ways: ['sms', 'email'], language: 'sv' } },
         document: example,
       },
-      filters: { external_id: 'external_id', parent_id: null, statuses: null },
+      filters: { external_id: 'external_id', parent: null, statuses: null },
       errors: { create: [], edit: ['customer_erased'], remove: [] },
       create: {
         loads: (input) => loadsToCreate(book, input),

@@ -73,7 +73,7 @@ export function addressOperations(desk: ResourceDesk, book: AddressBook): Operat
       patch: { access: { notes: 'Ring three times' } },
       document: addressExample,
     },
-    filters: { external_id: 'external_id', parent_id: 'customer_id', statuses: null },
+    filters: { external_id: 'external_id', parent: { member: 'customer_id', prefix: 'cus' }, statuses: null },
     errors: { create: ['unknown_reference'], edit: ['customer_erased'], remove: [] },
     create: {
       loads: (input) => loadsToCreate(book, input),

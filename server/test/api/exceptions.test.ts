@@ -69,6 +69,8 @@ test('an identifier that cannot be one is refused where lists are filtered by it
     ['job_id', 'job', ['/v1/exceptions', '/v1/proposals']],
     ['driver', 'drv', ['/v1/exceptions', '/v1/jobs']],
     ['channel', 'chn', ['/v1/exceptions', '/v1/jobs']],
+    ['hub_id', 'hub', ['/v1/drivers', '/v1/vehicles']],
+    ['customer_id', 'cus', ['/v1/addresses']],
   ] as const) {
     for (const path of paths) {
       const { status, body } = await house.call('GET', `${path}?${parameter}=ORD-10293`);
