@@ -87,9 +87,22 @@ test('each block of a replay reads a bounded number of rows by indexes, analysed
       }
       const closing = explaining(sql);
       const jobs = plan.dead_letters === true ? (await listLetterJobs(sql, source)).slice(0, 100) : null;
-      await readClosingBlock(closing.sql, source, place(60_000), place(EVENTS), jobs);
+      await readClosingBlock(
+        closing.sql,
+        source,
+        place(60_000),
+        { closing_to: place(EVENTS), live: place(EVENTS) },
+        jobs,
+      );
       check(`${state}, closing ${name}`, closing.reading, closingMax);
     }
+    const early = sourceOf(WORLD, { ...whole, end: place(30_000), job_ids: ['job_0'] });
+    const closedBy = async (live: number) => {
+      const ends = { closing_to: place(60_000), live: place(live) };
+      return (await readClosingBlock(sql, early, place(0), ends, null)).heads.map(({ head }) => head.sequence);
+    };
+    assert.deepEqual(await closedBy(60_000), [60_000]);
+    assert.deepEqual(await closedBy(EVENTS), [], 'newer was sent live meanwhile');
     const settled = explaining(sql);
     const about = { replay_id: 'rpl_1', target_id: 'whe_0', requested_at: start };
     assert.equal((await readReplaySettled(settled.sql, WORLD, about, 59_000, 63_000)).size, 1_007);

@@ -74,9 +74,9 @@ function deskOf({ sql, keys, around, onFault }: ReplaysOptions, row: OpenReplay,
     world_id,
     now: around.now,
     readBlock: (after, previous) => readReplayBlock(sql, source, after, previous),
-    async readClosing(after, closing_to) {
+    async readClosing(after, closing_to, live) {
       if (plan.dead_letters) letterJobs ??= await listLetterJobs(sql, source);
-      return readClosingBlock(sql, source, after, closing_to, letterJobs);
+      return readClosingBlock(sql, source, after, { closing_to, live }, letterJobs);
     },
     readItems: (heads) => readItems(sql, keys, world_id, heads),
     livePlace: () => run.window.cursor(),

@@ -263,19 +263,20 @@ export async function listLetterJobs(sql: Sql, { world_id, plan }: ReplaySource)
 
 /**
  * Which events close a replay after a place: of each job that it sent anything of, the newest that was sent by
- * `plan.end`, unless the replay itself sent that one.
+ * `plan.end`, unless the replay itself sent that one. Of a job of which something newer is settled live by now, that is the
+ * newest, and nothing closes it.
  */
 export async function readClosingBlock(
   sql: Sql,
   source: ReplaySource,
   after: LogCursor,
-  closing_to: LogCursor,
+  { closing_to, live }: { closing_to: LogCursor; live: LogCursor },
   letterJobs: readonly string[] | null,
 ): Promise<ReplayBlock> {
   const jobs = source.plan.job_ids ?? letterJobs;
   const heads = jobs === null ? await readLog(sql, source, after, closing_to) : [];
   const candidates = jobs ?? candidatesOf(source, heads);
-  const newest = await findNewestOfJobs(sql, source, candidates, closing_to);
+  const newest = await findNewestOfJobs(sql, source, candidates, live);
   const last = jobs === null ? placeAfter(heads, after, closing_to) : closing_to;
   const found = newest
     .filter(({ sequence }) => sequence > after.sequence && sequence <= last.sequence)

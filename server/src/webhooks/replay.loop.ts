@@ -18,6 +18,8 @@ const DOCUMENTS_BYTES_MAX = 8_388_608;
 const DOCUMENTS_LOW = 64;
 /** Events that are settled but lie ahead of the cursor. More than live: what fails holds the cursor for minutes. */
 const AHEAD_MAX = 50_000;
+/** Jobs of which it is remembered what was sent live of them, before those are forgotten that the log tells of. */
+const LIVE_KEPT_MAX = 20_000;
 const RETRY_MS = 500;
 /** The endpoint's own limits hold as well; what a replay is limited by itself is its rate. */
 const WIDTH_MAX = Number.MAX_SAFE_INTEGER;
@@ -28,7 +30,8 @@ export interface ReplayDesk {
   now(): number;
   /** The next events of the replay, or of its closing. */
   readBlock(after: LogCursor, previous: number | null | undefined): Promise<ReplayBlock>;
-  readClosing(after: LogCursor, closing_to: LogCursor): Promise<ReplayBlock>;
+  /** `live`: how far everything is settled that is sent live, by now. */
+  readClosing(after: LogCursor, closing_to: LogCursor, live: LogCursor): Promise<ReplayBlock>;
   readItems(heads: readonly ReplayHead[]): Promise<LogItem[]>;
   /** How far everything is settled that is sent live. */
   livePlace(): LogCursor;
@@ -54,6 +57,8 @@ export class ReplayRun {
   readonly #desk: ReplayDesk;
   readonly #pace: Pace;
   readonly #letters = new Map<number, string>();
+  /** The newest that was delivered live of each job, ahead of the live cursor or since it was last looked at. */
+  readonly #live = new Map<string, number>();
   #settled: Set<number>;
   #phase: 'events' | 'closing';
   #closingTo: LogCursor | null;
@@ -138,9 +143,13 @@ export class ReplayRun {
     this.#isReading = false;
   }
 
-  /** Newer was sent live: what would close its job is not the newest any more. */
+  /** It was delivered live: what is older does not close its job any more. */
   noteLive(job_id: string, sequence: number): void {
-    if (this.#phase !== 'closing') return;
+    if ((this.#live.get(job_id) ?? 0) < sequence) this.#live.set(job_id, sequence);
+    if (this.#phase !== 'closing') {
+      if (this.#live.size > LIVE_KEPT_MAX) this.#forgetLive(this.#desk.livePlace());
+      return;
+    }
     this.window.drop((message) => message.event?.row.job_id === job_id && message.sequence < sequence);
   }
 
@@ -188,12 +197,21 @@ export class ReplayRun {
 
   async #readHeads(): Promise<void> {
     const block =
-      this.#phase === 'events'
-        ? await this.#desk.readBlock(this.#place, this.#previous)
-        : await this.#desk.readClosing(this.#place, this.#end);
+      this.#phase === 'events' ? await this.#desk.readBlock(this.#place, this.#previous) : await this.#readClosing();
     this.#previous = block.previous;
     this.#place = block.place;
     this.#heads = block.heads;
+  }
+
+  /** What was delivered live up to the live cursor, the block takes into account; of what lies ahead it is remembered here. */
+  #readClosing(): Promise<ReplayBlock> {
+    const live = this.#desk.livePlace();
+    this.#forgetLive(live);
+    return this.#desk.readClosing(this.#place, this.#end, live);
+  }
+
+  #forgetLive(upTo: LogCursor): void {
+    for (const [job_id, sequence] of this.#live) if (sequence <= upTo.sequence) this.#live.delete(job_id);
   }
 
   async #readDocuments(): Promise<void> {
@@ -214,7 +232,8 @@ export class ReplayRun {
     // The log has lost it since.
     if (item === undefined) return;
     const { row, place } = item;
-    if (this.#settled.delete(sequence)) {
+    const isOutdated = this.#phase === 'closing' && (this.#live.get(row.job_id ?? '') ?? 0) > sequence;
+    if (this.#settled.delete(sequence) || isOutdated) {
       this.window.skip(place);
       return;
     }
