@@ -1,6 +1,7 @@
 // The words of the launcher, said as an operator says them: beside a running server and without one.
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
@@ -119,6 +120,21 @@ test('the words work without a server, and leave no server behind', async () => 
   assert.deepEqual(await sayJson(['migrate']), { applied: [] });
   assert.match((await say(['key', 'list'])).err, /There is no tenant yet/);
   await assert.rejects(stat(join(dataDir, 'postgres/data/postmaster.pid')), { code: 'ENOENT' });
+});
+
+test('words about what was made before make no database behind a mistyped directory', async () => {
+  const nowhere = join(await makeDataDir(), 'mistyped');
+  for (const words of [
+    ['key', 'list'],
+    ['env'],
+    ['audit', 'verify'],
+    ['audit', 'export', 'audit.ndjson'],
+    ['doctor'],
+  ]) {
+    const { code, out, err } = await say(words, { WAYPOST_DATA_DIR: nowhere });
+    assert.deepEqual([code, existsSync(nowhere)], [1, false], words.join(' '));
+    assert.match(out + err, /There is no database in .*mistyped.* yet: waypost serve makes it\./);
+  }
 });
 
 test('a first start makes a tenant whose keys open, a second start makes none', async () => {

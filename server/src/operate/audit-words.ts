@@ -10,7 +10,7 @@ import type { Sql } from '../db/sql.ts';
 import { explainSystemError, StartError } from '../db/start-error.ts';
 import { createSubjectKeys } from '../ledger/subject-keys.ts';
 import { listHeads } from './doctor.store.ts';
-import { openWaypost } from './open.ts';
+import { openWaypost, requireDatabase } from './open.ts';
 import { withOperator } from './operator.ts';
 import type { Told, WordCall } from './word.ts';
 
@@ -27,6 +27,7 @@ const PROGRESS_EVERY_ROWS = 100_000;
 const SLICE = 200;
 
 export async function verifyAuditByWord({ config, tell }: WordCall): Promise<Told> {
+  await requireDatabase(config);
   const opened = await openWaypost(config, tell);
   try {
     return await withOperator(opened, async ({ sql }) => tellChains(await verifyAll(sql, tell)));
@@ -88,6 +89,7 @@ function tellChains(chains: readonly Chain[]): Told {
 /** Every tenant's audit and what is of none, as NDJSON, newest first in each world. Phone numbers and addresses stay masked. */
 export async function exportAuditByWord({ config, names, tell }: WordCall): Promise<Told> {
   const path = names[0] ?? '';
+  await requireDatabase(config);
   const opened = await openWaypost(config, tell);
   try {
     return await withOperator(opened, async (operator) => {

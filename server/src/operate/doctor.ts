@@ -15,7 +15,7 @@ import { readDataDirectory } from '../telemetry/gauges.store.ts';
 import { listHolds } from '../webhooks/retention.store.ts';
 import { checkBackups } from './backup-check.ts';
 import { type HeadState, listHeads, readDatabaseState } from './doctor.store.ts';
-import { type Opened, openWaypost } from './open.ts';
+import { type Opened, openWaypost, requireDatabase } from './open.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
 
@@ -35,6 +35,7 @@ export async function runDoctor({ config, tell }: WordCall): Promise<Told> {
   const findings: Finding[] = [];
   let opened: Opened | null = null;
   try {
+    await requireDatabase(config);
     opened = await openWaypost(config, tell);
     const sql = openPool(opened.addresses.owner, { name: 'waypost doctor', connectionsMax: 1 });
     try {

@@ -13,7 +13,7 @@ import { listChannels } from '../channels/channel.store.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../db/start-error.ts';
 import { RATE_LIMIT_MAX_PER_S } from '../http/rate-limit.ts';
-import { askedByOperator, asOperator, chooseTenant, type Operator } from './operator.ts';
+import { askedByOperator, asOperatorOf, chooseTenant, type Operator } from './operator.ts';
 import { readServerFile } from './server-file.ts';
 import type { Told, WordCall } from './word.ts';
 
@@ -27,7 +27,7 @@ interface MadeKey extends Key {
 
 export function createKeyByWord({ config, options, names, tell }: WordCall): Promise<Told> {
   const world = readWorld(options.world);
-  return asOperator(config, tell, async (operator) => {
+  return asOperatorOf(config, tell, async (operator) => {
     const tenant = await chooseTenant(operator.sql, options.tenant);
     const worldId = worldIdOf(tenant, world);
     const channel_ids = splitList(options.channels);
@@ -48,7 +48,7 @@ export function createKeyByWord({ config, options, names, tell }: WordCall): Pro
 
 export function listKeysByWord({ config, options, tell }: WordCall): Promise<Told> {
   const world = readWorld(options.world);
-  return asOperator(config, tell, async ({ sql }) => {
+  return asOperatorOf(config, tell, async ({ sql }) => {
     const tenant = await chooseTenant(sql, options.tenant);
     const rows = await listKeys(sql, worldIdOf(tenant, world), null, null, KEYS_LISTED_MAX);
     const keys = rows.map((row) => showKey(row, policyOf(config), Date.now()));
@@ -69,7 +69,7 @@ function describeEnd({ revoked_at, expires_at, rotate_by, warnings }: SeenKey): 
 
 export function revokeKeyByWord({ config, options, names, tell }: WordCall): Promise<Told> {
   const keyId = names[0] ?? '';
-  return asOperator(config, tell, async (operator) => {
+  return asOperatorOf(config, tell, async (operator) => {
     const worldId = worldIdOf(await chooseTenant(operator.sql, options.tenant), readWorld(options.world));
     const key = await operator.commit<Key>(revokeKeyCommand(askedByOperator(worldId), keyId));
     operator.note('key revoke', [worldId], [key.id]);
@@ -80,7 +80,7 @@ export function revokeKeyByWord({ config, options, names, tell }: WordCall): Pro
 export function rotateKeyByWord({ config, options, names, tell }: WordCall): Promise<Told> {
   const keyId = names[0] ?? '';
   const overlapS = readOverlap(options['overlap-s']);
-  return asOperator(config, tell, async (operator) => {
+  return asOperatorOf(config, tell, async (operator) => {
     const world = readWorld(options.world);
     const worldId = worldIdOf(await chooseTenant(operator.sql, options.tenant), world);
     const key = await operator.commit<MadeKey>(
@@ -93,7 +93,7 @@ export function rotateKeyByWord({ config, options, names, tell }: WordCall): Pro
 
 /** Prints nothing but lines for a shell to evaluate. */
 export function makeEnvironment({ config, options, tell }: WordCall): Promise<Told> {
-  return asOperator(config, tell, async (operator) => {
+  return asOperatorOf(config, tell, async (operator) => {
     const tenant = await chooseTenant(operator.sql, options.tenant);
     const name = options.name ?? `waypost env on ${hostname()}`.slice(0, 100);
     const channel_ids = await findOnlyChannel(operator, tenant.test_world_id);

@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { startEmbedded } from '../db/embedded.ts';
+import { requireCluster } from '../db/embedded-cluster.ts';
 import { prepareDatabase, refuseLostMasterKey } from '../db/prepare.ts';
 import type { DatabaseAddresses } from '../db/roles.ts';
 import type { DatabaseAddress } from '../db/sql.ts';
@@ -50,6 +51,11 @@ export async function openWaypost(
 async function makeMasterKey(config: Config, owner: DatabaseAddress): Promise<Buffer> {
   await refuseLostMasterKey(owner);
   return openMasterKey(config);
+}
+
+/** For words about what was made before: a mistyped data directory is told, and no database is made in it. */
+export async function requireDatabase({ databaseUrl, dataDir }: Config): Promise<void> {
+  if (databaseUrl === null) await requireCluster(dataDir);
 }
 
 /** As it is: nothing is migrated. */

@@ -11,7 +11,7 @@ import { StartError } from '../db/start-error.ts';
 import type { Actor, Command, Outcome } from '../ledger/command.ts';
 import { openLedger } from '../ledger/ledger.ts';
 import { createSubjectKeys } from '../ledger/subject-keys.ts';
-import { type Opened, openWaypost } from './open.ts';
+import { type Opened, openWaypost, requireDatabase } from './open.ts';
 
 export interface Operator {
   sql: Sql;
@@ -37,6 +37,16 @@ export async function asOperator<T>(
   } finally {
     await opened.close();
   }
+}
+
+/** The same for what was made before: where there is no database, none is made. */
+export async function asOperatorOf<T>(
+  config: Config,
+  tell: (sentence: string) => void,
+  work: (operator: Operator) => Promise<T>,
+): Promise<T> {
+  await requireDatabase(config);
+  return asOperator(config, tell, work);
 }
 
 /** The same on what is open already. */

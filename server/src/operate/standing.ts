@@ -1,13 +1,12 @@
 // A database as it stands, for words that look before new code changes it: nothing is made and nothing is migrated.
 
 import type { Config } from '../config.ts';
-import { requireCluster } from '../db/embedded-cluster.ts';
 import { lookAtMigrations, type Migration, readMigrations } from '../db/migrate.ts';
 import { requireMasterKey } from '../db/prepare.ts';
 import { type DatabaseAddress, openPool, type Sql } from '../db/sql.ts';
 import { StartError } from '../db/start-error.ts';
 import { findMasterKey, fingerprintOf } from './master-key.ts';
-import { explainDatabaseError, reachDatabase } from './open.ts';
+import { explainDatabaseError, reachDatabase, requireDatabase } from './open.ts';
 
 export interface Standing {
   /** Of the owner. */
@@ -26,7 +25,7 @@ export async function reachStanding(
   tell: (sentence: string) => void,
   migrations?: readonly Migration[],
 ): Promise<Standing> {
-  if (config.databaseUrl === null) await requireCluster(config.dataDir);
+  await requireDatabase(config);
   const key = await findMasterKey(config);
   const fingerprint = key === null ? null : fingerprintOf(key);
   const { address, stop } = await reachDatabase(config, tell);
