@@ -38,6 +38,7 @@ const DAY_S = 86_400;
 const DAY_MS = DAY_S * SECOND_MS;
 const rate = Number(options.rateLimit.fallback);
 const wait_s = WAIT_MAX_MS / SECOND_MS;
+const patience_s = foundIn('server/src/ledger/lane.ts', /\bPATIENCE_MS = ([\d_]+)/) / SECOND_MS;
 const lease_s = LEASE_MS / SECOND_MS;
 const daysBroken = BROKEN_MAX_MS / DAY_MS;
 const tolerance_min = foundIn('sdk/src/webhooks.ts', /TOLERANCE_S = (\d+)/) / MINUTE_S;
@@ -52,6 +53,7 @@ const claims: Readonly<Record<string, readonly [words: string, ...figures: numbe
     ['# requests a second for each key', rate],
     ['takes # connections', foundIn(cluster, /max_connections: '(\d+)'/)],
     ['# MB of shared memory', foundIn(cluster, /shared_buffers: '(\d+)MB'/)],
+    ["# GB for PostgreSQL's write-ahead log", foundIn(cluster, /max_wal_size: '(\d+)GB'/)],
   ],
   backup: [
     ['after # s when the disk', foundIn('server/src/ledger/erase-journal.ts', /NOTE_TIMEOUT_MS = ([\d_]+)/) / 1_000],
@@ -59,9 +61,9 @@ const claims: Readonly<Record<string, readonly [words: string, ...figures: numbe
   upgrades: [['`WAYPOST_DRAIN_S` (# s)', Number(options.drainS.fallback)]],
   fallback: [
     ['does, # tries', foundIn('sdk/src/transport.ts', /TRIES_MAX = (\d+)/)],
-    ['wait up to # s', foundIn('server/src/ledger/lane.ts', /OUTAGE_PATIENCE_MS = ([\d_]+)/) / SECOND_MS],
+    ['wait up to # s', patience_s],
     ['below # MB free', Number(options.freeMinMb.fallback)],
-    ['wait longer than # s', wait_s],
+    ['wait longer than # s, or after all has waited # s', wait_s, patience_s],
     ['every # s to every # min; after # days', PROBE_FIRST_S, PROBE_LAST_S / MINUTE_S, daysBroken],
     ['# tries over about # days', TRIES_MAX, BUDGET_MS / DAY_MS],
     ['older than # minutes', tolerance_min],
