@@ -1,5 +1,6 @@
-// The keys under which personal values are sealed, one per data subject: made, read, and used to open stored documents. Erasing a subject bumps its world's config_version, at which its keys are forgotten
-// here and read anew: an erased one is then gone.
+// The keys under which personal values are sealed, one per data subject: made, read, and used to open stored documents.
+// Erasing a subject bumps its world's config_version, at which its keys are forgotten here and read anew: an erased one is
+// then gone.
 
 import { hash } from 'node:crypto';
 import type { Sql, Tx } from '../db/sql.ts';

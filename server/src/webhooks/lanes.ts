@@ -47,10 +47,7 @@ export class Lanes<E> {
   /** Something has happened to the lane: it may have something to send, or be empty and forgotten. */
   list(lane: Lane<E>): void {
     if (lane.listed) return;
-    if (isEmpty(lane)) {
-      this.#byKey?.delete(lane.key);
-      return;
-    }
+    if (this.#forgetEmpty(lane)) return;
     if (lane.busy !== null && lane.stuck.length === 0) return;
     lane.listed = true;
     this.#listed.push(lane);
@@ -66,8 +63,7 @@ export class Lanes<E> {
       const next = nextOf(lane, this.patience_ms, now);
       if (next !== null) return { lane, next };
       // What waited in it was taken out meanwhile.
-      if (isEmpty(lane)) this.#byKey?.delete(lane.key);
-      else this.#sleep(lane, now);
+      if (!this.#forgetEmpty(lane)) this.#sleep(lane, now);
     }
     return null;
   }
@@ -85,6 +81,13 @@ export class Lanes<E> {
   /** When `takeTurn` may find something without anything happening; null when only an event or answer can change it. */
   wakeAt(): number | null {
     return this.#timed[0]?.at ?? null;
+  }
+
+  /** Says whether the lane was empty; one that stands in no list any more is then forgotten. */
+  #forgetEmpty(lane: Lane<E>): boolean {
+    const isOver = isEmpty(lane);
+    if (isOver) this.#byKey?.delete(lane.key);
+    return isOver;
   }
 
   /** Nothing to send now: the lane is looked at again when its time has come. */
