@@ -24,7 +24,10 @@ export interface LeaseHolder {
   /** Null: not ours. */
   epochOf(share: number): number | null;
   shares(): number[];
-  /** How far the database's clock is ahead of `ownMs`, in milliseconds. */
+  /**
+   * How far the database's clock is ahead of `performance.now()`, in milliseconds: monotonic, so that a clock of ours that
+   * is set changes nothing.
+   */
   offsetMs(): number;
   /** Claims, renews or gives back now. */
   look(): Promise<void>;
@@ -37,8 +40,6 @@ export interface LeaseOptions {
   sql: Sql;
   holder: string;
   clocks: Clocks;
-  /** What the database's clock is compared with. Monotonic, so that a clock of ours that is set changes nothing. */
-  ownMs(): number;
   /** These are ours now: load what belongs to them. */
   onClaimed(leases: readonly Lease[]): Promise<void>;
   /** These are not ours any more: stop at once. */
@@ -129,11 +130,11 @@ class Leases implements LeaseHolder {
   }
 
   async #look(): Promise<void> {
-    const { sql, holder, ownMs } = this.#options;
+    const { sql, holder } = this.#options;
     if (this.#isLeaving) return this.#renew();
-    const askedMs = ownMs();
+    const askedMs = performance.now();
     const { senders, now } = await noteSender(sql, holder);
-    this.#offsetMs = now.getTime() - (askedMs + ownMs()) / 2;
+    this.#offsetMs = now.getTime() - (askedMs + performance.now()) / 2;
     await this.#renew();
     if (this.#isLeaving) return;
     const wanted = fairShare(senders);

@@ -79,7 +79,7 @@ export interface SenderOptions {
   onAttempted?: ((facts: AttemptFacts) => void) | undefined;
   /** Told of each message that became a dead letter. */
   onDead?: ((reason: string) => void) | undefined;
-  /** Everything below is given by tests only. */
+  /** Everything below is given by tests only. This one stands in for the clock of the database. */
   clock?: { now(): number };
   leaseClocks?: Clocks;
   resolve?: Resolve;
@@ -164,7 +164,6 @@ class SenderLoop implements Sender {
     this.#leases = startLeases({
       sql: this.#leasePool,
       holder: `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
-      ownMs: options.clock === undefined ? () => performance.now() : () => Date.now(),
       clocks: options.leaseClocks ?? { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
       onClaimed: (leases) =>
         this.#book.load(
@@ -258,7 +257,7 @@ class SenderLoop implements Sender {
 
   /** The database's time as it is: for what receivers compare with their own clocks. */
   #clockNow(): number {
-    return Math.round(this.#ownMs() + this.#leases.offsetMs());
+    return Math.round(this.#options.clock?.now() ?? performance.now() + this.#leases.offsetMs());
   }
 
   /** Monotonic, so that a clock of this machine that is set changes nothing. */
