@@ -105,11 +105,22 @@ async function readOn({ reads, keys }: StreamParts, wish: StreamWish, place: Pla
     reads,
     pulled.rows.map(({ row }) => row),
   );
-  const frames = pulled.rows.map(({ row, previous }) =>
-    writeFrame(row.sequence, row.type, writePulled(renderEvent(row, keys, showing).text, previous)),
-  );
+  const { log_epoch } = end;
+  const frames: string[] = [];
+  for (const { row, previous } of pulled.rows) {
+    try {
+      frames.push(writeFrame(row.sequence, row.type, writePulled(renderEvent(row, keys, showing).text, previous)));
+    } catch (error) {
+      // A damaged event ends the stream, once what stands before it was told.
+      const last = pulled.rows[frames.length - 1]?.row;
+      if (last === undefined) throw error;
+      const cursor = { sequence: last.sequence, recorded_at: last.recorded_at.toISOString() };
+      const reached = { cursor, previous: last.sequence };
+      return { frames: Buffer.from(frames.join('')), place: reached, log_epoch, has_more: true };
+    }
+  }
   const { place: reached, has_more } = pulled;
-  return { frames: Buffer.from(frames.join('')), place: reached, log_epoch: end.log_epoch, has_more };
+  return { frames: Buffer.from(frames.join('')), place: reached, log_epoch, has_more };
 }
 
 /** From the feed. Null when it has not the rendering: the log has. */

@@ -5,7 +5,7 @@
 import type { Sql } from '../db/sql.ts';
 import type { Rendering } from '../ledger/command.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
-import { findAhead, findNewest, type KnownHeads, type LogCursor } from './log.store.ts';
+import { findAhead, findNewest, type KnownHeads, type LogCursor, type LogRow } from './log.store.ts';
 import { pullEvents } from './pull.store.ts';
 import { type PullLimits, type Wanted, writeFrame, writePulled } from './pull.ts';
 import { renderEvent } from './render.ts';
@@ -90,7 +90,10 @@ export class FeedEvent {
     this.#texts = texts;
   }
 
-  /** Made once for all streams that have the same filter. Null: nobody asked for this rendering when it was read. */
+  /**
+   * Made once for all streams that have the same filter. Null: nobody asked for this rendering when it was read, or the
+   * event is damaged; who wants it reads it in the log.
+   */
   frameOf(rendering: Rendering, previous: number | null): Buffer | null {
     const name = `${rendering} ${previous}`;
     const known = this.#frames.get(name);
@@ -306,15 +309,25 @@ class WorldFeed {
       await keys.fetchFor(reads, rows);
       const renderings = [...new Set([...this.#listeners].map(({ rendering }) => rendering))];
       for (const row of rows) {
-        const texts = new Map(renderings.map((rendering) => [rendering, renderEvent(row, keys, rendering).text]));
         this.#endsAt += row.body.length;
-        this.#kept.push(new FeedEvent(row, this.#endsAt, texts));
+        this.#kept.push(new FeedEvent(row, this.#endsAt, this.#write(row, renderings)));
       }
       tip = pulled.place.cursor;
       this.#tip = tip;
       this.#onMoved();
       this.#dropOldest();
       this.#wakeSoon();
+    }
+  }
+
+  /** A damaged event holds up nobody who does not want it: it is told once and kept without a text. */
+  #write(row: LogRow, renderings: readonly Rendering[]): Map<Rendering, string> {
+    const { keys, onFault } = this.#options;
+    try {
+      return new Map(renderings.map((rendering) => [rendering, renderEvent(row, keys, rendering).text]));
+    } catch (cause) {
+      onFault(new Error(`the event ${row.sequence} of world ${row.world_id} cannot be rendered`, { cause }));
+      return new Map();
     }
   }
 

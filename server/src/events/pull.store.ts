@@ -82,6 +82,7 @@ export async function pullEvents(
       ? await scanLog(sql, worldId, place.cursor, end, wanted, limits)
       : await scanJob(sql, worldId, wanted.job_id, place.cursor, end, wanted, limits);
   const rows = await readDocuments(sql, worldId, found.heads);
+  if (rows.length < found.heads.length) throw refuseExpired(await findOldest(sql, worldId));
   let previous = found.before ?? place.previous;
   if (found.before === undefined && rows.length > 0)
     previous = (await knowPrevious(sql, worldId, place, wanted)).previous;
@@ -160,7 +161,10 @@ async function scanLog(
   return { heads: page.heads, cursor, has_more: cursor.sequence < end.sequence };
 }
 
-/** A job has few events: it is walked from its first, so that what came before is known too. */
+/**
+ * A job has few events: it is walked from its first, so that what came before is known too. Their numbers have gaps, so
+ * that none is missing is known by where the log begins, once they are read.
+ */
 async function scanJob(
   sql: Sql,
   worldId: number,
@@ -172,13 +176,19 @@ async function scanJob(
 ): Promise<Found> {
   const page = new HeadPage(limits);
   let before: number | null = null;
+  let has_more = false;
   for await (const head of walkJob(sql, worldId, jobId, wanted.needs_tags)) {
     if (head.sequence > end.sequence) break;
     if (wanted.fits !== null && !wanted.fits(head)) continue;
     if (head.sequence <= from.sequence) before = head.sequence;
-    else if (!page.take(head)) return { heads: page.heads, cursor: page.endsAt(from), has_more: true, before };
+    else if (!page.take(head)) {
+      has_more = true;
+      break;
+    }
   }
-  return { heads: page.heads, cursor: end, has_more: false, before };
+  const oldest = await findOldest(sql, worldId);
+  if (from.sequence < oldest - 1) throw refuseExpired(oldest);
+  return { heads: page.heads, cursor: has_more ? page.endsAt(from) : end, has_more, before };
 }
 
 async function* walkJob(sql: Sql, worldId: number, id: string, withTags: boolean): AsyncGenerator<LogHead, void> {

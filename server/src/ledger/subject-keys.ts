@@ -26,11 +26,11 @@ export interface SealedDocument {
 export interface SubjectKeys {
   /** Makes a key for a new subject: what is stored, and (in `stage`) what this batch seals with. */
   make(worldId: number, subjectId: string): { key: Buffer; sealed_key: Buffer };
-  /** Reads the keys that are not known yet, with one statement. */
+  /** Reads the keys that are not known yet, with one statement. One that cannot be opened stays unknown. */
   fetch(sql: Sql | Tx, subjects: readonly { world_id: number; subject_id: string }[]): Promise<void>;
   /** The same for all subjects that these rows speak of. */
   fetchFor(sql: Sql | Tx, rows: readonly { world_id: number; personal: Buffer }[]): Promise<void>;
-  /** The key, or null when the subject is erased. Throws when it was neither fetched nor made. */
+  /** The key, or null when the subject is erased. Throws when it was neither fetched nor made, or is damaged. */
   keyOf(worldId: number, subjectId: string): Buffer | null;
   /** Keeps keys made by a batch that was committed. */
   keep(worldId: number, subjectId: string, key: Buffer): void;
@@ -46,10 +46,13 @@ export function createSubjectKeys(masterKey: Buffer, keptMax = KEYS_KEPT_MAX): S
   const boundTo = (worldId: number, subjectId: string) => Buffer.from(`subject|${worldId}|${subjectId}`);
 
   /** A sealed key names the master key that it is sealed under, so that this one can be exchanged one day. */
-  function openKey(sealedKey: Buffer, boundTo: Buffer): Buffer {
-    if (!sealedKey.subarray(0, MASTER_KEY_ID_BYTES).equals(masterKeyId))
-      throw new Error('a personal-data key is sealed under another master key than WAYPOST_MASTER_KEY');
-    return unsealBytes(masterKey, sealedKey.subarray(MASTER_KEY_ID_BYTES), boundTo);
+  function openKey(sealedKey: Buffer, boundTo: Buffer): Buffer | undefined {
+    if (!sealedKey.subarray(0, MASTER_KEY_ID_BYTES).equals(masterKeyId)) return undefined;
+    try {
+      return unsealBytes(masterKey, sealedKey.subarray(MASTER_KEY_ID_BYTES), boundTo);
+    } catch {
+      return undefined;
+    }
   }
 
   const keys: SubjectKeys = {
@@ -67,7 +70,8 @@ export function createSubjectKeys(masterKey: Buffer, keptMax = KEYS_KEPT_MAX): S
         if (before !== known.left) continue;
         for (const { world_id, subject_id, sealed_key } of rows) {
           const key = sealed_key === null ? null : openKey(sealed_key, boundTo(world_id, subject_id));
-          known.keep(world_id, subject_id, key);
+          // A damaged one is the fault of those who need it (`keyOf`), not of all who are fetched with it.
+          if (key !== undefined) known.keep(world_id, subject_id, key);
         }
         // Those that came may have taken the room of others that are asked for.
         if (before === known.left) return;
@@ -84,7 +88,10 @@ export function createSubjectKeys(masterKey: Buffer, keptMax = KEYS_KEPT_MAX): S
 
     keyOf(worldId, subjectId) {
       const key = known.get(worldId, subjectId);
-      if (key === undefined) throw new Error(`the key of data subject ${subjectId} in world ${worldId} does not exist`);
+      if (key === undefined)
+        throw new Error(
+          `the key of data subject ${subjectId} in world ${worldId} does not exist or cannot be opened with WAYPOST_MASTER_KEY`,
+        );
       return key;
     },
 

@@ -101,9 +101,10 @@ export class EndpointOutage {
     void this.#around.commitPaused(this.#run, this.#pausing);
   }
 
-  /** The pause is committed. */
-  notePaused(): void {
+  /** The pause is committed, or somebody decided otherwise meanwhile. */
+  forgetPause(): void {
     this.#pausing = null;
+    this.#commitAt = 0;
   }
 
   /** When it has something to do; null while it waits for an answer. */

@@ -8,6 +8,7 @@ import type { LogRow } from '../events/log.store.ts';
 import { EndpointRun } from './endpoint.loop.ts';
 import type { Endpoint } from './endpoint.schema.ts';
 import { defaults } from './endpoint.schema.ts';
+import type { SavedFilters } from './filter-history.ts';
 import { emptyFlush } from './flush.store.ts';
 import { PROCESS_IN_FLIGHT_MAX } from './in-flight.ts';
 import { itemOf, type LogItem } from './log-item.ts';
@@ -24,12 +25,14 @@ interface Post {
 function startRun(
   change: Partial<Endpoint>,
   turns = new Turns((turn) => void setImmediate(turn), PROCESS_IN_FLIGHT_MAX),
+  filters: SavedFilters | null = null,
 ) {
   const clock = { now: NOW, body: Buffer.from('{}') };
   const dead: string[] = [];
   const posts: Post[] = [];
   const items = new Map<number, LogItem>();
   const wakes: number[] = [];
+  const pauses: string[] = [];
   const around: Surroundings = {
     destination: {
       post(posting: Posting, onAnswer: (answer: Answer) => void) {
@@ -57,12 +60,13 @@ function startRun(
     hungry: () => {},
     wakeAt: (_run, at) => void wakes.push(at),
     commitVerified: async () => {},
-    commitPaused: async () => {},
+    commitPaused: async (_run, cause) => void pauses.push(cause),
     commitReplayEnded: async () => {},
     onAttempt: () => {},
     onDead: (_run, _message, _item, reason) => void dead.push(reason),
   };
-  const endpoint = { ...defaults, id: 'whe_1', url: 'https://a.example/', topics: [], channel_ids: null } as unknown;
+  const place = { url: 'https://a.example/', destination: { type: 'http' } };
+  const endpoint = { ...defaults, ...place, id: 'whe_1', topics: [], channel_ids: null } as unknown;
   const config = {
     world_id: 1,
     world: 'test' as const,
@@ -78,7 +82,7 @@ function startRun(
   };
   const cursor = { sequence: 0, recorded_at: new Date(NOW).toISOString(), previous: null };
   const circuit = { open_since: null, probes: 0, probe_at: 0 };
-  const saved = { cursor, circuit, parked: [], settled: new Set<number>(), left_out: new Set<number>(), filters: null };
+  const saved = { cursor, circuit, parked: [], settled: new Set<number>(), left_out: new Set<number>(), filters };
   const run = new EndpointRun(config, 1, saved, around);
   let sequence = 0;
   /** One event of a job: read and, where there is room, sent. */
@@ -90,7 +94,10 @@ function startRun(
     run.offer(item);
     run.pump();
   };
-  return { run, clock, posts, wakes, offer, dead };
+  /** It is changed, and loaded again. */
+  const reload = (changed: Partial<Endpoint>) =>
+    run.configure({ ...config, endpoint: { ...run.config.endpoint, ...changed } });
+  return { run, clock, posts, wakes, offer, dead, pauses, reload };
 }
 
 test('a probe that was called off is followed by another when its time has come', () => {
@@ -203,4 +210,41 @@ test('a retry that has been due while the window is full is not waited for: an a
   );
   posts.splice(0)[0]?.answer('delivered', 200);
   assert.equal(posts.length, 1, 'the retry goes out');
+});
+
+test('an endpoint that is resumed before the sender has seen its own pause is not paused a second time', () => {
+  const { run, clock, posts, offer, pauses, reload } = startRun({ status_since: '2026-11-21T11:00:00.000Z' });
+  offer('job_1');
+  posts.splice(0)[0]?.answer('refused', 410);
+  assert.deepEqual([pauses, run.isActive], [['gone'], false]);
+  reload({ description: 'Changed before the pause is committed' });
+  assert.equal(run.isActive, false);
+  // The pause and what came after it are committed; it is loaded once for both.
+  reload({ status: 'active', status_since: '2026-11-21T12:00:01.000Z' });
+  assert.equal(posts.length, 1, 'it goes on where it stood');
+  posts.splice(0)[0]?.answer('delivered', 200);
+  clock.now += 60_000;
+  run.wake(clock.now);
+  assert.deepEqual(pauses, ['gone']);
+  offer('job_2');
+  posts.splice(0)[0]?.answer('refused', 410);
+  assert.deepEqual(pauses, ['gone', 'gone'], 'whatever is wrong with it from then on pauses it again');
+});
+
+test('what an earlier owner of the lease had read stays written down until more is read', () => {
+  const text = JSON.stringify([
+    { until: null, filter: { types: ['job.*'], topics: [], channel_ids: null, tags: null } },
+  ]);
+  const { run, posts, offer } = startRun({ types: ['job.*'] }, undefined, { text, read_to: 3 });
+  const written = () => {
+    const flush = emptyFlush();
+    run.outbox.empty(flush);
+    return flush.cursors.map(({ sequence, read_to }) => [sequence, read_to]);
+  };
+  for (const expected of [3, 3, 3, 4]) {
+    offer('job_1');
+    posts.splice(0)[0]?.answer('delivered', 200);
+    const [[sequence, readTo] = []] = written();
+    assert.equal(readTo, expected, `with the cursor at ${sequence}`);
+  }
 });

@@ -135,11 +135,13 @@ export class EndpointRun {
     const isLeaving = endpoint.status !== 'active' && endpoint.status !== before.status;
     const isMoving = !isSamePlace(endpoint, before);
     if (isLeaving || isMoving) this.callOff();
-    if (endpoint.status === 'paused') this.#outage.notePaused();
+    // Between two loads it may have been paused and resumed: of that only the time tells.
+    const isStatusNew = endpoint.status_since !== before.status_since;
+    if (isStatusNew || endpoint.status === 'paused') this.#outage.forgetPause();
     if (isMoving) this.pings.startAgain(now);
-    if (endpoint.status === 'active' && before.status !== 'active') {
+    if (isStatusNew && endpoint.status === 'active') {
       this.#outage.recover(now);
-      if (before.status === 'paused') this.narrow();
+      if (before.status !== 'unverified') this.narrow();
     }
     this.wake(now);
   }

@@ -25,6 +25,21 @@ test('who takes over judges what was read before as it was judged then', () => {
   assert.deepEqual(judged(third, 'job.deleted', [10, 11]), [11]);
 });
 
+test('a filter that is changed before a new owner has read as far as the one before decides about what nobody has read', () => {
+  const saved = { text: new FilterHistory(null, only('job.created')).textAfter(4), read_to: 10 };
+  const second = new FilterHistory(saved, only('job.created'));
+  assert.equal(second.judgedTo(6), 10, 'what is written down is no less than what was');
+  second.change(only('job.updated'), 6);
+  assert.deepEqual(judged(second, 'job.created', [7, 10, 11]), [7, 10]);
+  assert.deepEqual(judged(second, 'job.updated', [7, 10, 11]), [11]);
+  second.change(only('job.deleted'), 8);
+  assert.deepEqual(judged(second, 'job.created', [7, 10, 11]), [7, 10], 'under the second nothing was read');
+  assert.deepEqual(judged(second, 'job.deleted', [10, 11]), [11]);
+  second.change(only('job.updated'), 12);
+  assert.equal(second.judgedTo(12), 12);
+  assert.deepEqual(judged(second, 'job.deleted', [10, 12, 13]), [12]);
+});
+
 test('under the same filter nothing is remembered, and what the cursor has passed is forgotten', () => {
   const history = new FilterHistory({ text: new FilterHistory(null, only('*')).textAfter(0), read_to: 5 }, only('*'));
   assert.equal(JSON.parse(history.textAfter(0)).length, 1);

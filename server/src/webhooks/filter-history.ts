@@ -24,10 +24,13 @@ export interface SavedFilters {
 export class FilterHistory {
   #spans: CompiledSpan[];
   #text: string | null = null;
+  /** How far an earlier owner of the lease had read. */
+  readonly #readBefore: number;
 
   constructor(saved: SavedFilters | null, current: Filter) {
+    this.#readBefore = saved?.read_to ?? 0;
     const spans = saved === null ? [] : (JSON.parse(saved.text) as Span[]);
-    this.#spans = spans.map(({ until, filter }) => compile(until ?? saved?.read_to ?? 0, filter));
+    this.#spans = spans.map(({ until, filter }) => compile(until ?? this.#readBefore, filter));
     const last = this.#spans.at(-1);
     if (last !== undefined && isSame(last.filter, current)) last.until = null;
     else this.#spans = [...this.#spans, compile(null, current)];
@@ -42,13 +45,19 @@ export class FilterHistory {
     return false;
   }
 
-  /** Another filter is in force for everything after `readTo`. */
+  /** How far events were judged when this owner of the lease has read so far: one before it may have read further. */
+  judgedTo(readTo: number): number {
+    return Math.max(readTo, this.#readBefore);
+  }
+
+  /** Another filter is in force for everything after what was judged, now that it is read up to `readTo`. */
   change(filter: Filter, readTo: number): void {
     const last = this.#spans.at(-1);
     if (last === undefined || isSame(last.filter, filter)) return;
     this.#text = null;
-    const isUsed = readTo > (this.#spans.at(-2)?.until ?? 0);
-    if (isUsed) last.until = readTo;
+    const judgedTo = this.judgedTo(readTo);
+    const isUsed = judgedTo > (this.#spans.at(-2)?.until ?? 0);
+    if (isUsed) last.until = judgedTo;
     else this.#spans.pop();
     this.#spans.push(compile(null, filter));
   }

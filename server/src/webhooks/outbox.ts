@@ -55,7 +55,7 @@ export class Outbox {
   #filters: string | null = null;
   /** The cursor as it was written last. */
   saved: number;
-  /** How far the log was read when it was written last. */
+  /** How far the log was judged when it was written last. */
   savedReadTo: number;
 
   constructor(owner: OutboxOwner, cursor: Cursor) {
@@ -184,7 +184,7 @@ export class Outbox {
     const isKnown = text === this.#filters;
     this.#filters = text;
     this.saved = cursor.sequence;
-    this.savedReadTo = window.readTo.sequence;
+    this.savedReadTo = filters.judgedTo(window.readTo.sequence);
     return {
       ...this.#key(),
       ...cursor,

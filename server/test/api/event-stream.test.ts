@@ -2,6 +2,12 @@
 
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
+import pino from 'pino';
+import type { Sql } from '../../src/db/sql.ts';
+import { BEGINNING, findNewest } from '../../src/events/log.store.ts';
+import { pullEvents } from '../../src/events/pull.store.ts';
+import { compileWanted, PAGE_LIMITS } from '../../src/events/pull.ts';
+import { errorFields } from '../../src/http/problem.ts';
 import { openSource, type Source } from '../event-source.ts';
 import { type House, startHouse } from '../house.ts';
 import { startServer } from '../server.ts';
@@ -204,5 +210,93 @@ test('a place before the floor is 410 in a list, and in a stream the event `expi
     assert.equal(sequencesOf(kept)[0], oldest);
     const page = await lost.call('GET', `/v1/events${query}&limit=1`);
     assert.deepEqual([page.body.data[0].sequence, page.body.data[0].previous], [oldest, oldest - 1]);
+  }
+});
+
+test('an event that is damaged ends the streams that want it behind what was before it, is told once, and holds up no others', async (t) => {
+  const lines: { msg: string; err?: { message: string } }[] = [];
+  const log = pino(
+    { base: null, serializers: { err: errorFields } },
+    { write: (line) => void lines.push(JSON.parse(line)) },
+  );
+  const faults = () => lines.filter(({ msg }) => msg === 'feed.failed');
+  const { sql } = house.database;
+  const damages = {
+    'its key is missing': 'return null',
+    'its key is not what was sealed': `new.sealed_key := '\\x00'; return new`,
+  };
+  for (const [what, statements] of Object.entries(damages)) {
+    // Keys are damaged as they are written: the process that made one still has it, the other has to read it.
+    await sql.unsafe(`create function damage() returns trigger language plpgsql as $$ begin ${statements}; end $$`);
+    await sql`create trigger damage before insert on subjects for each row
+      when (new.subject_id like 'cus\_%') execute function damage()`;
+    const other = await startServer({ database: house.database, tenant: house.server.tenant, roles: ['api'], log });
+    const openOther = (query: string) => open(t, query, {}, house.keys.source, other.url);
+    const before = await newest();
+    const [wide, narrow] = await Promise.all([openOther(''), openOther('?types=driver.*')]);
+    // Both are live once they told of this, so that what comes now comes out of the feed.
+    await makeDriver();
+    await Promise.all([wide.waitFor(1), narrow.waitFor(1)]);
+    await house.as.source.customers.create({ name: 'Damaged', phone: '+46701234567' });
+    await makeDriver();
+    await narrow.waitFor(2);
+    assert.equal(await wide.ended, 'cut', what);
+    assert.deepEqual(sequencesOf(wide), [before + 1], what);
+    const again = await openOther(`?after=${before}`);
+    assert.equal(await again.ended, 'cut', what);
+    assert.deepEqual(sequencesOf(again), [before + 1], `${what}: what the log holds before it is told`);
+    await makeDriver();
+    await narrow.waitFor(3);
+    assert.deepEqual(sequencesOf(narrow), [before + 1, before + 3, before + 4], what);
+    assert.deepEqual(
+      faults().map(({ err }) => err?.message),
+      [`the event ${before + 2} of world ${house.world_id} cannot be rendered`],
+      what,
+    );
+    await other.stop();
+    lines.length = 0;
+    await sql`drop function damage() cascade`;
+  }
+});
+
+test('a reading that the log runs away from while it goes on is refused, and passes over nothing', async () => {
+  const lost = await startHouse();
+  const job = await givenJob(lost);
+  for (const priority of ['express', 'urgent', 'standard'] as const)
+    await lost.as.source.jobs.patch(job.id, { priority });
+  const { sql } = lost.database;
+  const end = await findNewest(sql, lost.world_id);
+  const [first] = (await lost.as.source.events.list({ job_id: job.id })).data;
+  let oldest = first?.sequence ?? 0;
+  /** Drops the oldest event, as retention does with days, once a statement like this was answered. */
+  const dropAfter = (statement: RegExp) =>
+    new Proxy(sql, {
+      apply(target, self, args: [TemplateStringsArray, ...unknown[]]) {
+        const asked = Reflect.apply(target as never, self, args) as Promise<unknown>;
+        if (!statement.test(args[0].join(''))) return asked;
+        return asked.then(async (rows) => {
+          oldest++;
+          await sql`update event_marks set first_sequence = ${oldest} where world_id = ${lost.world_id}`;
+          await sql`delete from events where world_id = ${lost.world_id} and sequence < ${oldest}`;
+          return rows;
+        });
+      },
+    }) as Sql;
+  const wishes = { channel_ids: null, types: null, filter: null };
+  const pull = (reads: Sql, jobId: string | null, sequence: number) =>
+    pullEvents(
+      reads,
+      lost.world_id,
+      { place: { cursor: { ...BEGINNING, sequence }, previous: undefined }, end },
+      compileWanted({ ...wishes, job_id: jobId }),
+      { ...PAGE_LIMITS, events: 50 },
+    );
+  for (const jobId of [null, job.id]) {
+    const from = oldest - 1;
+    const told = { code: 'cursor_expired', extra: { oldest_sequence: oldest + 1 } };
+    await assert.rejects(pull(dropAfter(/octet_length\(body\)/), jobId, from), told, 'between heads and documents');
+    await assert.rejects(pull(sql, jobId, from), told, 'before it begins');
+    const kept = await pull(sql, jobId, oldest - 1);
+    assert.equal(kept.rows[0]?.row.sequence, oldest);
   }
 });
