@@ -23,6 +23,7 @@ const STOP_TIMEOUT_S = 60;
 const ORPHANS_TIMEOUT_MS = 10_000;
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 const LOG_TAIL_BYTES = 4_096;
+const KILLED = Symbol('killed');
 
 /** The live server of the cluster, or null. */
 export async function findPostmaster(cluster: Cluster): Promise<Postmaster | null> {
@@ -72,13 +73,14 @@ async function isServerOf(pid: number, data: string): Promise<boolean> {
   return words.includes('postgres') && words.includes(data);
 }
 
-/** Starts the server; returns when it is ready, or when another process was faster. */
+/** Starts the server; returns when it is ready, or when another process was faster or killed it: then look again. */
 export async function startPostmaster(cluster: Cluster, log: (sentence: string) => void): Promise<void> {
   const started = Date.now();
   for (;;) {
     await removeStaleLocks(cluster);
     const words = await runPostmaster(cluster);
     if (words === null) return;
+    if (words === KILLED) return log('PostgreSQL was killed while it started: it is started again.');
     if (/lock file "(postmaster\.pid|.*\.lock)" already exists/.test(words)) return;
     const orphans = /shared memory block .* still in use/.test(words);
     if (!orphans || Date.now() - started > ORPHANS_TIMEOUT_MS) throw explainFailure(cluster, words, log);
@@ -86,8 +88,8 @@ export async function startPostmaster(cluster: Cluster, log: (sentence: string) 
   }
 }
 
-/** Null when it got ready, else the last words of the log. */
-async function runPostmaster(cluster: Cluster): Promise<string | null> {
+/** Null when it got ready, `KILLED`, or the last words of the log. */
+async function runPostmaster(cluster: Cluster): Promise<string | typeof KILLED | null> {
   const file = await openLog(cluster);
   const settings = Object.entries(cluster.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const from = (await file.stat()).size;
@@ -109,6 +111,8 @@ async function runPostmaster(cluster: Cluster): Promise<string | null> {
       const found = await findPostmaster(cluster);
       if (found?.pid === child.pid && found?.ready) return null;
       if (failed !== null) return String((failed as Error).message);
+      // From outside: by hand, or for want of memory.
+      if (child.signalCode === 'SIGKILL') return KILLED;
       if (child.exitCode !== null || child.signalCode !== null) return await readTail(cluster, from);
       await wait(POLL_MS);
     }

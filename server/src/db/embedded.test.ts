@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { makeDataDir } from '../../test/server-process.ts';
 import { until } from '../../test/until.ts';
-import { type Embedded, startEmbedded } from './embedded.ts';
+import { type Embedded, startCluster, startEmbedded } from './embedded.ts';
+import { openCluster } from './embedded-cluster.ts';
 import { openPool } from './sql.ts';
 
 const SMALL = { shared_buffers: '16MB', fsync: 'off', max_connections: '20' };
@@ -122,6 +123,22 @@ test('a server that is killed is started again under the processes that use it',
   await until(async () => (await pidOf(dataDir).catch(() => pid)) !== pid && said.length > 0);
   assert.equal(await until(() => ask<number>(embedded, 'select n from kept').catch(() => null)), 42);
   assert.match(said.join('\n'), /went away: starting it again/);
+});
+
+test('a server that is killed while it starts is started again', async () => {
+  const dataDir = await makeDir();
+  await stop(await start(dataDir));
+  const cluster = await openCluster({ dataDir, log: () => {}, settings: SMALL });
+  const [postgres, killed] = [join(dataDir, 'postgres-once-killed'), join(cluster.home, 'killed')];
+  await writeFile(postgres, `#!/bin/sh\nmkdir ${killed} && kill -9 $$\nexec ${cluster.programs.postgres} "$@"\n`, {
+    mode: 0o755,
+  });
+  const said: string[] = [];
+  const programs = { ...cluster.programs, postgres };
+  const embedded = await startCluster({ ...cluster, programs }, { log: (sentence) => said.push(sentence) });
+  running.add(embedded);
+  assert.deepEqual(said, ['PostgreSQL was killed while it started: it is started again.']);
+  assert.equal(await ask<number>(embedded, 'select 42'), 42);
 });
 
 test('a pid file left by a crash, whose number is another program by now, is no obstacle', async () => {

@@ -32,7 +32,10 @@ export async function openWaypost(
   log: (sentence: string) => void,
   patience: 'some' | 'none' = 'none',
 ): Promise<Opened> {
-  const { address, stop } = await reachDatabase(config, log);
+  const explain = (error: unknown): never => {
+    throw explainDatabaseError(config, error) ?? error;
+  };
+  const { address, stop } = await reachDatabase(config, log).catch(explain);
   const waits = config.databaseUrl === null || patience === 'some';
   const tellOnce = config.databaseUrl === null ? () => {} : tellWaiting(new URL(config.databaseUrl).host, log);
   try {
@@ -44,7 +47,7 @@ export async function openWaypost(
     return { ...(await whenThere(waits, prepare, tellOnce)), close: stop };
   } catch (error) {
     await stop();
-    throw explainDatabaseError(config, error) ?? error;
+    return explain(error);
   }
 }
 
