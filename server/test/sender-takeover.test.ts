@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { editEndpoint } from '../src/webhooks/endpoint.ts';
 import { assertComplete, forkSender, jobsOf, logged } from './drill-kit.ts';
+import { over, replayed, requestOn } from './replay-kit.ts';
 import { OK, type Receiver, startKit } from './sender-kit.ts';
 
 /** Works for a moment per message, so that there is always something in flight. */
@@ -226,4 +227,33 @@ test('a message names the same previous one after a crash, though the filter was
   assert.equal(previous('c')[1], previous('c')[0]);
   assert.deepEqual(previous('b'), [], 'it was not owed when it was read');
   assert.deepEqual(previous('d'), [String(head)], 'from then on the new filter holds');
+});
+
+test('redrives and replays that cannot be read at a takeover hold up no endpoint, and follow when they can', async (t) => {
+  const kit = await startKit(t);
+  const [receiver, other] = [await kit.receiver(), await kit.receiver()];
+  const first = await kit.sender();
+  const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
+  const neither = await kit.endpoint({ url: other.url, types: ['job.*'] });
+  for (const each of [id, neither.id]) await kit.active(each);
+  receiver.script = () => ({ status: 400, headers: { 'webhook-delivery': 'abort' } });
+  await kit.emit(['dead']);
+  for (const each of [id, neither.id]) await kit.settled(each);
+  const letters = () =>
+    kit.db.sql<{ dead_letter_id: string; state: string }[]>`
+      select dead_letter_id, state from dead_letters where endpoint_id = ${id}`;
+  receiver.script = () => OK;
+  await first.stop();
+  await kit.redrive((await letters()).map(({ dead_letter_id }) => dead_letter_id));
+  const replay = await requestOn(kit, { endpoint_id: id, from_sequence: 1 });
+  await kit.db.sql`revoke select on redrives, replays from waypost_sender`;
+  const sender = await kit.sender();
+  await kit.emit(['live']);
+  for (const each of [receiver, other])
+    await each.until(({ messages }) => messages.some(({ job_id }) => job_id === 'live'));
+  assert.equal(sender.state().shares, 16, 'no share was given back');
+  assert.deepEqual([(await letters())[0]?.state, replayed(receiver).length], ['dead', 0]);
+  await kit.db.sql`grant select on redrives, replays to waypost_sender`;
+  await kit.eventually(async () => (await letters())[0]?.state === 'delivered');
+  assert.equal((await over(kit, replay)).end_reason, 'completed');
 });

@@ -68,8 +68,10 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
   const expiries = new Map<string, number>();
   let loading: Promise<void> = Promise.resolve();
   let isStopped = false;
-  const redrives = startRedrives({ sql, runs, now: options.around.now });
-  const replays = startReplays({ sql, runs, keys: options.keys, around: options.around, onFault: options.onFault });
+  const { keys, around, onFault } = options;
+  const redrives = startRedrives({ sql, runs, now: around.now, onFault });
+  const isOurs = (share: number) => options.epochOf(share) !== null;
+  const replays = startReplays({ sql, runs, isOurs, keys, around, onFault });
 
   async function load(shares: readonly number[], worldId: number | null): Promise<void> {
     // Those of one world begin together, so that its log is read once for them.
@@ -148,6 +150,7 @@ export function openEndpointBook(options: BookOptions): EndpointBook {
     stop() {
       isStopped = true;
       redrives.stop();
+      replays.stop();
       end([...runs.keys()]);
     },
   };

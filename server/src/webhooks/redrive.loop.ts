@@ -6,12 +6,13 @@ import type { EndpointRun } from './endpoint.loop.ts';
 import { endpointName } from './flush.store.ts';
 import type { ParkedMessage } from './parked-message.ts';
 import { closeExhausted, type RedrivenLetter, readAskedLetters } from './redrive.store.ts';
+import { planSecondLook } from './second-look.loop.ts';
 
 /** How often it is looked for further letters while a redrive is not taken on whole. */
 const LOOK_MS = 1_000;
 
 export interface Redrives {
-  /** Looks for what is asked for in these worlds. */
+  /** Looks for what is asked for in these worlds. What cannot be read is looked for again: endpoints do not wait for it. */
   take(worldIds: ReadonlySet<number>): Promise<void>;
   stop(): void;
 }
@@ -21,19 +22,33 @@ export interface RedriveOptions {
   /** The endpoints of this sender, by name. */
   runs: ReadonlyMap<string, EndpointRun>;
   now(): number;
+  onFault(error: unknown): void;
 }
 
-export function startRedrives({ sql, runs, now }: RedriveOptions): Redrives {
+export function startRedrives({ sql, runs, now, onFault }: RedriveOptions): Redrives {
   /** Worlds with redrives that are not taken on whole. */
-  const open = new Set<number>();
-  let timer: NodeJS.Timeout | null = null;
+  const again = planSecondLook<number>(LOOK_MS, lookAgain);
+  /** Together they could not be read: each is by itself, so that one costs the others nothing. */
+  const apart = new Set<number>();
   let isStopped = false;
 
   async function take(worldIds: ReadonlySet<number>): Promise<void> {
-    for (const worldId of worldIds) open.delete(worldId);
+    again.drop(worldIds);
+    try {
+      await takeOn(worldIds);
+      for (const worldId of worldIds) apart.delete(worldId);
+    } catch (error) {
+      if (isStopped) return;
+      onFault(error);
+      for (const worldId of worldIds) apart.add(worldId);
+      again.add(worldIds);
+    }
+  }
+
+  async function takeOn(worldIds: ReadonlySet<number>): Promise<void> {
     const left = new Set(await closeExhausted(sql, [...worldIds]));
     if (left.size === 0 || isStopped) return;
-    lookAgain(left);
+    again.add(left);
     const rooms = [...runs.values()].flatMap((run) => {
       const { world_id } = run.config;
       return left.has(world_id) ? [{ world_id, endpoint_id: run.id, room: run.redriveRoom }] : [];
@@ -44,21 +59,19 @@ export function startRedrives({ sql, runs, now }: RedriveOptions): Redrives {
   }
 
   /** Not for worlds of which nothing is ours any more. */
-  function lookAgain(worldIds: ReadonlySet<number>): void {
-    for (const worldId of worldIds) open.add(worldId);
-    timer ??= setTimeout(() => {
-      timer = null;
-      const ours = new Set([...runs.values()].map((run) => run.config.world_id).filter((id) => open.has(id)));
-      open.clear();
-      if (ours.size > 0 && !isStopped) take(ours).catch(() => lookAgain(ours));
-    }, LOOK_MS).unref();
+  async function lookAgain(worldIds: ReadonlySet<number>): Promise<void> {
+    const ours = new Set([...runs.values()].map((run) => run.config.world_id)).intersection(worldIds);
+    for (const worldId of apart) if (!ours.has(worldId)) apart.delete(worldId);
+    const together = ours.difference(apart);
+    if (together.size > 0) await take(together);
+    for (const worldId of ours.intersection(apart)) if (!isStopped) await take(new Set([worldId]));
   }
 
   return {
     take,
     stop() {
       isStopped = true;
-      if (timer !== null) clearTimeout(timer);
+      again.stop();
     },
   };
 }

@@ -12,14 +12,21 @@ import { itemOf, type LogItem } from './log-item.ts';
 import { type ReplayDesk, ReplayRun } from './replay.loop.ts';
 import { isReplaySaved, type OpenReplay, readOpenReplays, readReplaySettled } from './replay.store.ts';
 import { listLetterJobs, type ReplayHead, readClosingBlock, readReplayBlock, sourceOf } from './replay-log.store.ts';
+import { planSecondLook } from './second-look.loop.ts';
 import type { Surroundings } from './surroundings.loop.ts';
 
+/** What could not be read is looked for again after so long. */
+const LOOK_AGAIN_MS = 1_000;
 /** How often it is looked whether the last of a replay is written. */
 const SAVED_LOOK_MS = 25;
 
 export interface Replays {
-  /** Looks for what is to be replayed into endpoints of these shares, in one world or in all. */
+  /**
+   * Looks for what is to be replayed into endpoints of these shares, in one world or in all. What cannot be read or begun
+   * is looked for again: endpoints do not wait for it.
+   */
   take(shares: readonly number[], worldId: number | null): Promise<void>;
+  stop(): void;
 }
 
 export interface ReplaysOptions {
@@ -27,12 +34,17 @@ export interface ReplaysOptions {
   keys: SubjectKeys;
   /** The endpoints of this sender, by name. */
   runs: ReadonlyMap<string, EndpointRun>;
+  /** Whether a share is ours. */
+  isOurs(share: number): boolean;
   around: Pick<Surroundings, 'now' | 'changed' | 'commitReplayEnded'>;
   onFault(error: unknown): void;
 }
 
 export function startReplays(options: ReplaysOptions): Replays {
-  const { sql, runs, around } = options;
+  const { sql, runs, around, onFault } = options;
+  const again = planSecondLook<number>(LOOK_AGAIN_MS, (shares) => take([...shares].filter(options.isOurs), null));
+  let taking = Promise.resolve();
+  let isStopped = false;
 
   async function open(row: OpenReplay, run: EndpointRun): Promise<void> {
     const { world_id, replay_id, plan, place } = row;
@@ -46,7 +58,29 @@ export function startReplays(options: ReplaysOptions): Replays {
     run.pump();
   }
 
-  async function take(shares: readonly number[], worldId: number | null): Promise<void> {
+  /** One after the other: what is read before a replay is begun does not know that it is open. */
+  function take(shares: readonly number[], worldId: number | null): Promise<void> {
+    taking = taking.then(() => takeOn(shares, worldId));
+    return taking;
+  }
+
+  async function takeOn(shares: readonly number[], worldId: number | null): Promise<void> {
+    if (shares.length === 0 || isStopped) return;
+    try {
+      for (const row of await findOpen(shares, worldId)) await begin(row).catch((error) => miss(error, shares));
+    } catch (error) {
+      miss(error, shares);
+    }
+  }
+
+  function miss(error: unknown, shares: readonly number[]): void {
+    if (isStopped) return;
+    onFault(error);
+    again.add(shares);
+  }
+
+  /** Ends what is not open any more. */
+  async function findOpen(shares: readonly number[], worldId: number | null): Promise<OpenReplay[]> {
     const rows = await readOpenReplays(sql, shares, worldId);
     const isOpen = new Set(rows.filter(({ is_gone }) => !is_gone).map(({ replay_id }) => replay_id));
     for (const run of runs.values()) {
@@ -54,16 +88,24 @@ export function startReplays(options: ReplaysOptions): Replays {
       if (!shares.includes(share) || (worldId !== null && world_id !== worldId)) continue;
       for (const id of run.replays.ids) if (!isOpen.has(id)) run.replays.close(id);
     }
-    for (const row of rows) {
-      const run = runs.get(endpointName(row.world_id, row.plan.target_id));
-      if (row.is_gone) {
-        const ending = { reason: 'endpoint_deleted', result: null } as const;
-        await around.commitReplayEnded(row.world_id, row.replay_id, ending);
-      } else if (run !== undefined && !run.replays.ids.includes(row.replay_id)) await open(row, run);
-    }
+    return rows;
   }
 
-  return { take };
+  async function begin(row: OpenReplay): Promise<void> {
+    const run = runs.get(endpointName(row.world_id, row.plan.target_id));
+    if (row.is_gone) {
+      const ending = { reason: 'endpoint_deleted', result: null } as const;
+      await around.commitReplayEnded(row.world_id, row.replay_id, ending);
+    } else if (run !== undefined && !run.replays.ids.includes(row.replay_id)) await open(row, run);
+  }
+
+  return {
+    take,
+    stop() {
+      isStopped = true;
+      again.stop();
+    },
+  };
 }
 
 function deskOf({ sql, keys, around, onFault }: ReplaysOptions, row: OpenReplay, run: EndpointRun): ReplayDesk {
