@@ -4,6 +4,7 @@ import Type, { type TSchema } from 'typebox';
 import { API_VERSION, API_VERSIONS } from '../http/api-version.ts';
 import { RATE_LIMIT_MAX_PER_S } from '../http/rate-limit.ts';
 import { scopes } from '../http/scope.ts';
+import { idPattern } from '../ledger/id.ts';
 import type { Key } from './key-document.ts';
 
 const IP_RANGES_MAX = 50;
@@ -12,7 +13,7 @@ const CHANNELS_MAX = 50;
 export const closed = { additionalProperties: false };
 
 export const KeyId = Type.String({
-  pattern: '^key_[0-7][0-9a-hjkmnp-tv-z]{25}$',
+  pattern: idPattern('key'),
   description: 'Identifier of a key.',
 });
 
@@ -32,7 +33,7 @@ const authority = Type.String({
 });
 const channel_ids = Type.Unsafe<string[] | null>({
   type: ['array', 'null'],
-  items: { type: 'string', pattern: '^chn_[0-7][0-9a-hjkmnp-tv-z]{25}$' },
+  items: { type: 'string', pattern: idPattern('chn') },
   maxItems: CHANNELS_MAX,
   description: 'The channels it is bound to; null: all of the tenant.',
 });

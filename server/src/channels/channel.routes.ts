@@ -8,6 +8,7 @@ import { type Call, type Operation, operation, replyOf } from '../http/operation
 import { walkBy } from '../http/paging.ts';
 import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
 import type { Kind, WorkingSet } from '../ledger/command.ts';
+import { idPattern } from '../ledger/id.ts';
 import { refTo } from '../ledger/resource.ts';
 import { CHANNELS_MAX, channel, channelInput, channelPatch } from './channel.schema.ts';
 import { channelCountKind, channelKind, findChannel, listChannels } from './channel.store.ts';
@@ -23,7 +24,7 @@ export interface ChannelDesk extends ResourceDesk {
 const channelIdPath = Type.Object(
   {
     channel_id: Type.String({
-      pattern: '^chn_[0-7][0-9a-hjkmnp-tv-z]{25}$',
+      pattern: idPattern('chn'),
       maxLength: 40,
       description: 'The channel.',
     }),

@@ -33,6 +33,21 @@ test('credentials are those that the kind of destination can use', () => {
   assert.deepEqual(pointersOf(credentialFaults({ type: 'rabbitmq' }, ['token'])), ['/credentials']);
 });
 
+test('SCRAM without a password is refused before any broker is asked', () => {
+  const kafka = (sasl?: 'plain' | 'scram_sha_256' | 'scram_sha_512') => ({
+    type: 'kafka' as const,
+    ...(sasl && { sasl }),
+  });
+  for (const sasl of ['scram_sha_256', 'scram_sha_512'] as const) {
+    const [fault] = credentialFaults(kafka(sasl), []);
+    assert.deepEqual([fault?.pointer, fault?.code], ['/credentials', 'required']);
+    assert.match(fault?.message ?? '', /give both, or leave sasl out/);
+    assert.deepEqual(credentialFaults(kafka(sasl), ['username', 'password']), []);
+  }
+  assert.deepEqual(credentialFaults(kafka(), []), []);
+  assert.deepEqual(credentialFaults(kafka('plain'), []), []);
+});
+
 test('the URL of a broker is read with the port of its scheme and the host that it means', () => {
   const read = (text: string) => Object.values(readBrokerAddress(text));
   assert.deepEqual(read('nats://nats.example'), ['nats.example', 4_222, false, '']);

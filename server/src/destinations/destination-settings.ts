@@ -94,11 +94,11 @@ export function settingsFaults(settings: DestinationSettings, url: string): Faul
   return faults;
 }
 
-/** What is wrong with credentials that the kind of destination cannot use. */
+/** What is wrong with credentials that the kind of destination cannot use, or with those that it lacks. */
 export function credentialFaults(settings: DestinationSettings, names: readonly string[]): Fault[] {
   const { type, credentials_at } = settings;
   if (type === 'writeback') return unplacedFaults(Object.keys(credentials_at ?? {}), names);
-  if (names.length === 0) return [];
+  if (names.length === 0) return unprovedFaults(settings);
   const { credentials } = destinationKinds[type];
   const fits = credentials.some((set) => set.length === names.length && set.every((name) => names.includes(name)));
   if (fits) return [];
@@ -108,6 +108,13 @@ export function credentialFaults(settings: DestinationSettings, names: readonly 
       ? `A destination of type ${type} takes no credentials; a token goes into headers.`
       : `A destination of type ${type} takes ${sets}.`;
   return [{ pointer: '/credentials', code: 'credentials', message }];
+}
+
+/** Without a password SCRAM has nothing to prove; a broker that asks nobody is told no `sasl`. */
+function unprovedFaults({ type, sasl = 'plain' }: DestinationSettings): Fault[] {
+  if (type !== 'kafka' || sasl === 'plain') return [];
+  const message = `With sasl ${sasl} the broker asks for username and password: give both, or leave sasl out if it asks nobody.`;
+  return [{ pointer: '/credentials', code: 'required', message }];
 }
 
 /** Of a write-back each credential has its place, and each place its credential. */

@@ -1,6 +1,7 @@
 // The wire form of named consumers: readers of the log whose place is kept by the server.
 
 import Type, { type Static } from 'typebox';
+import { idPattern } from '../ledger/id.ts';
 import { namePatterns } from './filter.schema.ts';
 
 export const CONSUMERS_MAX = 100;
@@ -15,7 +16,7 @@ export const ConsumerName = Type.String({
   description: 'Up to 63 lower-case letters, digits, dots, underscores and hyphens; unique in its world.',
 });
 
-const ChannelId = Type.String({ pattern: '^chn_[0-7][0-9a-hjkmnp-tv-z]{25}$' });
+const ChannelId = Type.String({ pattern: idPattern('chn') });
 const Types = namePatterns({ minItems: 1, description: 'Types or topics, with `job.*` for all that begin so.' });
 const nullableInstant = (description: string) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time', description });
@@ -51,7 +52,7 @@ export type ConsumerInput = Static<typeof ConsumerInput>;
 /** What never changes of one: it is made and deleted, and its events carry this. */
 const lasting = {
   id: Type.String({
-    pattern: '^csm_[0-7][0-9a-hjkmnp-tv-z]{25}$',
+    pattern: idPattern('csm'),
     description: 'Identifier, by which events name it.',
   }),
   name: ConsumerName,
@@ -114,7 +115,7 @@ export const AckInput = Type.Object(
       Type.Array(
         Type.Object(
           {
-            job_id: Type.String({ pattern: '^job_[0-7][0-9a-hjkmnp-tv-z]{25}$' }),
+            job_id: Type.String({ pattern: idPattern('job') }),
             status: Type.String({ minLength: 1, maxLength: 40, description: 'As it stands on your side.' }),
           },
           { additionalProperties: false },

@@ -37,6 +37,8 @@ export interface StreamWish {
   wanted: Wanted;
   /** Null: from now on. */
   after: LogPlace | null;
+  /** What of the request said it. */
+  after_pointer: string;
   signal: AbortSignal;
   cut: AbortController;
 }
@@ -87,9 +89,9 @@ export async function* streamEvents(parts: StreamParts, wish: StreamWish): Async
   }
 }
 
-async function beginAt(reads: Sql, { world_id, after }: StreamWish): Promise<Reached> {
+async function beginAt(reads: Sql, { world_id, after, after_pointer }: StreamWish): Promise<Reached> {
   if (after !== null) {
-    const { place, end } = await findPlace(reads, world_id, after);
+    const { place, end } = await findPlace(reads, world_id, after, after_pointer);
     return { place, log_epoch: end.log_epoch };
   }
   const { log_epoch, ...cursor } = await findNewest(reads, world_id);

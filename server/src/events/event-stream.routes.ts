@@ -17,6 +17,7 @@ export interface StreamContext extends PullContext {
     showing: Showing;
     wanted: Wanted;
     after: LogPlace | null;
+    after_pointer: string;
     signal: AbortSignal;
     cut: AbortController;
   }): AsyncIterable<string | Buffer>;
@@ -81,12 +82,14 @@ function streamEvents(ctx: StreamContext): Operation {
     errors: ['not_found'],
     async run(call) {
       const { caller, query, headers, signal } = call;
-      const begin = headers['Last-Event-ID'] ?? query.after;
+      const last = headers['Last-Event-ID'];
+      const begin = last ?? query.after;
       const after = begin === undefined ? null : readPlace(begin);
+      const after_pointer = last === undefined ? 'query/after' : 'header/Last-Event-ID';
       const cut = new AbortController();
       const wanted = await findWanted(ctx, caller, query);
       const { world_id } = caller;
-      const pieces = ctx.streamEvents({ world_id, showing: call, wanted, after, signal, cut });
+      const pieces = ctx.streamEvents({ world_id, showing: call, wanted, after, after_pointer, signal, cut });
       return { status: 200, body: new ByteStream(EVENT_STREAM, pieces, cut.signal) };
     },
   });

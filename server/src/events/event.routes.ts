@@ -6,7 +6,7 @@ import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import { JsonText, type Operation, operation } from '../http/operation.ts';
 import { requireScope } from '../http/scope.ts';
-import { placeOfEvent } from '../ledger/id.ts';
+import { idPattern, placeOfEvent } from '../ledger/id.ts';
 import type { View } from '../ledger/shown.ts';
 import { NAME_PATTERN } from './consumer.schema.ts';
 import { pullAsConsumer } from './consumer-pull.store.ts';
@@ -142,7 +142,7 @@ function getEvent(ctx: PullContext): Operation {
     tag: 'events',
     summary: 'Read one event',
     scope: 'events:read',
-    path_params: Type.Object({ event_id: Type.String({ pattern: '^evt_[0-7][0-9a-hjkmnp-tv-z]{25}$' }) }),
+    path_params: Type.Object({ event_id: Type.String({ pattern: idPattern('evt') }) }),
     replies: { 200: { description: 'The event.', schema: EventSchema } },
     errors: ['not_found'],
     reply_example: eventExample,

@@ -4,6 +4,7 @@ import Type from 'typebox';
 import type { Sql } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import type { Caller } from '../http/operation.ts';
+import { idPattern } from '../ledger/id.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import { namePatterns } from './filter.schema.ts';
 import type { Filter } from './filter.ts';
@@ -23,12 +24,10 @@ export const filterQuery = {
       description: 'Types or topics, with `job.*` for all that begin so, separated by commas. Absent: all.',
     }),
   ),
-  job_id: Type.Optional(
-    Type.String({ pattern: '^job_[0-7][0-9a-hjkmnp-tv-z]{25}$', description: 'Only events of this job.' }),
-  ),
+  job_id: Type.Optional(Type.String({ pattern: idPattern('job'), description: 'Only events of this job.' })),
   endpoint_id: Type.Optional(
     Type.String({
-      pattern: '^whe_[0-7][0-9a-hjkmnp-tv-z]{25}$',
+      pattern: idPattern('whe'),
       description: 'Only what is owed to this endpoint by its filter.',
     }),
   ),

@@ -47,9 +47,14 @@ export interface Pulled {
 
 /**
  * Where the log goes on after a place, and its end as it is now. 0 stands before the oldest event that is kept; throws
- * for places before that or behind the end, and for those of a log that was lost in a restore.
+ * for places before that or behind the end, and for those of a log that was lost in a restore. `pointer` names what said it.
  */
-export async function findPlace(sql: Sql, worldId: number, after: LogPlace): Promise<{ place: Place; end: LogEnd }> {
+export async function findPlace(
+  sql: Sql,
+  worldId: number,
+  after: LogPlace,
+  pointer = 'query/after',
+): Promise<{ place: Place; end: LogEnd }> {
   const [end, oldest] = await Promise.all([findNewest(sql, worldId), findOldest(sql, worldId)]);
   if (after.log_epoch !== end.log_epoch && after.sequence > 0) {
     const epochs = await listEpochs(sql, worldId);
@@ -60,7 +65,7 @@ export async function findPlace(sql: Sql, worldId: number, after: LogPlace): Pro
       'invalid_request',
       `The log ends at ${end.sequence}; nothing is after ${after.sequence} yet.`,
       {
-        faults: [{ pointer: 'query/after', code: 'beyond_end', message: `The newest sequence is ${end.sequence}.` }],
+        faults: [{ pointer, code: 'beyond_end', message: `The newest sequence is ${end.sequence}.` }],
       },
     );
   if (after.sequence !== 0 && after.sequence < oldest - 1) throw refuseExpired(oldest);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import Type, { type TSchema } from 'typebox';
+import { idPattern } from '../ledger/id.ts';
 import { compileValidator } from './validator.ts';
 
 function faultsOf(schema: TSchema, value: unknown): Record<string, string> {
@@ -22,7 +23,7 @@ const Order = Type.Object(
     place: Place,
     items: Type.Array(Type.Object({ quantity: Type.Integer({ minimum: 1 }) }, closed), { minItems: 1, maxItems: 2 }),
     note: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
-    job_id: Type.Optional(Type.String({ pattern: '^job_[0-7][0-9a-hjkmnp-tv-z]{25}$' })),
+    job_id: Type.Optional(Type.String({ pattern: idPattern('job') })),
     phone: Type.Optional(
       Type.String({ pattern: '^\\+[1-9]\\d{6,14}$', description: 'E.164.', examples: ['+46701234567'] }),
     ),

@@ -2,6 +2,7 @@
 // they asked for, or that personal values were shown. A line belongs here if it decides what that is.
 
 import type { ErrorCode, KeyRef, WaypostError } from '../errors.ts';
+import { ANY_ID } from '../ledger/id.ts';
 import type { Shown } from '../ledger/shown.ts';
 import type { Exchange } from './exchange.ts';
 import type { Caller } from './operation.ts';
@@ -26,7 +27,6 @@ export interface Notable {
 }
 
 const KEY_START = /^Bearer +(wp_(?:live|test)_[A-Za-z0-9_-]{1,8})/i;
-const IDENTIFIER = /^[a-z]{3}_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
 /** Null for nearly all requests. */
 export function notableOf(exchange: Exchange, status: number, error: WaypostError | null): Notable | null {
@@ -62,5 +62,5 @@ function kindOf(exchange: Exchange, status: number, error: WaypostError | null):
 }
 
 function idsIn(path: string): string[] {
-  return path.split('/').filter((part) => IDENTIFIER.test(part));
+  return path.split('/').filter((part) => ANY_ID.test(part));
 }

@@ -5,6 +5,7 @@ import type { Static, TObject, TProperties, TSchema } from 'typebox';
 import Type from 'typebox';
 import { type ErrorCode, WaypostError } from '../errors.ts';
 import type { Command, Decision, Moment, WorkingSet } from '../ledger/command.ts';
+import { idPattern } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { findResource, type ReadSource, type ResourceStore } from '../ledger/resource.store.ts';
 import type { Base, Loads, Request } from '../ledger/resource.ts';
@@ -261,9 +262,8 @@ function filtersOf(spec: { filters: ResourceOperations<never, TSchema, TSchema>[
     ),
   };
   if (parent !== null) {
-    const pattern = `^${parent.prefix}_[0-7][0-9a-hjkmnp-tv-z]{25}$`;
     filters[parent.member] = Type.Optional(
-      Type.String({ pattern, maxLength: 40, description: 'Only those that belong to it.' }),
+      Type.String({ pattern: idPattern(parent.prefix), maxLength: 40, description: 'Only those that belong to it.' }),
     );
   }
   if (statuses !== null) {

@@ -7,6 +7,7 @@ import { defineCursor } from '../http/cursor.ts';
 import { type ListCall, listOperation } from '../http/list.ts';
 import { type Call, type Caller, type Operation, operation, replyOf } from '../http/operation.ts';
 import { walkPages } from '../http/paging.ts';
+import { idPattern } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { idOf } from '../parties/fields.ts';
 import {
@@ -51,7 +52,7 @@ export function exceptionOperations(desk: ExceptionDesk): Operation[] {
 const exceptionIdPath = Type.Object(
   {
     exception_id: Type.String({
-      pattern: '^exc_[0-7][0-9a-hjkmnp-tv-z]{25}$',
+      pattern: idPattern('exc'),
       maxLength: 40,
       description: 'The exception.',
     }),

@@ -9,7 +9,7 @@ import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
 import type { Command, Instant } from '../ledger/command.ts';
 import { documentIn } from '../ledger/event-text.ts';
 import type { Fingerprint } from '../ledger/fingerprint.ts';
-import { timeOfId } from '../ledger/id.ts';
+import { idPattern, timeOfId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { View } from '../ledger/shown.ts';
 import { createJob } from './create-job.ts';
@@ -42,7 +42,7 @@ export interface JobDesk extends ResourceDesk {
 }
 
 export const jobIdPath = Type.Object(
-  { job_id: Type.String({ pattern: '^job_[0-7][0-9a-hjkmnp-tv-z]{25}$', maxLength: 40, description: 'The job.' }) },
+  { job_id: Type.String({ pattern: idPattern('job'), maxLength: 40, description: 'The job.' }) },
   { additionalProperties: false },
 );
 

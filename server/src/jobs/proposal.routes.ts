@@ -8,6 +8,7 @@ import { type Call, JsonText, type Operation, operation, replyOf } from '../http
 import { walkPages } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import type { Command } from '../ledger/command.ts';
+import { idPattern } from '../ledger/id.ts';
 import { idOf } from '../parties/fields.ts';
 import type { JobDesk } from './job.routes.ts';
 import { scopeOf } from './job.routes.ts';
@@ -22,7 +23,7 @@ import { oneOf } from './wire.schema.ts';
 const proposalIdPath = Type.Object(
   {
     proposal_id: Type.String({
-      pattern: '^pro_[0-7][0-9a-hjkmnp-tv-z]{25}$',
+      pattern: idPattern('pro'),
       maxLength: 40,
       description: 'The proposal.',
     }),

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { glob, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
-import { mintEventId, mintId, placeOfEvent, timeOfId } from './id.ts';
+import { idPattern, mintEventId, mintId, placeOfEvent, timeOfId } from './id.ts';
 
 const time = fc.integer({ min: 0, max: 2 ** 47 });
 
@@ -39,4 +41,14 @@ test('what is no identifier has no time and no place', () => {
     assert.equal(placeOfEvent(text), null);
     assert.equal(timeOfId(text), null);
   }
+});
+
+test('the form of an identifier is said in one place, and takes what is minted', async () => {
+  for (const id of [mintId('job', 0), mintId('job', 2 ** 47)]) assert.match(id, new RegExp(idPattern('job')));
+  assert.doesNotMatch(mintId('tsk', 0), new RegExp(idPattern('job')));
+  const root = join(import.meta.dirname, '..');
+  const saying: string[] = [];
+  for await (const file of glob('**/*.ts', { cwd: root }))
+    if (/a-hjkmnp-tv/.test(await readFile(join(root, file), 'utf8'))) saying.push(file);
+  assert.deepEqual(saying.sort(), ['ledger/id.test.ts', 'ledger/id.ts']);
 });

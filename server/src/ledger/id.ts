@@ -35,6 +35,18 @@ export type Prefix =
   | 'whe'
   | 'zon';
 
+/** What follows the prefix: 128 bits in 26 characters. */
+const SUFFIX = '[0-7][0-9a-hjkmnp-tv-z]{25}';
+
+/** The form of the identifiers with a prefix, as a regular expression; the only place that says it. */
+export function idPattern(prefix: string): string {
+  return `^${prefix}_${SUFFIX}$`;
+}
+
+const EVENT_ID = new RegExp(idPattern('evt'));
+/** An identifier of anything. */
+export const ANY_ID = new RegExp(idPattern('[a-z]{3}'));
+
 /** Makes an identifier; rules get it as an argument so that they hold no chance of their own. */
 export type Mint = (prefix: Prefix) => string;
 
@@ -80,7 +92,7 @@ export function mintEventId(atMs: number, sequence: number): string {
 
 /** Where an event stands according to its identifier, or null when the text is no event identifier. */
 export function placeOfEvent(eventId: string): { recordedAtMs: number; sequence: number } | null {
-  if (!/^evt_[0-7][0-9a-hjkmnp-tv-z]{25}$/.test(eventId)) return null;
+  if (!EVENT_ID.test(eventId)) return null;
   const bytes = decode(eventId.slice(4));
   const at = (index: number) => bytes[index] ?? 0;
   const sequence =
@@ -91,9 +103,9 @@ export function placeOfEvent(eventId: string): { recordedAtMs: number; sequence:
 
 /** The time part of any identifier in milliseconds since 1970, or null when the text is no identifier. */
 export function timeOfId(id: string): number | null {
-  const suffix = /^[a-z]{3}_([0-7][0-9a-hjkmnp-tv-z]{25})$/.exec(id)?.[1];
-  const atMs = suffix === undefined ? null : readTime(decode(suffix));
-  return atMs === null || atMs > TIME_MAX_MS ? null : atMs;
+  if (!ANY_ID.test(id)) return null;
+  const atMs = readTime(decode(id.slice(4)));
+  return atMs > TIME_MAX_MS ? null : atMs;
 }
 
 function writeTime(bytes: Uint8Array, atMs: number): void {

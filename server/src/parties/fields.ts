@@ -4,6 +4,7 @@
 import type { Static, TObject, TProperties, TSchema, TUnsafe } from 'typebox';
 import Type from 'typebox';
 import type { Fault } from '../errors.ts';
+import { idPattern } from '../ledger/id.ts';
 
 export const TEXT_LENGTH_MAX = 200;
 export const NOTE_LENGTH_MAX = 1_000;
@@ -40,7 +41,7 @@ export function text(maxLength: number, description: string): ReturnType<typeof 
 
 /** An identifier of ours with this prefix. */
 export function idOf(prefix: string, description: string): ReturnType<typeof Type.String> {
-  return Type.String({ pattern: `^${prefix}_[0-7][0-9a-hjkmnp-tv-z]{25}$`, maxLength: 40, description });
+  return Type.String({ pattern: idPattern(prefix), maxLength: 40, description });
 }
 
 /** An instant as we answer it. */

@@ -61,3 +61,28 @@ test('a destination that changes takes its URL along and is verified anew', asyn
   const moved = await house.call('PATCH', `/v1/endpoints/${body.id}`, whole);
   assert.deepEqual([moved.status, moved.body.destination, moved.body.verified_at], [200, { type: 'http' }, null]);
 });
+
+test('a Kafka endpoint that is to log in with SCRAM is refused without username and password, also by a change', async () => {
+  const kafka = (sasl?: string) => ({
+    url: 'kafka://127.0.0.1:1',
+    destination: { type: 'kafka', ...(sasl && { sasl }) },
+  });
+  const lacks = async (asked: ReturnType<House['call']>) => {
+    const { status, body } = await asked;
+    assert.deepEqual([status, body.code], [422, 'invalid_request']);
+    assert.deepEqual(
+      [body.errors.length, body.errors[0].pointer, body.errors[0].code],
+      [1, '/credentials', 'required'],
+    );
+    assert.match(body.errors[0].message, /give both, or leave sasl out/);
+  };
+  await lacks(house.call('POST', '/v1/endpoints', kafka('scram_sha_512')));
+  const open = await house.call('POST', '/v1/endpoints', kafka());
+  assert.equal(open.status, 201, open.text);
+  const path = `/v1/endpoints/${open.body.id}`;
+  const { destination } = kafka('scram_sha_256');
+  await lacks(house.call('PATCH', path, { destination }));
+  const proved = await house.call('PATCH', path, { destination, credentials });
+  assert.deepEqual([proved.status, proved.body.credential_names], [200, ['username', 'password']]);
+  await lacks(house.call('PATCH', path, { credentials: {} }));
+});

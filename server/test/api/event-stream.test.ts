@@ -141,6 +141,10 @@ test('wrong questions are refused by name, and keys without the right with the s
   assert.match(misspelt.text, /did you mean \\"job.completed\\"/);
   const beyond = await ask('after=99999999');
   assert.deepEqual([beyond.status, beyond.body.errors[0].pointer], [422, 'query/after']);
+  const ahead = await house.call('GET', '/v1/events/stream?after=1', undefined, {
+    headers: { 'last-event-id': '99999999' },
+  });
+  assert.deepEqual([ahead.status, ahead.body.errors[0].pointer], [422, 'header/Last-Event-ID']);
   assert.equal((await ask('endpoint_id=whe_01kaj2w0d4f8tb3h5gk9mzq7xe')).status, 404);
   assert.equal((await ask('', 'reader')).body.missing_scope, 'events:read');
   assert.equal((await ask('', null)).status, 401);
