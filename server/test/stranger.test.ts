@@ -94,10 +94,15 @@ function idName(id: string): string {
   return found[0];
 }
 
-/** The example with the ids that it names exchanged for ones that exist, and with an address that needs no name server. */
+/**
+ * The example with the ids that it names exchanged for ones that exist, an order with its channel, and an address that
+ * needs no name server.
+ */
 function withIds(example: unknown, ids: Readonly<Record<string, string>>): unknown {
   return JSON.parse(JSON.stringify(example), (name, value: unknown) => {
     if (name === 'url') return 'http://127.0.0.1:9/hooks';
+    if (typeof value === 'object' && value !== null && 'deliveries' in value)
+      return { channel_id: ids.channel_id, ...value };
     return typeof value === 'string' && Object.hasOwn(ids, name) ? ids[name] : value;
   });
 }

@@ -1,5 +1,6 @@
 // The example that the documentation shows: an order, and the job that the rules make of it. Nothing here is written
-// by hand that a rule can compute, so that it cannot grow old.
+// by hand that a rule can compute, so that it cannot grow old. The order names nothing that a fresh installation lacks:
+// its channel is the one that the keys of `./waypost env` are bound to.
 
 import { newChannel } from '../channels/channel.ts';
 import type { Moment, ReplyDraft } from '../ledger/command.ts';
@@ -11,7 +12,6 @@ import type { Job, JobInput, Live } from './job.schema.ts';
 
 export const orderExample: JobInput = {
   reference: 'ORD-10293',
-  channel_id: 'chn_01kaj2w0d4f8tb3h5gk9mzq7xe',
   priority: 'standard',
   deliveries: [
     {

@@ -158,7 +158,7 @@ export function channelIdOf(caller: Pick<Caller, 'channel_ids'>, stated: string 
       {
         pointer: '/channel_id',
         code: 'required',
-        message: 'must be stated: the key is not bound to exactly one channel',
+        message: 'must be stated: the key is not bound to exactly one channel (GET /v1/channels lists them)',
       },
     ],
   });

@@ -15,8 +15,8 @@ import {
   savedAddressRules,
 } from './saved-address.ts';
 
+/** Without a customer: it is taken as it is in a fresh installation. */
 export const addressInputExample: SavedAddressInput = {
-  customer_id: 'cus_01kaj2w0d4f8tb3h5gk9mzq7xe',
   line1: 'Storgatan 1',
   city: 'Göteborg',
   postal_code: '411 24',

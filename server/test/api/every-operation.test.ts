@@ -264,3 +264,26 @@ test('HEAD answers like GET, without the body', async () => {
     assert.deepEqual([head.status, await head.text()], [200, ''], path);
   }
 });
+
+test('the bodies that the document shows are taken as they stand by a fresh installation', async () => {
+  const fresh = await startHouse();
+  // Orders are sent by who is bound to the only channel, as the keys are that `./waypost env` makes.
+  const send = ({ method, template, example }: Operation, query = '') =>
+    fresh.call(method, template + query, example, { as: template.startsWith('/v1/jobs') ? 'bound' : 'source' });
+  // What they are about has to be made first.
+  const later = ['POST /v1/transitions', 'POST /v1/replays'];
+  const tried: string[] = [];
+  for (const operation of operations) {
+    const { method, template, takesBody } = operation;
+    const name = `${method} ${template}`;
+    if (!takesBody || template.includes('{') || later.includes(name)) continue;
+    const query = name === 'PUT /v1/jobs' ? `?channel=${fresh.channel_id}&reference=ORD-10293` : '';
+    const { status, text, body } = await send(operation, query);
+    assert.ok(status < 300, `${name}: ${text}`);
+    if (body.refused !== undefined) assert.equal(body.refused, 0, `${name}: ${text}`);
+    if (body.problem !== undefined) assert.equal(body.problem, null, `${name}: ${text}`);
+    tried.push(name);
+  }
+  for (const name of ['POST /v1/jobs', 'POST /v1/jobs/batch', 'POST /v1/jobs/validate', 'POST /v1/addresses'])
+    assert.ok(tried.includes(name), name);
+});

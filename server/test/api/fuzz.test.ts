@@ -185,10 +185,12 @@ function bodyOf({ requestBody }: Described, arbitraries: Arbitraries): fc.Arbitr
   );
 }
 
-/** The ids of an example exist nowhere: others take their place. Nothing is asked of name servers. */
+/** The ids of an example exist nowhere: others take their place, and an order gets its channel. No name server is asked. */
 function withKnownIds(example: unknown): unknown {
   return JSON.parse(JSON.stringify(example), (name, value: unknown) => {
     if (name === 'url') return 'http://127.0.0.1:9/hooks';
+    if (typeof value === 'object' && value !== null && 'deliveries' in value)
+      return { channel_id: house.channel_id, ...value };
     const known = naming.namesSomething(name, undefined) ? naming.idsOf(name, undefined)[0] : undefined;
     return typeof value === 'string' ? (known ?? value) : value;
   });
