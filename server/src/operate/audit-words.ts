@@ -1,17 +1,15 @@
 // The words of the operator about the audit: verify that nothing of it was changed, and write it into a file.
 
-import { open } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { listChains, listEndlessChains } from '../audit/access-log.store.ts';
 import { EVERYTHING } from '../audit/audit-entry.ts';
 import { walkAudit } from '../audit/audit-walk-command.ts';
 import { faultsOfGone, type Verified, verifyAccessChain, verifyLog, type Witnesses } from '../audit/verify-command.ts';
 import type { Sql } from '../db/sql.ts';
-import { explainSystemError, StartError } from '../db/start-error.ts';
 import { createSubjectKeys } from '../ledger/subject-keys.ts';
 import { listHeads } from './doctor.store.ts';
 import { openWaypost, requireDatabase } from './open.ts';
 import { withOperator } from './operator.ts';
+import { writeWhole } from './whole-file.ts';
 import type { Told, WordCall } from './word.ts';
 
 interface Chain {
@@ -97,7 +95,7 @@ export async function exportAuditByWord({ config, names, tell }: WordCall): Prom
       const heads = await listHeads(operator.sql);
       const worlds = [...heads, { world_id: 0, tenant_id: null, world: null }];
       let lines = 0;
-      await writeLines(path, async (write) => {
+      await writeWhole(path, async (write) => {
         for (const { world_id, tenant_id, world } of worlds) {
           const walk = walkAudit({ reads: operator.sql, keys, view: 'plain' }, world_id, EVERYTHING);
           let after: string | null = null;
@@ -116,25 +114,5 @@ export async function exportAuditByWord({ config, names, tell }: WordCall): Prom
     });
   } finally {
     await opened.close();
-  }
-}
-
-/** A file that is there is not written over: it may be the only proof of what was. */
-async function writeLines(
-  path: string,
-  work: (write: (text: string) => Promise<void>) => Promise<void>,
-): Promise<void> {
-  const file = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'EEXIST') throw new StartError(`${path} is there already: name another file.`, { cause });
-    if (cause.code === 'ENOENT')
-      throw new StartError(`There is no directory ${dirname(path)}: make it first.`, { cause });
-    if (cause.code === 'ENOTDIR') throw new StartError(`${dirname(path)} is no directory: name another.`, { cause });
-    throw new StartError(explainSystemError(cause, `writing ${path}`) ?? `Writing ${path} failed.`, { cause });
-  });
-  try {
-    await work((text) => file.writeFile(text));
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
