@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, beforeEach } from 'node:test';
-import { writeWhole } from './whole-file.ts';
+import { explainFileFault, writeWhole } from './whole-file.ts';
 
 let root: string;
 let path: string;
@@ -30,20 +30,21 @@ test('a file is under its name when all of it is written, and not before', async
   assert.equal((await stat(path)).mode & 0o777, 0o600);
 });
 
-test('a file that could not be written whole leaves nothing, and a full disk is told as one', async () => {
-  const fail = (error: Error) =>
-    writeWhole(path, async (write) => {
-      await write('one\n');
-      throw error;
-    });
-  await assert.rejects(fail(new Error('the database is away')), { message: 'the database is away' });
-  assert.deepEqual(await lying(), []);
-  const full = Object.assign(new Error('write ENOSPC'), { code: 'ENOSPC' });
-  await assert.rejects(fail(full), {
-    name: 'StartError',
-    message: /^The disk is full: .*ndjson was not written\. Free/,
+test('a file that could not be written whole leaves nothing; what its maker failed with is told as it is', async () => {
+  const away = Object.assign(new Error('the database is away'), { code: 'ENOENT' });
+  const failing = writeWhole(path, async (write) => {
+    await write('one\n');
+    throw away;
   });
+  await assert.rejects(failing, away);
   assert.deepEqual(await lying(), []);
+});
+
+test('a disk that is full and a directory that may not be written are told as such', () => {
+  const told = (code: string) => explainFileFault(Object.assign(new Error(code), { code }), '/there/a.ndjson')?.message;
+  assert.match(told('ENOSPC') ?? '', /^The disk is full: \/there\/a\.ndjson was not written\. Free some space/);
+  assert.match(told('EACCES') ?? '', /^Nothing can be written into \/there by this user/);
+  assert.equal(told('EMFILE'), undefined);
 });
 
 test('what is there already, or comes meanwhile, is not written over', async () => {
