@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { BY_KEY, openPool } from '../src/db/sql.ts';
 import type { ReplayPlan } from '../src/webhooks/replay.schema.ts';
-import { readReplaySettled } from '../src/webhooks/replay.store.ts';
+import { readDeliveredAhead, readReplaySettled } from '../src/webhooks/replay.store.ts';
 import { listLetterJobs, readClosingBlock, readReplayBlock, sourceOf } from '../src/webhooks/replay-log.store.ts';
 import { explaining, type Reading } from './explaining.ts';
 import { closeAtEnd, createDatabase } from './harness.ts';
@@ -107,5 +107,9 @@ test('each block of a replay reads a bounded number of rows by indexes, analysed
     const about = { replay_id: 'rpl_1', target_id: 'whe_0', requested_at: start };
     assert.equal((await readReplaySettled(settled.sql, WORLD, about, 59_000, 63_000)).size, 1_007);
     check(`${state}, what is settled`, settled.reading, 5_000);
+    const ahead = explaining(sql);
+    const found = await readDeliveredAhead(ahead.sql, WORLD, 'whe_0', place(END - 1_000));
+    assert.ok(found.length > 0);
+    check(`${state}, what was delivered ahead`, ahead.reading, 5_000);
   }
 });

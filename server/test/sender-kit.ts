@@ -196,10 +196,10 @@ export class SenderKit {
     });
     let isStopped = false;
     const stop = sender.stop.bind(sender);
-    sender.stop = async () => {
+    sender.stop = async (drainMs) => {
       if (isStopped) return;
       isStopped = true;
-      await stop();
+      await stop(drainMs);
     };
     this.senders.push(sender);
     this.#t.after(() => sender.stop());

@@ -98,3 +98,35 @@ test('of two senders one sends each replay', async (t) => {
     assert.equal(assertWhole(receiver, replay, sequences), 0);
   }
 });
+
+for (const isTakenOver of [false, true])
+  test(`a job whose newest event was delivered ahead of the live cursor ends with that one${isTakenOver ? ', whoever delivered it' : ''}`, async (t) => {
+    const kit = await startKit(t);
+    const receiver = await kit.receiver();
+    const first = await kit.sender();
+    const { id } = await kit.endpoint({ url: receiver.url, types: ['job.*'] });
+    await kit.active(id);
+    await kit.emit(['a', 'b']);
+    await kit.settled(id);
+    receiver.script = ({ job_id }) => (job_id === 'slow' ? { hold: true } : OK);
+    await kit.emit(['slow']);
+    await receiver.until(({ messages }) => messages.some(({ job_id }) => job_id === 'slow'));
+    await kit.emit(['a']);
+    const newest = await kit.head();
+    await kit.eventually(
+      async () =>
+        (await kit.db.sql`select from attempts where sequence = ${newest} and outcome = 'delivered'`).length > 0,
+    );
+    if (isTakenOver) await first.stop(0);
+    const replay = await requestOn(kit, { endpoint_id: id, from_sequence: 1 });
+    if (isTakenOver) await kit.sender();
+    // The cursor stands before what is held until all of the replay was sent.
+    await receiver.until(() => replayed(receiver).length >= 2);
+    await kit.eventually(async () => (await look(kit, replay)).progress.delivered === 2);
+    receiver.script = () => OK;
+    receiver.release();
+    const { progress } = await over(kit, replay);
+    assert.deepEqual([progress.delivered, progress.closed], [2, 1]);
+    const ofJob = receiver.messages.filter(({ job_id }) => job_id === 'a');
+    assert.equal(ofJob.at(-1)?.sequence, newest);
+  });

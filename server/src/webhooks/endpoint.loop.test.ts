@@ -57,6 +57,7 @@ function startRun(
       for (const next of nexts) of.launch(next, items.get(next.message.sequence) ?? null);
     },
     changed: () => {},
+    written: async () => {},
     hungry: () => {},
     wakeAt: (_run, at) => void wakes.push(at),
     commitVerified: async () => {},

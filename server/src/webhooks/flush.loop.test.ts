@@ -162,3 +162,32 @@ test('cursors of very many endpoints are written by the hundred, and all of them
   flusher.stop();
   assert.deepEqual(sizes, [FLUSH_ENDPOINTS_MAX, FLUSH_ENDPOINTS_MAX, 1]);
 });
+
+test('who waits for what is marked does not wait for what is marked meanwhile', async () => {
+  let writes = 0;
+  const sql = {
+    begin: async () => {
+      // A sender that is busy: there is always something to write.
+      flusher.mark(runOf(`busy_${++writes}`));
+      if (writes === 20) flusher.stop();
+    },
+  } as unknown as Sql;
+  const onFault = (error: unknown) => assert.fail(error as Error);
+  const flusher = startFlusher({
+    sql,
+    runs: () => [],
+    onLost: () => {},
+    onRefused: (_, __, error) => onFault(error),
+    onFault,
+  });
+  flusher.mark(runOf('first'));
+  await flusher.settle();
+  assert.equal(writes, 1);
+  // One is being written when the second is marked.
+  const settled = flusher.settle();
+  flusher.mark(runOf('second'));
+  await settled;
+  await flusher.settle();
+  assert.ok(writes <= 4, `${writes} writes`);
+  flusher.stop();
+});

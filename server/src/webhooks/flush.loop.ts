@@ -21,7 +21,7 @@ const RETRY_MS = 100;
 export interface Flusher {
   /** The endpoint's outbox has something to write. */
   mark(run: EndpointRun): void;
-  /** Resolves when everything that was marked before is written. */
+  /** Resolves when everything that was marked before is written; what is marked meanwhile is not waited for. */
   settle(): Promise<void>;
   stop(): void;
 }
@@ -95,7 +95,9 @@ export function startFlusher(options: FlusherOptions): Flusher {
       else plan();
     },
     async settle() {
-      while (!isStopped && (writing !== null || marked.size > 0)) {
+      // What has been marked for longest is written first.
+      let writes = Math.ceil(marked.size / FLUSH_ENDPOINTS_MAX) + (writing === null ? 0 : 1);
+      for (; !isStopped && writes > 0; writes--) {
         start();
         await writing;
       }

@@ -10,7 +10,13 @@ import type { EndpointRun } from './endpoint.loop.ts';
 import { endpointName } from './flush.store.ts';
 import { itemOf, type LogItem } from './log-item.ts';
 import { type ReplayDesk, ReplayRun } from './replay.loop.ts';
-import { isReplaySaved, type OpenReplay, readOpenReplays, readReplaySettled } from './replay.store.ts';
+import {
+  isReplaySaved,
+  type OpenReplay,
+  readDeliveredAhead,
+  readOpenReplays,
+  readReplaySettled,
+} from './replay.store.ts';
 import { listLetterJobs, type ReplayHead, readClosingBlock, readReplayBlock, sourceOf } from './replay-log.store.ts';
 import { planSecondLook } from './second-look.loop.ts';
 import type { Surroundings } from './surroundings.loop.ts';
@@ -36,7 +42,7 @@ export interface ReplaysOptions {
   runs: ReadonlyMap<string, EndpointRun>;
   /** Whether a share is ours. */
   isOurs(share: number): boolean;
-  around: Pick<Surroundings, 'now' | 'changed' | 'commitReplayEnded'>;
+  around: Pick<Surroundings, 'now' | 'changed' | 'written' | 'commitReplayEnded'>;
   onFault(error: unknown): void;
 }
 
@@ -122,6 +128,11 @@ function deskOf({ sql, keys, around, onFault }: ReplaysOptions, row: OpenReplay,
     },
     readItems: (heads) => readItems(sql, keys, world_id, heads),
     livePlace: () => run.window.cursor(),
+    async readAhead() {
+      // This process may have delivered some of it before the replay was begun here.
+      await around.written();
+      return readDeliveredAhead(sql, world_id, run.id, run.window.cursor());
+    },
     ordering: () => run.window.ordering,
     mayRead: () => run.isActive && run.circuit.state !== 'open',
     ready: () => run.pump(),

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogItem } from './log-item.ts';
 import { type ReplayDesk, ReplayRun } from './replay.loop.ts';
 import type { ReplayPlan } from './replay.schema.ts';
@@ -24,6 +25,7 @@ function startClosing(heads: ReplayHead[], more: Partial<ReplayDesk>) {
   };
   const desk = {
     ...{ world_id: 1, now: () => 0, changed: () => {}, onFault, ready: ready.resolve },
+    readAhead: async () => [],
     ...{ livePlace: () => placeOf(100), ordering: () => 'per_job', mayRead: () => true, completed: async () => {} },
     readBlock: async () => ({ heads: [], place: placeOf(50), previous: null }),
     readClosing: async () => ({ heads, place: placeOf(100), previous: null }),
@@ -40,10 +42,43 @@ function takeAll(run: ReplayRun): number[] {
   return taken;
 }
 
-test('a job of which newer was delivered ahead of the live cursor is not closed by what is older', async () => {
-  const { run, ready } = startClosing([headOf(80, 'a'), headOf(90, 'b')], {});
-  run.noteLive('b', 150);
-  run.noteLive('b', 120);
+test('nothing is closed until the live cursor has passed what was delivered ahead of it, by whomever', async () => {
+  for (const isOfOther of [false, true]) {
+    let live = 100;
+    const asked: number[] = [];
+    const { run, ready } = startClosing([headOf(150, 'b')], {
+      livePlace: () => placeOf(live),
+      readAhead: async () => (isOfOther ? [{ job_id: 'b', sequence: 150 }] : []),
+      readClosing: async (_after, closing_to) => {
+        asked.push(closing_to.sequence);
+        return { heads: [headOf(150, 'b')], place: closing_to, previous: null };
+      },
+    });
+    if (!isOfOther) run.noteLive('b', 150);
+    for (const stillBehind of [100, 149]) {
+      live = stillBehind;
+      run.feed();
+      await nextTurn();
+      assert.deepEqual(asked, [], `the live cursor at ${live}`);
+      // What is delivered from now on is not waited for: it comes last by itself.
+      run.noteLive('c', 200);
+    }
+    live = 150;
+    run.feed();
+    await ready;
+    assert.deepEqual(asked, [150]);
+    assert.deepEqual(takeAll(run), [150]);
+  }
+});
+
+test('a job of which newer is delivered live while the replay ends is not closed by what is older', async () => {
+  const { run, ready } = startClosing([headOf(80, 'a'), headOf(90, 'b')], {
+    readClosing: async () => {
+      run.noteLive('b', 150);
+      run.noteLive('b', 120);
+      return { heads: [headOf(80, 'a'), headOf(90, 'b')], place: placeOf(100), previous: null };
+    },
+  });
   run.feed();
   await ready;
   assert.deepEqual(takeAll(run), [80]);
@@ -52,7 +87,7 @@ test('a job of which newer was delivered ahead of the live cursor is not closed 
 test('nor when it was delivered while the documents were read', async () => {
   const { run, ready } = startClosing([headOf(80, 'a'), headOf(90, 'b')], {
     readItems: async (some) => {
-      run.noteLive('b', 101);
+      if (some.length > 0) run.noteLive('b', 101);
       return some.map(itemOf);
     },
   });

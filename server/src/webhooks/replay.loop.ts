@@ -35,6 +35,8 @@ export interface ReplayDesk {
   readItems(heads: readonly ReplayHead[]): Promise<LogItem[]>;
   /** How far everything is settled that is sent live. */
   livePlace(): LogCursor;
+  /** What was delivered live ahead of that before this replay was begun here, the newest of each job. */
+  readAhead(): Promise<readonly { job_id: string; sequence: number }[]>;
   ordering(): Ordering;
   /** False while nothing may go out: then nothing is read either. */
   mayRead(): boolean;
@@ -59,6 +61,11 @@ export class ReplayRun {
   readonly #letters = new Map<number, string>();
   /** The newest that was delivered live of each job, ahead of the live cursor or since it was last looked at. */
   readonly #live = new Map<string, number>();
+  /** The newest of all jobs. */
+  #newestLive = 0;
+  /** The live cursor has to pass this one before the closing begins; null: not all is sent. */
+  #closesAfter: number | null = null;
+  #knowsAhead = false;
   #settled: Set<number>;
   #phase: 'events' | 'closing';
   #closingTo: LogCursor | null;
@@ -133,6 +140,7 @@ export class ReplayRun {
     while (this.#isAsked) {
       this.#isAsked = false;
       try {
+        if (!this.#knowsAhead) await this.#learnAhead();
         await this.#read();
       } catch (error) {
         this.#desk.onFault(error);
@@ -143,8 +151,14 @@ export class ReplayRun {
     this.#isReading = false;
   }
 
+  async #learnAhead(): Promise<void> {
+    for (const { job_id, sequence } of await this.#desk.readAhead()) this.noteLive(job_id, sequence);
+    this.#knowsAhead = true;
+  }
+
   /** It was delivered live: what is older does not close its job any more. */
   noteLive(job_id: string, sequence: number): void {
+    this.#newestLive = Math.max(this.#newestLive, sequence);
     if ((this.#live.get(job_id) ?? 0) < sequence) this.#live.set(job_id, sequence);
     if (this.#phase !== 'closing') {
       if (this.#live.size > LIVE_KEPT_MAX) this.#forgetLive(this.#desk.livePlace());
@@ -250,8 +264,18 @@ export class ReplayRun {
   #goOn(): boolean {
     if (this.window.cursor().sequence < this.#end.sequence || this.#isEnding) return false;
     if (this.#phase === 'closing') this.#complete();
+    else if (this.#isLiveBehind) return false;
     else this.#close();
     return !this.#isEnding;
+  }
+
+  /**
+   * Jobs are closed by what the log holds up to the live cursor: what was delivered ahead of that by the time when all is
+   * sent has to be behind it first. It gets there within a second or so: what holds the cursor for longer is parked.
+   */
+  get #isLiveBehind(): boolean {
+    this.#closesAfter ??= this.#newestLive;
+    return this.#desk.livePlace().sequence < this.#closesAfter;
   }
 
   #close(): void {

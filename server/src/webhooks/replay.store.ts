@@ -2,6 +2,7 @@
 // sends is in replay-log.store.ts.
 
 import type { Sql, Tx } from '../db/sql.ts';
+import type { LogCursor } from '../events/log.store.ts';
 import type { Instant, Kind } from '../ledger/command.ts';
 import { refKey } from '../ledger/command.ts';
 import type { Replay, ReplayPlan, ReplayRequest } from './replay.schema.ts';
@@ -230,6 +231,34 @@ export async function readReplaySettled(
     where world_id = ${worldId} and endpoint_id = ${target_id} and sequence > ${after} and sequence <= ${upTo}
       and state = 'dead' and died_at > ${requested_at}::timestamptz`;
   return new Set(rows.map((row) => row.sequence));
+}
+
+/**
+ * The newest event of each job that was delivered live ahead of the live cursor. By their keys, of which there are as many as
+ * may lie ahead.
+ */
+export function readDeliveredAhead(
+  sql: Sql,
+  worldId: number,
+  endpointId: string,
+  live: LogCursor,
+): Promise<{ job_id: string; sequence: number }[]> {
+  return sql<{ job_id: string; sequence: number }[]>`
+    select e.job_id, max(a.sequence) as sequence
+    from (
+      select sequence from attempts
+      where world_id = ${worldId} and endpoint_id = ${endpointId} and sequence > ${live.sequence}
+        and started_at >= ${live.recorded_at}::timestamptz - interval '1 hour' and outcome = 'delivered'
+        and redrive is null and replay is null
+      order by sequence offset 0
+    ) a
+    cross join lateral (
+      select job_id from events
+      where world_id = ${worldId} and sequence = a.sequence and recorded_at >= ${live.recorded_at}::timestamptz
+        and job_id is not null
+      offset 0
+    ) e
+    group by e.job_id`;
 }
 
 /** Whether its last flush is written: with these counts, everything of its closing is. */

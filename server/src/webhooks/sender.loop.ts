@@ -279,6 +279,7 @@ class SenderLoop implements Sender {
       make: (run, item, revision) => makeMessage(item, keys, revision, this.#worldOf(run).config_version),
       prepare: (run, nexts) => this.#worldOf(run).prepare(run, nexts),
       changed: (run) => this.#flusher.mark(run),
+      written: () => this.#flusher.settle(),
       hungry: (run) => this.#worldOf(run).feedMore(run),
       wakeAt: (run, at) => void this.#wakes.set(run, at),
       commitVerified: (run) =>

@@ -57,6 +57,8 @@ export interface Surroundings {
   prepare(run: EndpointRun, nexts: readonly Next<LogItem>[]): void;
   /** The outbox has something to write. */
   changed(run: EndpointRun): void;
+  /** Resolves when all that the outboxes held is written. */
+  written(): Promise<void>;
   /** There is room for more events. */
   hungry(run: EndpointRun): void;
   /** Wants `wake` to be called at a time. */
