@@ -36,7 +36,7 @@ async function startOn(path: string, name: string, freeMinMb: number): Promise<S
   const dataDir = join(path, name);
   await mkdir(dataDir, { mode: 0o755 });
   const port = await findFreePort();
-  const env = { WAYPOST_FREE_MIN_MB: String(freeMinMb), WAYPOST_LOG_LEVEL: 'fatal' };
+  const env = { WAYPOST_FREE_MIN_MB: String(freeMinMb), WAYPOST_LOG_LEVEL: 'error' };
   const server = startServerProcess({ dataDir, port, roles: 'api,sender', env });
   const ready = await server.ready;
   const made = ready.first_start;
@@ -161,6 +161,7 @@ if (disk.kind === 'nowhere') {
     assert.deepEqual(
       [...refusals.keys()].filter((refusal) => !allowed.test(refusal)),
       [],
+      server.complaints(),
     );
     const [world] = await sql<{ world_id: number }[]>`
       select world_id from worlds where tenant_id = ${made.tenant_id} and world = 'test'`;

@@ -1,7 +1,6 @@
 // The statements about the second chain: appending to it, and reading it.
 
-import type { Sql, Tx } from '../db/sql.ts';
-import { textsOf } from '../db/sql.ts';
+import { inOrder, type Sql, type Tx, textsOf } from '../db/sql.ts';
 import type { Instant } from '../ledger/command.ts';
 import type { ChainEnd, ChainedRow } from './access-chain.ts';
 
@@ -24,7 +23,7 @@ export async function appendEntries(sql: Sql, rows: readonly ChainedRow[]): Prom
   const last = rows.at(-1);
   if (last === undefined) return;
   await sql.begin(async (tx) => {
-    await Promise.all([insertRows(tx, rows), moveChain(tx, last)]);
+    await inOrder([insertRows(tx, rows), moveChain(tx, last)]);
   });
 }
 

@@ -90,6 +90,20 @@ export function textsOf(sql: Sql | Tx, texts: readonly (string | null)[]) {
 }
 
 /**
+ * The answers of what was sent together in one transaction. What fails is the first in the order of sending: those behind
+ * it are refused for its sake (25P02), and some may be heard before it.
+ */
+export async function inOrder<Sent extends readonly unknown[] | []>(
+  sent: Sent,
+): Promise<{ -readonly [Place in keyof Sent]: Awaited<Sent[Place]> }> {
+  const answers = (await Promise.allSettled(sent)).map((answer) => {
+    if (answer.status === 'rejected') throw answer.reason;
+    return answer.value;
+  });
+  return answers as { -readonly [Place in keyof Sent]: Awaited<Sent[Place]> };
+}
+
+/**
  * Sends statements that are planned once and not for each batch: inserts, for which planning copies all documents of the
  * batch several times, and what can be found by one index only. Whatever has a choice is planned for what the tables hold.
  */
@@ -97,5 +111,5 @@ export function plannedOnce<Answer>(tx: Tx, send: () => Promise<Answer>): Promis
   const before = tx`set local plan_cache_mode to force_generic_plan`.execute();
   const sent = send();
   const after = tx`set local plan_cache_mode to default`.execute();
-  return Promise.all([sent, before, after]).then(([answer]) => answer);
+  return inOrder([before, sent, after]).then(([, answer]) => answer);
 }

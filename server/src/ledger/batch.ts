@@ -2,7 +2,7 @@
 // `decideBatch` runs the rules; placing.ts gives what they decided its place and writes it. No failure handling here:
 // the lane does that.
 
-import { plannedOnce, type Tx } from '../db/sql.ts';
+import { inOrder, plannedOnce, type Tx } from '../db/sql.ts';
 import { WaypostError } from '../errors.ts';
 import type { Accepted, Command, Decision, Instant, Moment } from './command.ts';
 import { cutDocument, cutEvent, DOCUMENT_BYTES_MAX, type World } from './event-text.ts';
@@ -46,14 +46,14 @@ export async function openBatch(tx: Tx, commands: readonly Command[], keys: Subj
     idempotency === null ? [] : [{ world_id, key_hash: nameKey(idempotency) }],
   );
   const found = plannedOnce(tx, () =>
-    Promise.all([
+    inOrder([
       lockHeads(tx, worldIds).execute(),
       readClock(tx).execute(),
       keyed.length === 0 ? [] : findRemembered(tx, keyed).execute(),
     ]),
   );
   const firstRound = loadRound(tx, commands, 0, set, keys);
-  const [[headRows, clockRows, rememberedRows]] = await Promise.all([found, begun, firstRound]);
+  const [, [headRows, clockRows, rememberedRows]] = await inOrder([begun, found, firstRound]);
 
   const heads = new Map(headRows.map((head) => [head.world_id, head]));
   const clockMs = clockRows[0]?.now.getTime() ?? 0;
@@ -81,7 +81,7 @@ export async function loadRound(tx: Tx, commands: readonly Command[], round: num
   const reads = [...set.missing(wanted)].map(async ([kind, refs]) => {
     set.add(kind, refs, await kind.load(tx, refs, keys));
   });
-  await Promise.all(reads);
+  await inOrder(reads);
 }
 
 export interface Deciding {

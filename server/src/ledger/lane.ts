@@ -3,7 +3,7 @@
 // belongs here if it decides what enters a batch or what happens when a batch fails (engine.md 3–7).
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Sql, Tx } from '../db/sql.ts';
+import { inOrder, type Sql, type Tx } from '../db/sql.ts';
 import { type ErrorCode, WaypostError } from '../errors.ts';
 import { type Answer, type Batch, decideBatch, type OpenBatch, openBatch } from './batch.ts';
 import { BATCH_BYTES_MAX, Census, OWN_COMMAND_BYTES, WORLD_COMMANDS_MAX } from './census.ts';
@@ -258,11 +258,11 @@ export class Lane {
       }
       isCommitSent = true;
       // Held at once, because nobody waits for them during the turn in which the next batch is taken.
-      const written = Promise.allSettled(decided.placing.write(tx));
+      const written = inOrder(decided.placing.write(tx));
       const committed = tx`commit`.execute();
-      committed.catch(() => {});
+      for (const each of [written, committed]) each.catch(() => {});
       if (looksAhead) await this.#lookAhead(decided);
-      for (const result of await written) if (result.status === 'rejected') throw result.reason;
+      await written;
       // A commit behind a failed statement does not fail: its tag says what it was.
       if ((await committed).command !== 'COMMIT') throw new Error('the commit was answered with a rollback');
     } catch (error) {

@@ -1,7 +1,7 @@
 // The end of a batch: what the rules decided gets its numbers, is sealed, chained and answered, and all of it is
 // written with one statement a table.
 
-import { plannedOnce, type Sent, type Tx } from '../db/sql.ts';
+import { inOrder, plannedOnce, type Sent, type Tx } from '../db/sql.ts';
 import type { Accepted, Command, Instant, Outcome, ReplyDraft, StoredDocument } from './command.ts';
 import { refKey } from './command.ts';
 import { type CutEvent, chainEvent, hashEvent, type World, writeEventBody } from './event-text.ts';
@@ -232,7 +232,7 @@ export class Placing {
     const nowOf = (worldId: number) => this.#sites.get(worldId)?.now ?? '';
     for (const { kind, lines } of this.#ground.set.changed(nowOf)) sent.push(...(kind.write?.(tx, lines) ?? []));
     if (this.erased.length > 0) sent.push(eraseSubjects(tx, this.erased));
-    sent.push(plannedOnce(tx, () => Promise.all(this.#append(tx))));
+    sent.push(plannedOnce(tx, () => inOrder(this.#append(tx))));
     return sent;
   }
 

@@ -1,7 +1,7 @@
 // What a sender writes: attempts, parked messages, dead letters and cursors, all in one transaction that counts only
 // while its leases are ours.
 
-import { type Sql, type Tx, textsOf } from '../db/sql.ts';
+import { inOrder, type Sql, type Tx, textsOf } from '../db/sql.ts';
 import type { Answer } from '../destinations/destination.ts';
 import type { Instant } from '../ledger/command.ts';
 import type { ParkedMessage } from './parked-message.ts';
@@ -136,7 +136,7 @@ export const endpointName = (world_id: number, endpoint_id: string) => `${world_
 /** Writes everything or, when a single cursor is no longer ours, nothing. Every endpoint concerned has its cursor in it. */
 export async function writeFlush(sql: Sql, flush: Flush): Promise<void> {
   await sql.begin(async (tx) => {
-    const [moved] = await Promise.all([
+    const [moved] = await inOrder([
       moveCursors(tx, flush.cursors),
       flush.attempts.length > 0 && insertAttempts(tx, flush.attempts),
       flush.unparked.length > 0 && deleteParked(tx, flush.unparked),
