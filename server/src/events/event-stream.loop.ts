@@ -7,7 +7,7 @@ import { noteShown, type Showing } from '../ledger/shown.ts';
 import type { SubjectKeys } from '../ledger/subject-keys.ts';
 import type { Feed, FeedEvent, Listener } from './feed.loop.ts';
 import { isOwedToAll } from './filter.ts';
-import { findNewest } from './log.store.ts';
+import { cursorOf, findNewest } from './log.store.ts';
 import { epochOf, type LogPlace, writePlace } from './place.ts';
 import { findPlace, knowPrevious, type Place, previousOf, pullEvents } from './pull.store.ts';
 import { type PullLimits, type Wanted, writeFrame, writePulled } from './pull.ts';
@@ -116,8 +116,7 @@ async function readOn({ reads, keys }: StreamParts, wish: StreamWish, place: Pla
       // A damaged event ends the stream, once what stands before it was told.
       const last = pulled.rows[frames.length - 1]?.row;
       if (last === undefined) throw error;
-      const cursor = { sequence: last.sequence, recorded_at: last.recorded_at.toISOString() };
-      const reached = { cursor, previous: last.sequence };
+      const reached = { cursor: cursorOf(last), previous: last.sequence };
       return { frames: Buffer.from(frames.join('')), place: reached, log_epoch, has_more: true };
     }
   }
@@ -131,7 +130,7 @@ function takeFresh(fresh: readonly FeedEvent[], { showing, wanted }: StreamWish,
   let { cursor, previous } = from.place;
   let { log_epoch } = from;
   for (const event of fresh) {
-    cursor = { sequence: event.sequence, recorded_at: event.recorded_at.toISOString() };
+    cursor = cursorOf(event);
     if (wanted.fits !== null && !wanted.fits(event)) continue;
     const frame = event.frameOf(showing.rendering, previousOf(event.sequence, previous, wanted));
     if (frame === null) return null;

@@ -12,6 +12,11 @@ export interface LogCursor {
   recorded_at: Instant;
 }
 
+/** The place of an event. */
+export function cursorOf({ sequence, recorded_at }: { sequence: number; recorded_at: Date }): LogCursor {
+  return { sequence, recorded_at: recorded_at.toISOString() };
+}
+
 /** Where the log ends, and in which epoch. */
 export interface LogEnd extends LogCursor {
   log_epoch: number;

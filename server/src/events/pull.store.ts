@@ -6,6 +6,7 @@ import { WaypostError } from '../errors.ts';
 import type { Instant } from '../ledger/command.ts';
 import { timeOfId } from '../ledger/id.ts';
 import {
+  cursorOf,
   findCursor,
   findNewest,
   findOldest,
@@ -256,8 +257,4 @@ export async function findPrevious(
     last = from;
   }
   return null;
-}
-
-function cursorOf({ sequence, recorded_at }: LogHead): LogCursor {
-  return { sequence, recorded_at: recorded_at.toISOString() };
 }

@@ -7,7 +7,6 @@ import { defineCursor } from '../http/cursor.ts';
 import { type ListCall, listOperation } from '../http/list.ts';
 import { type Call, type Caller, type Operation, operation, replyOf } from '../http/operation.ts';
 import { walkPages } from '../http/paging.ts';
-import { idPattern } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { idOf } from '../parties/fields.ts';
 import {
@@ -49,16 +48,7 @@ export function exceptionOperations(desk: ExceptionDesk): Operation[] {
   ];
 }
 
-const exceptionIdPath = Type.Object(
-  {
-    exception_id: Type.String({
-      pattern: idPattern('exc'),
-      maxLength: 40,
-      description: 'The exception.',
-    }),
-  },
-  { additionalProperties: false },
-);
+const exceptionIdPath = Type.Object({ exception_id: idOf('exc', 'The exception.') }, { additionalProperties: false });
 
 const several = <const V extends readonly string[]>(values: V, description: string) =>
   Type.Optional(

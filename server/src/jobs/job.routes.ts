@@ -9,9 +9,10 @@ import { commandOf, type ResourceDesk } from '../http/resource.routes.ts';
 import type { Command, Instant } from '../ledger/command.ts';
 import { documentIn } from '../ledger/event-text.ts';
 import type { Fingerprint } from '../ledger/fingerprint.ts';
-import { idPattern, timeOfId } from '../ledger/id.ts';
+import { timeOfId } from '../ledger/id.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { View } from '../ledger/shown.ts';
+import { idOf } from '../parties/fields.ts';
 import { createJob } from './create-job.ts';
 import { DUPLICATES_HEADER } from './duplicate-orders.ts';
 import { type JobInput, jobInput, jobReply } from './job.schema.ts';
@@ -41,10 +42,7 @@ export interface JobDesk extends ResourceDesk {
   pin_key: Uint8Array;
 }
 
-export const jobIdPath = Type.Object(
-  { job_id: Type.String({ pattern: idPattern('job'), maxLength: 40, description: 'The job.' }) },
-  { additionalProperties: false },
-);
+export const jobIdPath = Type.Object({ job_id: idOf('job', 'The job.') }, { additionalProperties: false });
 
 export function jobOperations(desk: JobReading): Operation[] {
   return [createOperation(desk), getOperation(desk)];

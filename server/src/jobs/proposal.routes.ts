@@ -8,7 +8,6 @@ import { type Call, JsonText, type Operation, operation, replyOf } from '../http
 import { walkPages } from '../http/paging.ts';
 import { commandOf } from '../http/resource.routes.ts';
 import type { Command } from '../ledger/command.ts';
-import { idPattern } from '../ledger/id.ts';
 import { idOf } from '../parties/fields.ts';
 import type { JobDesk } from './job.routes.ts';
 import { scopeOf } from './job.routes.ts';
@@ -20,16 +19,7 @@ import { acceptProposal, declineProposal, type StoredProposal } from './proposal
 import { makeProposalExample } from './proposal-example.ts';
 import { oneOf } from './wire.schema.ts';
 
-const proposalIdPath = Type.Object(
-  {
-    proposal_id: Type.String({
-      pattern: idPattern('pro'),
-      maxLength: 40,
-      description: 'The proposal.',
-    }),
-  },
-  { additionalProperties: false },
-);
+const proposalIdPath = Type.Object({ proposal_id: idOf('pro', 'The proposal.') }, { additionalProperties: false });
 
 export function proposalOperations(desk: JobDesk): Operation[] {
   return [listOfProposals(desk), getOperation(desk), decideOperation(desk, 'accept'), decideOperation(desk, 'decline')];
